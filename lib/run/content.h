@@ -1,0 +1,25 @@
+// Content of files on its way: SHA-256 digests (OpenSSL) and zstd. Pure functions of their arguments; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/api.h"
+#include "core/result.h"
+
+namespace live_update {
+
+// "sha256:" and 64 hex digits.
+std::string sha256(std::string_view bytes);
+
+// zstd where that saves at least an eighth, else the bytes as they are.
+struct Encoded {
+  Encoding encoding = Encoding::Identity;
+  std::string bytes;
+};
+Encoded encode_content(std::string_view bytes);
+// `limit`: no more bytes than this come out, or the error TooLarge (a small ChangeSet must not become gigabytes).
+Result<std::string> decode_content(Encoding encoding, std::string_view bytes, std::uint64_t limit);
+
+}  // namespace live_update
