@@ -44,6 +44,7 @@ class Handle {
 using Instant = std::chrono::steady_clock::time_point;
 using Millis = std::chrono::milliseconds;
 
+// Destroying it drops what is still posted; Handles may outlive it and do nothing then. No other thread may call `post` any more.
 class Loop {
  public:
   Loop();
@@ -51,21 +52,22 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Runs until `stop`; returns the exit code given there.
+  // Runs until `stop`; returns the exit code given there. `stop` lets the callbacks of the same turn finish, and works before `run`.
   int run();
   void stop(int exit_code = 0);
 
-  // From any thread: runs `work` on the loop soon. The only function that other threads may call.
+  // From any thread: runs `work` on the loop soon, in the order of the calls. The only function that other threads may call.
   void post(Callback work);
 
   Instant now() const;        // at the begin of this turn
   Time wall_clock() const;    // likewise
 
-  // Once, after `delay` (0: on the next turn).
+  // Once, after `delay`: never earlier, up to a millisecond later (0: on the next turn).
   [[nodiscard]] Handle after(Millis delay, Callback work);
   // Again and again, `period` apart.
   [[nodiscard]] Handle every(Millis period, std::function<void()> work);
-  // Whenever `fd` is readable. The caller keeps the descriptor open for as long as the Handle lives.
+  // Whenever `fd` is readable, at its end or broken (a read tells). A pipe, socket, terminal, inotify or event descriptor, not a
+  // regular file; one Handle for one descriptor; it becomes non-blocking. The caller keeps it open for as long as the Handle lives.
   [[nodiscard]] Handle on_readable(int fd, std::function<void()> work);
   // For SIGINT, SIGTERM, SIGHUP.
   [[nodiscard]] Handle on_signal(int number, std::function<void()> work);

@@ -1,0 +1,224 @@
+#include "run/loop.h"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace live_update {
+namespace {
+
+// Only a bug or an exhausted process gets here (no descriptors, a regular file given to on_readable): nobody
+// could go on.
+void must(int status, const char* what) {
+  if (status == 0) return;
+  std::fprintf(stderr, "live-update: event loop: %s: %s\n", what, uv_strerror(status));
+  std::abort();
+}
+
+// One libuv handle and the callback it drives. It keeps itself alive until libuv has let go of the handle, so
+// that a callback may destroy its own Handle while it runs.
+struct Source {
+  union {
+    uv_handle_t handle;
+    uv_timer_t timer;
+    uv_poll_t poll;
+    uv_signal_t signal;
+  };
+  std::function<void()> repeat;
+  Callback once;
+  Instant due;  // of a timer that fires once
+  bool running = false, closed = false;
+  std::shared_ptr<Source> self;
+
+  void fire() {
+    running = true;
+    if (once) {
+      std::exchange(once, nullptr)();
+    } else if (repeat) {
+      repeat();
+    }
+    running = false;
+    if (closed) drop();
+  }
+  void close() {
+    if (std::exchange(closed, true)) return;
+    if (!running) drop();
+    uv_close(&handle, [](uv_handle_t* h) { static_cast<Source*>(h->data)->self.reset(); });
+  }
+  void drop() {
+    once = nullptr;
+    repeat = nullptr;
+  }
+};
+
+std::shared_ptr<Source> make_source() {
+  auto source = std::make_shared<Source>();
+  source->self = source;
+  source->handle.data = source.get();
+  return source;
+}
+
+Handle handle_of(std::shared_ptr<Source> source) {
+  return Handle([source = std::move(source)] { source->close(); });
+}
+
+Source& source_of(void* handle) { return *static_cast<Source*>(static_cast<uv_handle_t*>(handle)->data); }
+
+// libuv rounds its clock down to milliseconds, so a timer can fire a little early; callers are promised that
+// it does not.
+void on_timer(uv_timer_t* timer) {
+  Source& source = source_of(timer);
+  if (source.once && std::chrono::steady_clock::now() < source.due) {
+    uv_timer_start(timer, on_timer, 1, 0);
+    return;
+  }
+  source.fire();
+}
+
+}  // namespace
+
+struct Loop::Impl {
+  uv_loop_t loop;
+  uv_async_t wake;
+  uv_prepare_t before_poll;
+  uv_check_t after_poll;
+  int exit_code = 0;
+  bool in_turn = false;
+  mutable std::optional<Instant> now;
+  mutable std::optional<Time> wall;
+
+  std::mutex mutex;  // guards `posted` alone
+  std::vector<Callback> posted;
+
+  Impl() {
+    must(uv_loop_init(&loop), "uv_loop_init");
+    must(uv_async_init(&loop, &wake, [](uv_async_t* a) { static_cast<Impl*>(a->data)->drain(); }),
+         "uv_async_init");
+    uv_prepare_init(&loop, &before_poll);
+    uv_check_init(&loop, &after_poll);
+    wake.data = before_poll.data = after_poll.data = this;
+    uv_prepare_start(&before_poll, [](uv_prepare_t* p) { static_cast<Impl*>(p->data)->new_turn(); });
+    uv_check_start(&after_poll, [](uv_check_t* c) { static_cast<Impl*>(c->data)->new_turn(); });
+  }
+
+  ~Impl() {
+    while (!posted.empty()) std::exchange(posted, {});  // they may own Handles, which must find the loop open
+    uv_walk(&loop, [](uv_handle_t* h, void* me) { static_cast<Impl*>(me)->close(h); }, this);
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0) {
+    }
+    must(uv_loop_close(&loop), "uv_loop_close");
+  }
+
+  bool own(uv_handle_t* h) const { return h->data == this; }
+  void close(uv_handle_t* h) {
+    if (own(h)) return uv_close(h, nullptr);
+    source_of(h).close();
+  }
+
+  void new_turn() {
+    now.reset();
+    wall.reset();
+  }
+
+  // What is posted meanwhile waits for the next turn, so that timers and descriptors get theirs.
+  void drain() {
+    std::vector<Callback> work;
+    {
+      std::lock_guard lock(mutex);
+      work.swap(posted);
+    }
+    for (auto& callback : work) std::exchange(callback, nullptr)();
+  }
+};
+
+Loop::Loop() : impl_(std::make_unique<Impl>()) {}
+Loop::~Loop() = default;
+
+int Loop::run() {
+  impl_->in_turn = true;
+  impl_->new_turn();
+  uv_run(&impl_->loop, UV_RUN_DEFAULT);
+  impl_->in_turn = false;
+  return impl_->exit_code;
+}
+
+void Loop::stop(int exit_code) {
+  impl_->exit_code = exit_code;
+  uv_stop(&impl_->loop);
+}
+
+void Loop::post(Callback work) {
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->posted.push_back(std::move(work));
+  }
+  uv_async_send(&impl_->wake);
+}
+
+Instant Loop::now() const {
+  if (!impl_->in_turn) return std::chrono::steady_clock::now();
+  if (!impl_->now) impl_->now = std::chrono::steady_clock::now();
+  return *impl_->now;
+}
+
+Time Loop::wall_clock() const {
+  auto read = [] { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); };
+  if (!impl_->in_turn) return read();
+  if (!impl_->wall) impl_->wall = read();
+  return *impl_->wall;
+}
+
+Handle Loop::after(Millis delay, Callback work) {
+  if (delay <= Millis(0)) {
+    auto pending = std::make_shared<Callback>(std::move(work));
+    post([pending] {
+      if (*pending) std::exchange(*pending, nullptr)();
+    });
+    return Handle([pending] { *pending = nullptr; });
+  }
+  auto source = make_source();
+  source->once = std::move(work);
+  source->due = std::chrono::steady_clock::now() + delay;
+  must(uv_timer_init(&impl_->loop, &source->timer), "uv_timer_init");
+  uv_update_time(&impl_->loop);
+  must(uv_timer_start(&source->timer, on_timer, static_cast<std::uint64_t>(delay.count()), 0),
+       "uv_timer_start");
+  return handle_of(std::move(source));
+}
+
+Handle Loop::every(Millis period, std::function<void()> work) {
+  auto source = make_source();
+  source->repeat = std::move(work);
+  const auto ticks = static_cast<std::uint64_t>(std::max<Millis::rep>(period.count(), 1));
+  must(uv_timer_init(&impl_->loop, &source->timer), "uv_timer_init");
+  uv_update_time(&impl_->loop);
+  must(uv_timer_start(&source->timer, on_timer, ticks, ticks), "uv_timer_start");
+  return handle_of(std::move(source));
+}
+
+Handle Loop::on_readable(int fd, std::function<void()> work) {
+  auto source = make_source();
+  source->repeat = std::move(work);
+  must(uv_poll_init(&impl_->loop, &source->poll, fd), "uv_poll_init");
+  auto fired = [](uv_poll_t* poll, int, int) { source_of(poll).fire(); };
+  must(uv_poll_start(&source->poll, UV_READABLE, fired), "uv_poll_start");
+  return handle_of(std::move(source));
+}
+
+Handle Loop::on_signal(int number, std::function<void()> work) {
+  auto source = make_source();
+  source->repeat = std::move(work);
+  must(uv_signal_init(&impl_->loop, &source->signal), "uv_signal_init");
+  must(uv_signal_start(
+           &source->signal, [](uv_signal_t* s, int) { source_of(s).fire(); }, number),
+       "uv_signal_start");
+  return handle_of(std::move(source));
+}
+
+}  // namespace live_update
