@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/api.h"
+#include "core/history.h"
 #include "core/plan.h"
 #include "core/result.h"
 #include "run/loop.h"
@@ -21,14 +22,6 @@ namespace live_update {
 struct ContainerRef {
   std::string ns, pod, container, container_id;
   auto operator<=>(const ContainerRef&) const = default;
-};
-
-// A piece of a file's content as it came in one ChangeSet; shared between all replicas, never copied.
-struct ContentPiece {
-  std::uint64_t offset = 0;
-  Encoding encoding = Encoding::Identity;
-  std::shared_ptr<const std::string> bytes;
-  bool operator==(const ContentPiece&) const = default;
 };
 
 struct DeliveryWrite {
