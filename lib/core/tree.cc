@@ -32,9 +32,9 @@ Entry entry_of(const Change& change) {
   return entry;
 }
 
-// A directory that lost its own entry, but not what is below it.
-bool still_implied(const Tree::Map::value_type& old, const Tree& to) {
-  return old.second.type == FileType::Directory && to.type(old.first) == FileType::Directory;
+// A directory that has no entry in `other`, but something below it there.
+bool is_implied(const Tree::Map::value_type& item, const Tree& other) {
+  return item.second.type == FileType::Directory && other.type(item.first) == FileType::Directory;
 }
 
 }  // namespace
@@ -76,8 +76,8 @@ void Tree::write(const std::string& path, Entry entry) {
 void Tree::write_change(const Change& change) {
   Entry entry = entry_of(change);
   const Entry* old = find(change.path);
-  const bool same_bytes = old && old->type == FileType::File && change.type == FileType::File &&
-                          old->digest == change.digest;
+  const bool same_bytes =
+      old && old->type == FileType::File && change.type == FileType::File && old->digest == change.digest;
   if (same_bytes && !change.content) entry.pieces = old->pieces;
   if (same_bytes && change.content && change.offset > 0) {
     entry.pieces = old->pieces;
@@ -190,7 +190,7 @@ std::vector<Change> diff(const Tree& from, const Tree& to) {
     const int order = old == old_end ? 1 : now == now_end ? -1 : old->first.compare(now->first);
     const bool had = order <= 0 && exists(old->second);
     const bool has = order >= 0 && exists(now->second);
-    if (had && !has && !still_implied(*old, to))
+    if (had && !has && !is_implied(*old, to))
       changes.push_back({.path = old->first, .op = Op::Delete, .type = old->second.type});
     if (has && !(had && old->second.same_state(now->second)))
       changes.push_back(change_to(now->first, now->second));

@@ -1,9 +1,10 @@
 // A tree of files by path: what is on the host, what a ChangeSet leaves behind, what a container should have.
 //
-// The watcher compares two of them to learn what changed; the operator merges every ChangeSet into one and takes from it what a
-// new container lacks (rule 5.3). Paths are clean and relative to the root ("a/b"); the root itself has no entry.
-// A deleted path stays as a tombstone, so that an accumulated history also removes what a container's image still has.
-// A plain value without any lock: it belongs to whoever holds it. Copying is cheap in bytes: content is shared.
+// The watcher compares two of them to learn what changed; the operator merges every ChangeSet into one and
+// takes from it what a new container lacks (rule 5.3). Paths are clean and relative to the root ("a/b"); the
+// root itself has no entry. A deleted path stays as a tombstone, so that an accumulated history also removes
+// what a container's image still has. A plain value without any lock: it belongs to whoever holds it. Copying
+// is cheap in bytes: content is shared.
 #pragma once
 
 #include <map>
@@ -30,8 +31,8 @@ struct Entry {
   std::uint32_t mode = 0;
   std::optional<Time> mtime;
   std::uint64_t size = 0;
-  std::string digest;  // of files: "sha256:<hex>"
-  std::string target;  // of symlinks
+  std::string digest;         // of files: "sha256:<hex>"
+  std::string target;         // of symlinks
   std::vector<Piece> pieces;  // by offset; empty where the content is not held here
 
   // Rule 2.7: type, digest, mode and link target count; times do not, nor does the mode of a directory.
@@ -46,18 +47,20 @@ class Tree : public HostTree {
   // Byte order keeps everything below "a" in one range, from "a/" up to "a0".
   using Map = std::map<std::string, Entry, std::less<>>;
 
-  // Brings the tree to the state after `batch`, all of whose parts are joined (see `join`). Deletes come first, then writes, so
-  // the order within a batch is of no matter.
-  // Delta: a deleted directory takes everything below with it; a file where a directory was, and the reverse, replace it;
-  // a write without content keeps the bytes held if the digest is the same (a mode change).
-  // Snapshot: whatever it does not name is deleted. Build: changes nothing.
+  // Brings the tree to the state after `batch`, all of whose parts are joined (see `join`). Deletes come
+  // first, then writes, so the order within a batch is of no matter. Delta: a deleted directory takes
+  // everything below with it; a file where a directory was, and the reverse, replace it; a write without
+  // content keeps the bytes held if the digest is the same (a mode change). Snapshot: whatever it does not
+  // name is deleted. Build: changes nothing.
   void merge(const ChangeSetSpec& batch);
 
-  // One path, with the same consequences for paths above and below as in `merge`. `write` takes the place of what was there.
+  // One path, with the same consequences for paths above and below as in `merge`. `write` takes the place of
+  // what was there.
   void write(const std::string& path, Entry entry);
   void remove(const std::string& path, FileType type);
 
-  // The entry of a path that exists; nothing for tombstones and for directories that are only implied by what is below.
+  // The entry of a path that exists; nothing for tombstones and for directories that are only implied by what
+  // is below.
   const Entry* find(const std::string& path) const;
   // Likewise, but also tombstones.
   const Entry* find_any(const std::string& path) const;
@@ -68,8 +71,8 @@ class Tree : public HostTree {
   std::optional<FileType> type(const std::string& path) const override;
   std::vector<std::string> files_below(const std::string& directory) const override;
 
-  // Everything known as changes sorted by path: a Write per entry, a Delete per tombstone. One change per path: content is
-  // there if it is held in one piece, else null (then read `pieces`).
+  // Everything known as changes sorted by path: a Write per entry, a Delete per tombstone. One change per
+  // path: content is there if it is held in one piece, else null (then read `pieces`).
   std::vector<Change> changes() const;
 
   const Map& entries() const { return entries_; }  // tombstones included
@@ -88,14 +91,16 @@ class Tree : public HostTree {
   Map entries_;
 };
 
-// What leads from one tree to the other, sorted by path, at most one change per path (rule 2.7: a rename is a delete and a write;
-// a touch is nothing). Tombstones in `to` delete what `from` has; tombstones in `from` count as absent.
+// What leads from one tree to the other, sorted by path, at most one change per path (rule 2.7: a rename is a
+// delete and a write; a touch is nothing). Tombstones in `to` delete what `from` has; tombstones in `from`
+// count as absent.
 std::vector<Change> diff(const Tree& from, const Tree& to);
 
 // The change that brings `path` to `entry`: a Delete for a tombstone.
 Change change_to(const std::string& path, const Entry& entry);
 
-// One batch from its parts, which are given in order (ChangeSetSpec::part): the header of the last, the changes of all.
+// One batch from its parts, which are given in order (ChangeSetSpec::part): the header of the last, the
+// changes of all.
 ChangeSetSpec join(const std::vector<const ChangeSetSpec*>& parts);
 
 }  // namespace live_update

