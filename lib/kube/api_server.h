@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/exec_protocol.h"
 #include "core/result.h"
 #include "run/loop.h"
 
@@ -39,13 +40,12 @@ struct ExecRequest {
   bool stdin_open = false;
 };
 
-// How the command ended. `error` is set where it could not be started or the connection broke: then nothing is known of it.
-struct ExecExit {
-  int code = 0;
-  bool operator==(const ExecExit&) const = default;
-};
-
-// Callbacks of one session, all on the loop. `on_end` comes exactly once and last, unless the session is destroyed first.
+// Callbacks of one session, all on the loop. `on_end` comes exactly once and last, unless the session is destroyed first. Its error
+// means that the command did not start, or that the connection broke and nothing is known of it:
+//   Invalid      the container has no such program, or it is not executable
+//   NotFound     no such pod or container
+//   Unavailable  the container is not running, the connection was cut, a peer fell silent: retry
+//   Forbidden, Unauthorized, Timeout, Internal as for requests.
 struct ExecCallbacks {
   std::function<void()> on_open;
   std::function<void(std::string)> on_stdout, on_stderr;
