@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/api.h"
-#include "core/history.h"
 #include "core/plan.h"
 #include "core/result.h"
+#include "core/tree.h"
 #include "run/loop.h"
 
 namespace live_update {
@@ -32,7 +32,7 @@ struct DeliveryWrite {
   std::uint64_t size = 0;
   std::string digest;  // of the whole file
   std::string target;  // of a symlink
-  std::vector<ContentPiece> pieces;  // sorted by offset, without gaps
+  std::vector<Piece> pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
 };
 
 struct DeliveryRun {

@@ -1,8 +1,9 @@
 // What the operator knows of one LiveUpdate's files: its ChangeSets in order, joined to batches, and merged (rules 5.3, 7.3).
 //
-// Pure and incremental: accepting the next ChangeSet costs what that ChangeSet holds. Contents are shared, never copied.
+// Pure. Appending the next ChangeSet costs what that ChangeSet holds; contents are shared, never copied.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,100 +13,68 @@
 #include <vector>
 
 #include "core/api.h"
-#include "core/plan.h"
+#include "core/tree.h"
 
 namespace live_update {
 
-// A piece of a file's content as it came in one ChangeSet; shared between all replicas.
-struct ContentPiece {
-  std::uint64_t offset = 0;
-  Encoding encoding = Encoding::Identity;
-  std::shared_ptr<const std::string> bytes;
-  bool operator==(const ContentPiece&) const = default;
-};
-
-// The last word on one path: the change (its own `content` is unused) and the pieces of its content, by offset.
-struct PathState {
-  Change change;
-  std::vector<ContentPiece> pieces;
-  bool operator==(const PathState&) const = default;
-};
-
-// Clean host path -> its last state; a delete stays as a tombstone, so that it can be passed on.
-using MergedChanges = std::map<std::string, PathState>;
-
-// Merges changes in their order: the last state of a path wins; pieces of one digest are gathered; deleting a directory
-// turns everything known below it into tombstones.
-void merge(MergedChanges& into, const std::vector<Change>& changes);
-void merge(MergedChanges& into, const MergedChanges& newer);
-std::vector<Change> to_changes(const MergedChanges& merged);
-
-// The planner's view of merged changes: what they say exists.
-class MergedTree : public HostTree {
- public:
-  explicit MergedTree(const MergedChanges& merged) : merged_(merged) {}
-  std::optional<FileType> type(const std::string& path) const override;
-  std::vector<std::string> files_below(const std::string& directory) const override;
-
- private:
-  const MergedChanges& merged_;
-};
-
-// One batch: all parts of it have come.
+// One batch, all parts of which have come, as one ChangeSetSpec: the header of the last part, the changes of all.
 struct Batch {
-  std::int64_t first = 0, last = 0;  // sequences of its parts; `last` names the batch
-  ChangeSetType type = ChangeSetType::Delta;
-  std::vector<std::string> names;  // of its ChangeSets, by part
-  std::string user, session;
-  std::optional<Time> observed_at, created;
-  std::optional<BuildResult> build;
-  ChangeSetStatus status;  // as last seen, of its last part
-  MergedChanges changes;
+  std::int64_t first = 0, last = 0;  // sequences of its parts; `last` is the sequence of the batch
+  ChangeSetSpec spec;
+  std::vector<ObjectMeta> parts;     // of its ChangeSets, in order
+  ChangeSetStatus status;            // as last seen, of its last part: that is where we write it
+  const ObjectMeta& meta() const { return parts.back(); }
 };
 
-// Why a ChangeSet is not part of the history.
-struct RefusedChangeSet {
-  std::string name, message;
-  ChangeSetStatus status;
-  bool operator==(const RefusedChangeSet&) const = default;
+// A ChangeSet that is not part of the history, and why, for its status.
+struct Refused {
+  ObjectMeta meta;
+  ChangeSetStatus status;  // as last seen
+  std::string phase;       // Refused or Superseded
+  std::string message;
 };
 
-// The history of one LiveUpdate. Given all its ChangeSets that the API server holds, in any order.
 class History {
  public:
-  // Rebuilds from scratch what can be accepted of `change_sets`; `accepted` is status.sequence: what came up to there needs no
-  // predecessor (older ones are deleted when they are superseded). Appending newer ones is incremental.
-  void update(const std::vector<std::shared_ptr<const ChangeSet>>& change_sets, std::int64_t accepted);
+  // Takes in what the API server holds now of one LiveUpdate, in any order. `accepted` is status.sequence: what comes up to there
+  // needs no predecessor, because superseded ones are deleted.
+  void update(std::vector<std::shared_ptr<const ChangeSet>> change_sets, std::int64_t accepted);
 
+  // In order of sequence.
   const std::vector<Batch>& batches() const { return batches_; }
-  std::int64_t newest() const { return batches_.empty() ? accepted_ : std::max(accepted_, batches_.back().last); }
-  const std::vector<RefusedChangeSet>& refused() const { return refused_; }
-  // The sequence that is missing though later ones are there; they wait, or a Snapshot replaces them.
+  std::int64_t newest() const { return std::max(accepted_, batches_.empty() ? 0 : batches_.back().last); }
+  const std::vector<Refused>& refused() const { return refused_; }
+  // The sequence that is missing though later ones are there: they wait for it or for a Snapshot.
   std::optional<std::int64_t> gap() const { return gap_; }
-  // A batch of which not all parts are there yet.
-  bool incomplete() const { return incomplete_; }
-  // Everything merged, and what came after `sequence` merged.
-  const MergedChanges& all() const { return all_; }
-  // The newest Snapshot, if there is one.
-  std::optional<std::int64_t> snapshot() const;
-  // Names of ChangeSets of which nothing is needed any more: each of their paths has a later state, every target has confirmed
-  // them (`confirmed` is the oldest confirmed sequence), and they are not the newest.
-  std::vector<std::string> superseded(std::int64_t confirmed) const;
+  // Everything merged, deleted paths as tombstones.
+  const Tree& all() const { return all_; }
+  // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3); with content.
+  Tree since(std::int64_t sequence, const std::set<std::int64_t>& without = {}) const;
+  // Whether there is a Snapshot after `sequence`.
+  bool snapshot_since(std::int64_t sequence) const;
+  // ChangeSets of which nothing is needed any more: every path of theirs has a later state, all targets have confirmed them
+  // (`confirmed`), and a newer batch exists.
+  std::vector<ObjectMeta> superseded(std::int64_t confirmed) const;
 
  private:
-  void append(const std::vector<const ChangeSet*>& parts);
+  using ChangeSets = std::vector<std::shared_ptr<const ChangeSet>>;
+  bool append_only(const ChangeSets& sorted) const;
+  void take(const ChangeSets& sorted);
+  void add_batch(const std::vector<const ChangeSet*>& parts);
+  void refuse(const ChangeSet& change_set, std::string phase, std::string message);
+  void refresh_status(const ChangeSets& sorted);
 
   std::int64_t accepted_ = 0;
   std::vector<Batch> batches_;
-  std::vector<RefusedChangeSet> refused_;
+  std::vector<Refused> refused_;
   std::optional<std::int64_t> gap_;
-  bool incomplete_ = false;
-  MergedChanges all_;
-  std::map<std::string, std::int64_t> last_writer_;  // path -> the batch that spoke last about it
-  std::set<std::string> known_;                      // names of ChangeSets in batches_
+  Tree all_;
+  std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
+  std::set<std::string> known_;                    // names in batches_
 };
 
-// A name or path that no ChangeSet may have (rules 1.5, 4.3): empty if fine, else why it is refused.
-std::string refuse_reason(const ChangeSet& change_set);
+// Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3), contradictory fields,
+// a bad digest. The API server refuses most of it already; a hand-written one must not get further either way.
+std::string refusal(const ChangeSetSpec& spec);
 
 }  // namespace live_update

@@ -1,0 +1,167 @@
+#include "core/history.h"
+
+#include "core/path.h"
+
+namespace live_update {
+
+namespace {
+
+bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
+  return std::tie(a->spec.sequence, a->meta.created, a->meta.name) <
+         std::tie(b->spec.sequence, b->meta.created, b->meta.name);
+}
+
+bool is_digest(const std::string& digest) {
+  return digest.size() == 71 && digest.starts_with("sha256:") &&
+         digest.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
+}
+
+std::string refusal_of(const Change& change) {
+  const std::string where = "\"" + change.path + "\": ";
+  if (!is_clean_relative(change.path))
+    return where + "is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
+  if (change.op == Op::Delete) return {};
+  if (change.type == FileType::Symlink && (change.target.empty() || change.target.find('\0') != std::string::npos))
+    return where + "a symlink needs a target";
+  if (change.type != FileType::File) return {};
+  if (!is_digest(change.digest)) return where + "digest must be sha256: and 64 hex digits, not \"" + change.digest + "\"";
+  if (change.offset > change.size) return where + "offset lies behind the end of the file";
+  return {};
+}
+
+}  // namespace
+
+std::string refusal(const ChangeSetSpec& spec) {
+  if (spec.sequence < 1) return "sequence must be 1 or more";
+  if (spec.parts < 1 || spec.part < 1 || spec.part > spec.parts) return "part must be between 1 and parts";
+  if (spec.part > spec.sequence) return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
+  for (const Change& change : spec.changes)
+    if (std::string why = refusal_of(change); !why.empty()) return why;
+  return {};
+}
+
+void History::update(ChangeSets change_sets, std::int64_t accepted) {
+  std::ranges::sort(change_sets, before);
+  if (!append_only(change_sets)) {
+    *this = History();
+  }
+  accepted_ = std::max(accepted_, accepted);
+  take(change_sets);
+  refresh_status(change_sets);
+}
+
+// Only newer ChangeSets have come since the last time, or superseded ones have gone as a whole.
+bool History::append_only(const ChangeSets& sorted) const {
+  if (gap_ || !refused_.empty() || batches_.empty()) return false;
+  std::size_t present = 0;
+  for (const auto& change_set : sorted) {
+    if (known_.contains(change_set->meta.name))
+      ++present;
+    else if (change_set->spec.sequence <= batches_.back().last)
+      return false;
+  }
+  return present == known_.size();
+}
+
+void History::take(const ChangeSets& sorted) {
+  std::vector<const ChangeSet*> parts;  // of the batch that is being joined
+  std::vector<const ChangeSet*> waiting;  // behind a gap
+  std::optional<std::int64_t> last_sequence;
+  if (!batches_.empty()) last_sequence = batches_.back().last;
+  for (const auto& pointer : sorted) {
+    const ChangeSet& it = *pointer;
+    if (known_.contains(it.meta.name)) continue;
+    const std::int64_t sequence = it.spec.sequence;
+    if (std::string why = refusal(it.spec); !why.empty()) {
+      refuse(it, "Refused", why);
+      continue;
+    }
+    if (last_sequence && sequence <= *last_sequence) {
+      refuse(it, "Refused", "sequence " + std::to_string(sequence) + " is already used by another ChangeSet");
+      continue;
+    }
+    const std::int64_t expected = (parts.empty() ? std::max(accepted_, last_sequence.value_or(0)) : parts.back()->spec.sequence) + 1;
+    const bool continues = !parts.empty() && sequence == expected && it.spec.part == parts.back()->spec.part + 1 &&
+                           it.spec.parts == parts.back()->spec.parts && it.spec.session == parts.back()->spec.session;
+    const bool begins = it.spec.part == 1 && (sequence <= expected || it.spec.type == ChangeSetType::Snapshot);
+    if (!continues && !begins) {
+      waiting.push_back(&it);
+      if (!gap_) gap_ = expected;
+      continue;
+    }
+    if (begins) {
+      // A Snapshot says all there is: what waited or was begun before it is not needed any more.
+      for (const ChangeSet* old : parts) refuse(*old, "Superseded", "only a part of its batch was posted");
+      parts.clear();
+    }
+    parts.push_back(&it);
+    last_sequence = sequence;
+    if (it.spec.part < it.spec.parts) continue;
+    if (it.spec.type == ChangeSetType::Snapshot) {
+      for (const ChangeSet* old : waiting) refuse(*old, "Superseded", "a newer Snapshot replaces it");
+      waiting.clear();
+      gap_.reset();
+    }
+    add_batch(parts);
+    parts.clear();
+  }
+}
+
+void History::add_batch(const std::vector<const ChangeSet*>& parts) {
+  Batch batch;
+  batch.first = parts.front()->spec.sequence;
+  batch.last = parts.back()->spec.sequence;
+  std::vector<const ChangeSetSpec*> specs;
+  for (const ChangeSet* part : parts) {
+    specs.push_back(&part->spec);
+    batch.parts.push_back(part->meta);
+    known_.insert(part->meta.name);
+  }
+  batch.spec = join(specs);
+  if (batch.spec.type == ChangeSetType::Snapshot) last_word_.clear();
+  all_.merge(batch.spec);
+  for (const Change& change : batch.spec.changes) last_word_[change.path] = batch.last;
+  batches_.push_back(std::move(batch));
+}
+
+void History::refuse(const ChangeSet& change_set, std::string phase, std::string message) {
+  refused_.push_back({change_set.meta, change_set.status, std::move(phase), std::move(message)});
+}
+
+void History::refresh_status(const ChangeSets& sorted) {
+  std::map<std::string_view, const ChangeSet*> by_name;
+  for (const auto& change_set : sorted) by_name[change_set->meta.name] = change_set.get();
+  for (Batch& batch : batches_)
+    if (auto it = by_name.find(batch.meta().name); it != by_name.end()) batch.status = it->second->status;
+  for (Refused& refused : refused_)
+    if (auto it = by_name.find(refused.meta.name); it != by_name.end()) refused.status = it->second->status;
+}
+
+bool History::snapshot_since(std::int64_t sequence) const {
+  return std::ranges::any_of(batches_, [&](const Batch& batch) {
+    return batch.last > sequence && batch.spec.type == ChangeSetType::Snapshot;
+  });
+}
+
+Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without) const {
+  if (snapshot_since(sequence) && without.empty()) return all_;
+  Tree tree;
+  const bool whole = snapshot_since(sequence);
+  for (const Batch& batch : batches_)
+    if ((whole || batch.last > sequence) && !without.contains(batch.last)) tree.merge(batch.spec);
+  return tree;
+}
+
+std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
+  std::set<std::int64_t> needed;
+  for (const auto& [path, batch] : last_word_) needed.insert(batch);
+  std::vector<ObjectMeta> result;
+  for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
+    const Batch& batch = batches_[i];
+    if (batch.last > confirmed || needed.contains(batch.last)) continue;
+    result.insert(result.end(), batch.parts.begin(), batch.parts.end());
+  }
+  return result;
+}
+
+}  // namespace live_update
