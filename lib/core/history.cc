@@ -16,6 +16,11 @@ bool is_digest(const std::string& digest) {
          digest.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
 }
 
+// A change of mode alone comes without the bytes (rule 2.7).
+bool only_mode(const Change& change) {
+  return change.op == Op::Write && change.type == FileType::File && change.size > 0 && !change.content;
+}
+
 std::string refusal_of(const Change& change) {
   const std::string where = "\"" + change.path + "\": ";
   if (!is_clean_relative(change.path))
@@ -118,9 +123,12 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     known_.insert(part->meta.name);
   }
   batch.spec = join(specs);
-  if (batch.spec.type == ChangeSetType::Snapshot) last_word_.clear();
+  if (batch.spec.type == ChangeSetType::Snapshot) last_word_.clear(), content_.clear();
   all_.merge(batch.spec);
-  for (const Change& change : batch.spec.changes) last_word_[change.path] = batch.last;
+  for (const Change& change : batch.spec.changes) {
+    last_word_[change.path] = batch.last;
+    if (!only_mode(change)) content_[change.path] = batch.last;
+  }
   batches_.push_back(std::move(batch));
 }
 
@@ -155,6 +163,7 @@ Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without
 std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
   std::set<std::int64_t> needed;
   for (const auto& [path, batch] : last_word_) needed.insert(batch);
+  for (const auto& [path, batch] : content_) needed.insert(batch);
   std::vector<ObjectMeta> result;
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];

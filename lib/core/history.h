@@ -70,6 +70,7 @@ class History {
   std::optional<std::int64_t> gap_;
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
+  std::map<std::string, std::int64_t> content_;    // path -> the batch that holds its bytes (not a change of mode alone)
   std::set<std::string> known_;                    // names in batches_
 };
 

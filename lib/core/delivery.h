@@ -1,0 +1,76 @@
+// What one container gets in one go, and how it went: the values between the deciding core and the transports.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/api.h"
+#include "core/plan.h"
+#include "core/tree.h"
+
+namespace live_update {
+
+// Where a batch goes. A container is its container ID (rule 5.3): a restarted one is another.
+struct ContainerRef {
+  std::string ns, pod, container, container_id;
+  auto operator<=>(const ContainerRef&) const = default;
+};
+
+struct DeliveryWrite {
+  std::string to, root;  // absolute remote path, and the sync's remote root that it must stay in (rule 4.3)
+  FileType type = FileType::File;
+  std::uint32_t mode = 0644;
+  std::optional<Time> mtime;
+  std::uint64_t size = 0;
+  std::string digest;  // of the whole file
+  std::string target;  // of a symlink
+  std::vector<Piece> pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
+};
+
+struct DeliveryRun {
+  int step = 0;
+  std::vector<std::string> command;
+  std::string working_dir;
+  int timeout_seconds = 600;
+  OnFailure on_failure = OnFailure::Stop;
+};
+
+// What one container gets in one go; immutable, shared by all replicas that need the same. Order of execution: rule 4.1.
+struct Delivery {
+  std::int64_t sequence = 0;
+  std::vector<DeliveryRun> before_sync;
+  std::vector<RemoteDelete> deletes;
+  std::vector<DeliveryWrite> writes;
+  std::vector<DeliveryRun> after_sync;
+  std::optional<Restart> restart;
+};
+
+struct RunFailure {
+  int step = 0;
+  int exit_code = 0;
+  bool timed_out = false;
+  std::string tail;  // the last lines of its output
+  bool operator==(const RunFailure&) const = default;
+};
+
+// The files are there. `failures` are runs that failed or were not reached because an earlier one failed with Stop (`skipped`).
+struct Delivered {
+  std::vector<RunFailure> failures;
+  std::vector<int> skipped;
+  std::vector<std::string> warnings;
+};
+
+// The batch did not arrive in whole. `reason` is a condition reason (core/conditions.h); `curable` ones are tried again with
+// backoff, the others when the container, the spec or the batch changes (rule 4.9).
+struct NotDelivered {
+  std::string reason, message;
+  bool curable = true;
+};
+
+using DeliveryOutcome = std::variant<Delivered, NotDelivered>;
+
+}  // namespace live_update

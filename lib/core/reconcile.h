@@ -1,0 +1,116 @@
+// The operator's judgement: from everything that is known of one LiveUpdate to everything that is to be done. Pure.
+//
+// Level, not edge: a restarted operator, a lost event, a new pod and a restarted container are one case. `decide` compares what
+// every container has confirmed with what the history says, and returns the difference as deliveries. It is called after every
+// event; calling it twice changes nothing. The shell (operator/controller.h) gathers `Observed`, carries out `Decision`, and
+// reports each outcome through `settle`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/api.h"
+#include "core/delivery.h"
+#include "core/history.h"
+#include "core/targets.h"
+
+namespace live_update {
+
+using Instant = std::chrono::steady_clock::time_point;  // of the loop: for backoff and delays only
+
+// What became of one batch under the rules of semantics.md 3.
+struct Judgement {
+  std::int64_t generation = 0;  // of the spec it was judged by
+  enum Kind { Nothing, Update, FallBack } kind = Nothing;
+  FallBackReason reason = FallBackReason::StopPath;
+  std::vector<std::string> paths;  // that made it fall back
+  std::int64_t unmatched = 0;      // changes that onUnmatched: Ignore dropped
+};
+using Judgements = std::map<std::int64_t, Judgement>;  // by the batch's sequence
+
+// Judges the batches that have not been judged by this spec yet; forgets those that are gone from the history.
+void judge(const LiveUpdate& live_update, const History& history, Judgements& judgements);
+
+// What the operator knows of one container, by container ID. Seeded from status after a restart (rule 4.9, 5.3).
+struct Lane {
+  std::int64_t applied = 0;  // the newest sequence that the container confirmed; 0: it is as its image made it
+  std::optional<Time> applied_at;
+  std::int64_t last_milliseconds = 0;
+  std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7)
+  std::string run_message;        // why they failed
+  bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
+  std::vector<std::string> warnings;
+  bool busy = false;  // a delivery is under way
+
+  struct Problem {
+    NotDelivered what;
+    std::int64_t sequence = 0, generation = 0;  // incurable ones are tried again when either changes
+  };
+  std::optional<Problem> problem;
+  int attempts = 0;  // in a row that failed
+  Instant not_before{};
+};
+using Lanes = std::map<std::string, Lane>;  // by container ID
+
+Lanes lanes_from(const LiveUpdateStatus& status);
+
+// Takes in how a delivery up to `sequence` went. Backoff doubles from 250 ms up to 30 s.
+void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence, Instant now, Time wall,
+            std::chrono::milliseconds took);
+
+struct Observed {
+  const LiveUpdate& live_update;
+  const History& history;
+  const Judgements& judgements;
+  const Lanes& lanes;
+  TargetSearch search;
+  std::optional<WorkloadRef> workload;     // what a redeploy restarts
+  std::int64_t template_redeployed = 0;    // the sequence that the workload's template was redeployed for
+  std::string redeploy_problem;            // why the last redeploy could not be asked for
+  std::string transport;                   // name of the one in use
+  Instant now;
+  Time wall;
+};
+
+struct DeliverTo {
+  Target target;
+  std::int64_t sequence = 0;
+  std::shared_ptr<const Delivery> delivery;  // shared by all containers that need the same
+};
+// Restart `workload` by its pod template (rule 6.2), or delete the bare pods.
+struct RedeployAction {
+  std::optional<WorkloadRef> workload;
+  std::vector<std::string> bare_pods;
+  std::int64_t sequence = 0;
+};
+struct EventNote {
+  bool warning = false;
+  std::string reason, message;
+  bool operator==(const EventNote&) const = default;
+};
+struct ChangeSetNote {
+  ObjectMeta meta;
+  ChangeSetStatus status;
+};
+
+struct Decision {
+  std::vector<DeliverTo> deliveries;
+  // Containers that need nothing of what they lack: confirmed without a delivery.
+  std::vector<std::pair<std::string, std::int64_t>> confirmed;  // container ID, sequence
+  std::optional<RedeployAction> redeploy;
+  LiveUpdateStatus status;
+  std::vector<ChangeSetNote> change_sets;  // whose status is to be written
+  std::vector<ObjectMeta> superseded;      // ChangeSets to delete
+  std::vector<EventNote> events;           // for what has become different
+  std::optional<Instant> look_again;       // when backoff ends
+};
+
+Decision decide(const Observed& observed);
+
+}  // namespace live_update
