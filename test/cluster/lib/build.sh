@@ -1,37 +1,45 @@
 # The programs that Debian does not have, built from Go modules into the cache folder: once for each state of their inputs, shared by all clones.
 
-toolchain=v0.0.1-go1.24.4.linux-$(dpkg --print-architecture)
+toolchain=v0.0.1-go1.24.4.linux-$([[ $(uname -m) == aarch64 ]] && echo arm64 || echo amd64)
 k8s_version=1.34.4
+version_package=k8s.io/component-base/version
+k8s_flags="-s -w -X $version_package.gitVersion=v$k8s_version -X $version_package.gitMajor=1 -X $version_package.gitMinor=34 -X $version_package.gitTreeState=clean"
 
-go_minor() { "$1" version 2>/dev/null | sed -nE 's/.* go1\.([0-9]+).*/\1/p'; }
 
-# A Go of 1.24 or later. One from 1.21 on fetches what it lacks by itself; an older one is used to fetch it.
+# A Go that can build Kubernetes: one from 1.21 on fetches the toolchain that go.mod asks for by itself; an older one is made to fetch it here.
 find_go() {
-  local go minor root
-  for go in go /usr/local/go/bin/go /usr/lib/go/bin/go; do
-    minor=$(go_minor "$go" || true)
-    [[ -n $minor ]] || continue
-    ((minor >= 21)) && { command -v "$go"; return; }
-    root=$(cd / && GOFLAGS=-mod=mod "$go" mod download -json "golang.org/toolchain@$toolchain" | sed -nE 's/.*"Dir": "(.*)".*/\1/p')
-    [[ -d $root ]] || die "go mod download golang.org/toolchain@$toolchain failed: Go 1.24 is needed to build Kubernetes"
-    chmod -R u+x "$root/bin" "$root/pkg/tool" 2>/dev/null || true
-    echo "$root/bin/go"
-    return
+  local go old=""
+  for go in $(type -ap go) /usr/local/go/bin/go; do
+    (($(go_minor "$go") >= 21)) && { echo "$go"; return; }
+    old=${old:-$go}
   done
-  die "no Go found: run scripts/setup"
+  [[ -x $old ]] || die "no Go found: run scripts/setup"
+  fetch_toolchain "$old"
 }
 
-input_key() { cat "$@" | sha256sum | cut -c1-12; }
+go_minor() { { "$1" version 2>/dev/null || true; } | sed -nE 's/.* go1\.([0-9]+).*/\1/p;T;q' | grep . || echo 0; }
 
-k8s_dir() { echo "$cache/k8s-$(input_key "$here"/{go.mod,go.sum,main.go,lib/build.sh})"; }
-helm_dir() { echo "$cache/helm-$(input_key "$here"/helm/{go.mod,go.sum} "$here/lib/build.sh")"; }
+fetch_toolchain() {
+  local root
+  root=$(cd / && "$1" mod download -json "golang.org/toolchain@$toolchain" | sed -nE 's/.*"Dir": "(.*)".*/\1/p')
+  [[ -d $root ]] || die "go mod download golang.org/toolchain@$toolchain failed: Go 1.24 is needed to build Kubernetes"
+  chmod -R u+wx "$root/bin" "$root/pkg/tool" # a module's files are not executable
+  echo "$root/bin/go"
+}
+
+input_key() { # FLAGS FILE...
+  { echo "$1" && cat "${@:2}"; } | sha256sum | cut -c1-12
+}
+
+k8s_dir() { echo "$cache/k8s-$(input_key "$k8s_flags" "$here"/{go.mod,go.sum,main.go})"; }
+helm_dir() { echo "$cache/helm-$(input_key "" "$here"/helm/{go.mod,go.sum})"; }
 
 # Builds in a folder beside the final one, so that a half-built one is never used; one build at a time on the machine.
 build_once() { # DIR WHAT FUNCTION
   [[ ! -d $1 ]] || return 0
   mkdir -p "$cache"
   exec 8>"$cache/lock"
-  flock 8
+  flock --nonblock 8 || { say "waiting for another build to end" && flock 8; }
   if [[ ! -d $1 ]]; then
     say "building $2 (once; kept in $1)"
     rm -rf "$1.new"
@@ -43,9 +51,7 @@ build_once() { # DIR WHAT FUNCTION
 }
 
 build_k8s() {
-  local version=k8s.io/component-base/version
-  (cd "$here" && CGO_ENABLED=0 "$(find_go)" build -o "$1/k8s" -ldflags "-s -w -X $version.gitVersion=v$k8s_version \
-    -X $version.gitMajor=1 -X $version.gitMinor=34 -X $version.gitTreeState=clean" .) && ln -s k8s "$1/kubectl"
+  (cd "$here" && CGO_ENABLED=0 "$(find_go)" build -o "$1/k8s" -ldflags "$k8s_flags" .) && ln -s k8s "$1/kubectl"
 }
 
 build_helm() {

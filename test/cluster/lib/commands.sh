@@ -24,6 +24,8 @@ lock() {
 node_ready() { [[ $(kube get node "$node" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]; }
 kube() { "$(k8s_dir)/kubectl" --kubeconfig="$kubeconfig" "$@"; }
 
+needs_cluster() { [[ -f $kubeconfig ]] || die "$name is not running: scripts/cluster up"; }
+
 cluster_up() {
   lock
   if all_running && node_ready 2>/dev/null; then
@@ -44,7 +46,6 @@ prepare() {
   claim_slot
   pki_up
   write_config
-  own_private_dirs
   cgroup_make
   namespace_up
   network_up
@@ -55,18 +56,6 @@ claim_slot() {
   flock 7
   pick_slot
   exec 7>&-
-}
-
-# Mount points must exist; those made for it are removed by `down`.
-own_private_dirs() {
-  local dir
-  : >"$state/private-dirs"
-  : >"$state/made-dirs"
-  for dir in /run/containerd /run/netns /var/lib/cni /var/lib/kubelet /var/log/containers; do
-    [[ -d $dir ]] || echo "$dir" >>"$state/made-dirs"
-    mkdir -p "$dir"
-    echo "$dir" >>"$state/private-dirs"
-  done
 }
 
 start_all() {
@@ -93,6 +82,7 @@ make_base_images() {
 
 cluster_load() {
   local image
+  needs_cluster
   (($# > 0)) || die "load: which image? Give the path of a docker-archive or OCI tar"
   for image in "$@"; do
     [[ -r $image ]] || die "load: cannot read $image"
@@ -103,6 +93,7 @@ cluster_load() {
 
 cluster_status() {
   local daemon
+  [[ -d $state ]] || { say "$name is not running"; return 1; }
   say "$name in $state"
   for daemon in holder "${daemons[@]}"; do
     if is_alive "$daemon"; then echo "  $daemon: pid $(cat "$state/run/$daemon.pid")"; else echo "  $daemon: not running"; fi
@@ -112,6 +103,7 @@ cluster_status() {
 
 cluster_pid() {
   local pod=${1:?pid: which pod?} container=${2:-} namespace=${3:-default} id filter='@.ready==true'
+  needs_cluster
   [[ -z $container ]] || filter="@.name==\"$container\""
   id=$(kube get pod "$pod" --namespace "$namespace" -o "jsonpath={.status.containerStatuses[?($filter)].containerID}")
   [[ -n $id ]] || die "pid: $namespace/$pod has no running container ${container}"
@@ -123,7 +115,6 @@ clean() {
   cgroup_kill
   network_down
   cgroup_remove
-  [[ ! -f $state/made-dirs ]] || xargs -r rmdir --ignore-fail-on-non-empty <"$state/made-dirs" 2>/dev/null || true
   rm -rf "$state"
 }
 

@@ -84,7 +84,7 @@ start_controllers() {
 
 # Masquerading everything makes a reply between two pods on the bridge come back the way the request went.
 start_node() {
-  k8s kubelet --kubeconfig="$state/config/kubelet.kubeconfig" --config="$state/config/kubelet.yaml" --root-dir="$state/kubelet" \
+  k8s kubelet --kubeconfig="$state/config/kubelet.kubeconfig" --config="$state/config/kubelet.yaml" \
     --hostname-override="$node" --node-ip="$node_address"
   k8s kube-proxy --kubeconfig="$state/config/proxy.kubeconfig" --hostname-override="$node" --cluster-cidr="$pod_subnet" \
     --proxy-mode=iptables --masquerade-all --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0s \

@@ -1,7 +1,7 @@
 # Names, folders and addresses of one cluster. Sourced by scripts/cluster; everything else reads these.
 
 name=${LIVE_UPDATE_CLUSTER:-default}
-base=${LIVE_UPDATE_CLUSTER_DIR:-/var/lib/live-update-cluster}
+base=$(realpath --canonicalize-missing "${LIVE_UPDATE_CLUSTER_DIR:-/var/lib/live-update-cluster}")
 state=$base/$name
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/live-update
 cgroup=live-update-$name
@@ -27,7 +27,6 @@ die() { echo "cluster: $*" >&2; exit 1; }
 
 [[ $name =~ ^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$ ]] ||
   die "LIVE_UPDATE_CLUSTER=$name is no name for a cluster: use up to 20 of a-z, 0-9 and -"
-[[ $base == /* ]] || die "LIVE_UPDATE_CLUSTER_DIR=$base must be an absolute path"
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds; a daemon that ends meanwhile ends the wait.
 wait_for() {
