@@ -10,9 +10,9 @@
 
 namespace live_update {
 
-class Transport {
+class ContainerTransport {
  public:
-  virtual ~Transport() = default;
+  virtual ~ContainerTransport() = default;
   virtual std::string name() const = 0;  // as in spec.transport: "Tar"
   // `done` runs once, on the loop; destroying the Handle abandons the delivery (what has arrived stays).
   [[nodiscard]] virtual Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
