@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -238,7 +239,7 @@ struct Change {
   std::uint64_t offset = 0;  // where in the file `content` begins; a large file comes in pieces, one per part
   // The encoded bytes (raw, not base64); shared because stores, trees and lanes hold the same content. Null: none.
   std::shared_ptr<const std::string> content;
-  bool operator==(const Change&) const = default;
+  bool operator==(const Change&) const;  // by the bytes of the content, not by where they are
 };
 
 struct BuildResult {

@@ -21,6 +21,7 @@ struct FieldError {
   bool operator==(const FieldError&) const = default;
 };
 
+// Errors say where (the byte). Nesting is bounded, so that walking the document may recurse.
 Result<rapidjson::Document> parse_json(std::string_view text);
 std::string to_text(const rapidjson::Value& value);
 
@@ -28,6 +29,7 @@ Result<LiveUpdate> decode_live_update(const rapidjson::Value& json);
 Result<ChangeSet> decode_change_set(const rapidjson::Value& json);
 Result<Pod> decode_pod(const rapidjson::Value& json);
 Result<Workload> decode_workload(const rapidjson::Value& json);
+// The `metadata` of a whole object, whatever its kind; what cannot be read stays empty.
 ObjectMeta decode_meta(const rapidjson::Value& object);
 
 // For files of users: unknown fields, wrong kinds and unknown enum values become errors; what can be read is in `value`.
@@ -37,7 +39,10 @@ struct StrictLiveUpdate {
 };
 StrictLiveUpdate decode_live_update_strict(const rapidjson::Value& json);
 
-// Whole objects with apiVersion and kind, ready to be sent. A status object carries status only (for server-side apply).
+// The breaches of rules (from `validate`) that are not mere consequences of a field that could not be read.
+std::vector<FieldError> without_consequences(const std::vector<FieldError>& unread, std::vector<FieldError> rules);
+
+// Whole objects with apiVersion and kind, ready to be sent; fields that have their default are left out. A status object carries status only (for server-side apply).
 std::string encode_change_set(const ChangeSet& change_set);
 std::string encode_live_update(const LiveUpdate& live_update);
 std::string encode_live_update_status(const ObjectMeta& meta, const LiveUpdateStatus& status);

@@ -1,0 +1,152 @@
+#include <utility>
+
+#include "core/meta_json.h"
+
+namespace live_update {
+namespace {
+
+void read_change(ObjectReader& change, Change& out) {
+  change.read("path", out.path);
+  change.read("op", out.op);
+  change.read("type", out.type);
+  change.read("mode", out.mode);
+  change.read("mtime", out.mtime);
+  change.read("size", out.size);
+  change.read("digest", out.digest);
+  change.read("target", out.target);
+  change.read("encoding", out.encoding);
+  change.read("offset", out.offset);
+  const rapidjson::Value* content = change.find("content");
+  if (!content) return;
+  if (!content->IsString()) return change.wrong("content", "must be base64, is " + describe(*content));
+  auto bytes = decode_base64({content->GetString(), content->GetStringLength()});
+  if (!bytes) return change.wrong("content", bytes.error().message);
+  out.content = std::make_shared<const std::string>(std::move(*bytes));
+}
+
+void read_build(ObjectReader& build, BuildResult& out) {
+  build.read("succeeded", out.succeeded);
+  build.read("startedAfter", out.started_after);
+  build.read("exitCode", out.exit_code);
+  build.read("image", out.image);
+  build.read("output", out.output);
+}
+
+void read_spec(ObjectReader spec, ChangeSetSpec& out) {
+  spec.read("liveUpdate", out.live_update);
+  spec.read("session", out.session);
+  spec.read("user", out.user);
+  spec.read("sequence", out.sequence);
+  spec.read("type", out.type);
+  spec.read("observedAt", out.observed_at);
+  spec.read("part", out.part);
+  spec.read("parts", out.parts);
+  spec.read_list("changes", [&](ObjectReader& c, int) { read_change(c, out.changes.emplace_back()); });
+  if (ObjectReader build = spec.object("build"); build.present()) read_build(build, out.build.emplace());
+}
+
+void read_status(ObjectReader status, ChangeSetStatus& out) {
+  status.read("phase", out.phase);
+  status.read("containers", out.containers);
+  status.read("targets", out.targets);
+  status.read("message", out.message);
+  ObjectReader milliseconds = status.object("milliseconds");
+  milliseconds.read("received", out.received_milliseconds);
+  milliseconds.read("applied", out.applied_milliseconds);
+}
+
+void write_change(JsonWriter& json, const Change& change) {
+  const Change standard;
+  json.object([&] {
+    json.field("path", change.path);
+    json.field("op", change.op);
+    json.field("type", change.type);
+    json.field_unless("mode", change.mode, standard.mode);
+    json.field_if("mtime", change.mtime);
+    json.field_unless("size", change.size, standard.size);
+    json.field_if("digest", change.digest);
+    json.field_if("target", change.target);
+    json.field_unless("encoding", change.encoding, standard.encoding);
+    json.field_unless("offset", change.offset, standard.offset);
+    if (change.content) json.field("content", encode_base64(*change.content));
+  });
+}
+
+void write_build(JsonWriter& json, const BuildResult& build) {
+  json.object("build", [&] {
+    json.field("succeeded", build.succeeded);
+    json.field("startedAfter", build.started_after);
+    json.field("exitCode", build.exit_code);
+    json.field_if("image", build.image);
+    json.field_if("output", build.output);
+  });
+}
+
+void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
+  json.object("spec", [&] {
+    json.field("liveUpdate", spec.live_update);
+    json.field("session", spec.session);
+    json.field("sequence", spec.sequence);
+    json.field("type", spec.type);
+    json.field_if("user", spec.user);
+    json.field_if("observedAt", spec.observed_at);
+    json.field_unless("part", spec.part, 1);
+    json.field_unless("parts", spec.parts, 1);
+    if (!spec.changes.empty()) {
+      json.list("changes", spec.changes, [&](const Change& change) { write_change(json, change); });
+    }
+    if (spec.build) write_build(json, *spec.build);
+  });
+}
+
+void write_status(JsonWriter& json, const ChangeSetStatus& status) {
+  json.object("status", [&] {
+    json.field("phase", status.phase);
+    json.field("containers", status.containers);
+    json.field("targets", status.targets);
+    if (status.received_milliseconds || status.applied_milliseconds) {
+      json.object("milliseconds", [&] {
+        json.field_if("received", status.received_milliseconds);
+        json.field_if("applied", status.applied_milliseconds);
+      });
+    }
+    json.field("message", status.message);
+  });
+}
+
+}  // namespace
+
+Result<ChangeSet> decode_change_set(const rapidjson::Value& json) {
+  FieldErrors errors;
+  ChangeSet out;
+  {
+    ObjectReader object(&json, {}, errors);
+    read_meta(object, out.meta);
+    read_spec(object.object("spec"), out.spec);
+    read_status(object.object("status"), out.status);
+  }
+  return decoded("ChangeSet", std::move(out), errors);
+}
+
+std::string encode_change_set(const ChangeSet& change_set) {
+  JsonWriter json;
+  json.object([&] {
+    write_type(json, "ChangeSet");
+    write_meta(json, change_set.meta);
+    write_spec(json, change_set.spec);
+    if (change_set.status != ChangeSetStatus()) write_status(json, change_set.status);
+  });
+  return json.take();
+}
+
+std::string encode_change_set_status(const ObjectMeta& meta, const ChangeSetStatus& status) {
+  JsonWriter json;
+  json.object([&] {
+    write_type(json, "ChangeSet");
+    write_identity(json, meta);
+    write_status(json, status);
+  });
+  return json.take();
+}
+
+}  // namespace live_update
