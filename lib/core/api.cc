@@ -17,7 +17,8 @@ bool Change::operator==(const Change& other) const {
   return content && other.content && *content == *other.content;
 }
 
-std::string change_set_name(const std::string& live_update, const std::string& session, std::int64_t sequence) {
+std::string change_set_name(const std::string& live_update, const std::string& session,
+                            std::int64_t sequence) {
   std::string digits = std::to_string(sequence);
   if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
   return live_update + "-" + session + "-" + digits;

@@ -1,7 +1,7 @@
 // The kinds of liveupdate.dev/v1alpha1 as plain values, and the few fields we read of other kinds.
 //
-// The field names are those of the CRDs in crds/; docs/liveupdate.md and docs/changeset.md explain each for users.
-// Everything here is a value: copy it, compare it, move it between threads.
+// The field names are those of the CRDs in crds/; docs/liveupdate.md and docs/changeset.md explain each for
+// users. Everything here is a value: copy it, compare it, move it between threads.
 #pragma once
 
 #include <chrono>
@@ -225,19 +225,21 @@ enum class FileType { File, Directory, Symlink };
 enum class Encoding { Identity, Zstd };
 enum class ChangeSetType { Delta, Snapshot, Build };
 
-// One host path and what it is now. Paths are relative to the root and clean ("a/b", rule 1.5), bytes as on the host (UTF-8).
+// One host path and what it is now. Paths are relative to the root and clean ("a/b", rule 1.5), bytes as on
+// the host (UTF-8).
 struct Change {
   std::string path;
   Op op = Op::Write;
   FileType type = FileType::File;
-  std::uint32_t mode = 0;    // permission bits only; 0 with op Delete
+  std::uint32_t mode = 0;  // permission bits only; 0 with op Delete
   std::optional<Time> mtime;
-  std::uint64_t size = 0;    // bytes of the whole file
-  std::string digest;        // "sha256:<hex>" of the whole file
-  std::string target;        // of a symlink
+  std::uint64_t size = 0;  // bytes of the whole file
+  std::string digest;      // "sha256:<hex>" of the whole file
+  std::string target;      // of a symlink
   Encoding encoding = Encoding::Identity;
   std::uint64_t offset = 0;  // where in the file `content` begins; a large file comes in pieces, one per part
-  // The encoded bytes (raw, not base64); shared because stores, trees and lanes hold the same content. Null: none.
+  // The encoded bytes (raw, not base64); shared because stores, trees and lanes hold the same content. Null:
+  // none.
   std::shared_ptr<const std::string> content;
   bool operator==(const Change&) const;  // by the bytes of the content, not by where they are
 };
@@ -255,7 +257,8 @@ struct ChangeSetSpec {
   std::int64_t sequence = 0;
   ChangeSetType type = ChangeSetType::Delta;
   std::optional<Time> observed_at;  // of the file event
-  int part = 1, parts = 1;  // one batch split over `parts` ChangeSets of consecutive sequences; applied as one
+  int part = 1,
+      parts = 1;  // one batch split over `parts` ChangeSets of consecutive sequences; applied as one
   std::vector<Change> changes;
   std::optional<BuildResult> build;
   bool operator==(const ChangeSetSpec&) const = default;
@@ -276,14 +279,17 @@ struct ChangeSet {
   bool operator==(const ChangeSet&) const = default;
 };
 
-// `<lu>-<session>-<sequence>`, the sequence with six digits at least: posting it twice is one ChangeSet (rule 7.3).
-std::string change_set_name(const std::string& live_update, const std::string& session, std::int64_t sequence);
+// `<lu>-<session>-<sequence>`, the sequence with six digits at least: posting it twice is one ChangeSet
+// (rule 7.3).
+std::string change_set_name(const std::string& live_update, const std::string& session,
+                            std::int64_t sequence);
 
-// ------------------------------------------------------------------------------------------ kinds we only read
+// ------------------------------------------------------------------------------------------ kinds we only
+// read
 
 struct PodContainer {
   std::string name, image, container_id;
-  bool init = false;     // an init container; a native sidecar has restart_always
+  bool init = false;  // an init container; a native sidecar has restart_always
   bool restart_always = false;
   bool running = false, terminated = false;
   std::string waiting_reason;  // CrashLoopBackOff, ContainerCreating, ...

@@ -1,7 +1,8 @@
 // JSON to the values of core/api.h and back.
 //
-// Decoding what the API server sends is lenient (unknown fields are skipped: it has validated already); decoding what a user
-// wrote is strict and names the field (`decode_live_update_strict`). Times are RFC 3339, content is base64 in JSON.
+// Decoding what the API server sends is lenient (unknown fields are skipped: it has validated already);
+// decoding what a user wrote is strict and names the field (`decode_live_update_strict`). Times are RFC 3339,
+// content is base64 in JSON.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -32,7 +33,8 @@ Result<Workload> decode_workload(const rapidjson::Value& json);
 // The `metadata` of a whole object, whatever its kind; what cannot be read stays empty.
 ObjectMeta decode_meta(const rapidjson::Value& object);
 
-// For files of users: unknown fields, wrong kinds and unknown enum values become errors; what can be read is in `value`.
+// For files of users: unknown fields, wrong kinds and unknown enum values become errors; what can be read is
+// in `value`.
 struct StrictLiveUpdate {
   LiveUpdate value;
   std::vector<FieldError> errors;
@@ -40,9 +42,11 @@ struct StrictLiveUpdate {
 StrictLiveUpdate decode_live_update_strict(const rapidjson::Value& json);
 
 // The breaches of rules (from `validate`) that are not mere consequences of a field that could not be read.
-std::vector<FieldError> without_consequences(const std::vector<FieldError>& unread, std::vector<FieldError> rules);
+std::vector<FieldError> without_consequences(const std::vector<FieldError>& unread,
+                                             std::vector<FieldError> rules);
 
-// Whole objects with apiVersion and kind, ready to be sent; fields that have their default are left out. A status object carries status only (for server-side apply).
+// Whole objects with apiVersion and kind, ready to be sent; fields that have their default are left out. A
+// status object carries status only (for server-side apply).
 std::string encode_change_set(const ChangeSet& change_set);
 std::string encode_live_update(const LiveUpdate& live_update);
 std::string encode_live_update_status(const ObjectMeta& meta, const LiveUpdateStatus& status);

@@ -20,7 +20,9 @@ class DepthGuard {
   bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
     return document_.RawNumber(text, size, copy);
   }
-  bool String(const char* text, rapidjson::SizeType size, bool copy) { return document_.String(text, size, copy); }
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
+    return document_.String(text, size, copy);
+  }
   bool Key(const char* text, rapidjson::SizeType size, bool copy) { return document_.Key(text, size, copy); }
   bool StartObject() { return ++depth_ <= kMaxJsonDepth && document_.StartObject(); }
   bool EndObject(rapidjson::SizeType members) {
@@ -56,9 +58,11 @@ Result<rapidjson::Document> parse_json(std::string_view text) {
   if (!outcome.IsError()) return document;
   const std::string where = " at byte " + std::to_string(outcome.Offset());
   if (outcome.Code() == rapidjson::kParseErrorTermination) {
-    return fail(ErrorKind::Invalid, "is not usable JSON: nested deeper than " + std::to_string(kMaxJsonDepth) + where);
+    return fail(ErrorKind::Invalid,
+                "is not usable JSON: nested deeper than " + std::to_string(kMaxJsonDepth) + where);
   }
-  return fail(ErrorKind::Invalid, "is not JSON: " + std::string(rapidjson::GetParseError_En(outcome.Code())) + where);
+  return fail(ErrorKind::Invalid,
+              "is not JSON: " + std::string(rapidjson::GetParseError_En(outcome.Code())) + where);
 }
 
 std::string to_text(const rapidjson::Value& value) {
@@ -77,20 +81,28 @@ std::string to_utf8(std::string_view bytes) {
     };
     const auto tail = [&](std::size_t k) { return (at(k) & 0xc0) == 0x80; };
     std::size_t length = 0;
-    if (at(0) < 0x80) length = 1;
-    else if (at(0) >= 0xc2 && at(0) < 0xe0 && tail(1)) length = 2;
+    if (at(0) < 0x80)
+      length = 1;
+    else if (at(0) >= 0xc2 && at(0) < 0xe0 && tail(1))
+      length = 2;
     else if (at(0) >= 0xe0 && at(0) < 0xf0 && tail(1) && tail(2) && !(at(0) == 0xe0 && at(1) < 0xa0) &&
-             !(at(0) == 0xed && at(1) >= 0xa0)) length = 3;
-    else if (at(0) >= 0xf0 && at(0) < 0xf5 && tail(1) && tail(2) && tail(3) && !(at(0) == 0xf0 && at(1) < 0x90) &&
-             !(at(0) == 0xf4 && at(1) >= 0x90)) length = 4;
-    if (length) out.append(bytes, i, length);
-    else out += "\xef\xbf\xbd";
+             !(at(0) == 0xed && at(1) >= 0xa0))
+      length = 3;
+    else if (at(0) >= 0xf0 && at(0) < 0xf5 && tail(1) && tail(2) && tail(3) &&
+             !(at(0) == 0xf0 && at(1) < 0x90) && !(at(0) == 0xf4 && at(1) >= 0x90))
+      length = 4;
+    if (length)
+      out.append(bytes, i, length);
+    else
+      out += "\xef\xbf\xbd";
     i += length ? length : 1;
   }
   return out;
 }
 
-void JsonWriter::key(std::string_view name) { writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); }
+void JsonWriter::key(std::string_view name) {
+  writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+}
 
 void JsonWriter::text(std::string_view value) {
   const std::string clean = to_utf8(value);

@@ -1,6 +1,7 @@
 // Reading JSON objects field by field, with every problem named by its field path, and writing them.
 //
-// ObjectReader is total: any JSON may be given to it; what is missing leaves the default, what is wrong becomes a FieldError.
+// ObjectReader is total: any JSON may be given to it; what is missing leaves the default, what is wrong
+// becomes a FieldError.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -20,7 +21,8 @@
 
 namespace live_update {
 
-// Nesting above this is refused when parsing: nothing of Kubernetes comes near it, and recursion stays bounded.
+// Nesting above this is refused when parsing: nothing of Kubernetes comes near it, and recursion stays
+// bounded.
 inline constexpr int kMaxJsonDepth = 128;
 
 enum class Strictness {
@@ -39,8 +41,8 @@ struct FieldErrors {
 // Where a value is; built without allocation, turned into text only for an error. Parents must outlive it.
 struct FieldPath {
   const FieldPath* parent = nullptr;
-  std::string_view name;  // of a field, or
-  int index = -1;         // of a list entry
+  std::string_view name;     // of a field, or
+  int index = -1;            // of a list entry
   std::string text() const;  // "spec.steps[2].sync.to"
 };
 
@@ -130,7 +132,8 @@ void ObjectReader::read_list(std::string_view name, F each) {
   }
 }
 
-// Writes one JSON text. Bytes that are not UTF-8 become U+FFFD, so that the API server never refuses the whole object.
+// Writes one JSON text. Bytes that are not UTF-8 become U+FFFD, so that the API server never refuses the
+// whole object.
 class JsonWriter {
  public:
   JsonWriter() : writer_(buffer_) {}

@@ -121,7 +121,8 @@ ObjectReader::~ObjectReader() {
     if (!meant.empty()) {
       wrong(name, "unknown field, did you mean \"" + std::string(meant) + "\"?");
     } else {
-      wrong(name, "unknown field" + (known_.empty() ? ", none is allowed here" : ", known here: " + joined(known_)));
+      wrong(name, "unknown field" +
+                      (known_.empty() ? ", none is allowed here" : ", known here: " + joined(known_)));
     }
   }
 }
@@ -164,11 +165,14 @@ void ObjectReader::read(std::string_view name, std::string& out) { read_text(nam
 void ObjectReader::read(std::string_view name, bool& out) {
   const rapidjson::Value* value = find(name);
   if (!value) return;
-  if (value->IsBool()) out = value->GetBool();
-  else wrong(name, "must be true or false, is " + describe(*value));
+  if (value->IsBool())
+    out = value->GetBool();
+  else
+    wrong(name, "must be true or false, is " + describe(*value));
 }
 
-void ObjectReader::read_integer(std::string_view name, std::int64_t low, std::int64_t high, std::int64_t& out) {
+void ObjectReader::read_integer(std::string_view name, std::int64_t low, std::int64_t high,
+                                std::int64_t& out) {
   const rapidjson::Value* value = find(name);
   if (!value) return;
   const auto number = integer(*value);
@@ -176,7 +180,8 @@ void ObjectReader::read_integer(std::string_view name, std::int64_t low, std::in
   if (*number >= low && *number <= high) {
     out = *number;
   } else {
-    wrong(name, "must be from " + std::to_string(low) + " to " + std::to_string(high) + ", is " + describe(*value));
+    wrong(name,
+          "must be from " + std::to_string(low) + " to " + std::to_string(high) + ", is " + describe(*value));
   }
 }
 
@@ -211,8 +216,10 @@ void ObjectReader::read(std::string_view name, std::optional<std::int64_t>& out)
 void ObjectReader::read(std::string_view name, std::optional<Time>& out) {
   std::string text;
   if (!read_text(name, text)) return;
-  if (auto time = parse_time(text)) out = *time;
-  else wrong(name, quoted(text) + " " + time.error().message);
+  if (auto time = parse_time(text))
+    out = *time;
+  else
+    wrong(name, quoted(text) + " " + time.error().message);
 }
 
 const rapidjson::Value* ObjectReader::array(std::string_view name) {
@@ -247,8 +254,10 @@ void ObjectReader::read(std::string_view name, std::vector<int>& out) {
   if (!list) return;
   out.clear();
   for (const auto& entry : list->GetArray()) {
-    if (entry.IsInt()) out.push_back(entry.GetInt());
-    else wrong(name, "must be a list of whole numbers, has " + describe(entry));
+    if (entry.IsInt())
+      out.push_back(entry.GetInt());
+    else
+      wrong(name, "must be a list of whole numbers, has " + describe(entry));
   }
 }
 
@@ -259,8 +268,10 @@ void ObjectReader::read(std::string_view name, std::map<std::string, std::string
   const FieldPath here{&path_, name, -1};
   out.clear();
   for (const auto& member : value->GetObject()) {
-    if (member.value.IsString()) out[std::string(view(member.name))] = view(member.value);
-    else errors_.add(FieldPath{&here, view(member.name), -1}.text(), must_be_text(member.value));
+    if (member.value.IsString())
+      out[std::string(view(member.name))] = view(member.value);
+    else
+      errors_.add(FieldPath{&here, view(member.name), -1}.text(), must_be_text(member.value));
   }
 }
 

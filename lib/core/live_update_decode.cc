@@ -161,7 +161,8 @@ void read_container(ObjectReader& container, ContainerStatus& out) {
 void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read("observedGeneration", out.observed_generation);
   status.read("sequence", out.sequence);
-  status.read_list("conditions", [&](ObjectReader& c, int) { read_condition(c, out.conditions.emplace_back()); });
+  status.read_list("conditions",
+                   [&](ObjectReader& c, int) { read_condition(c, out.conditions.emplace_back()); });
   if (ObjectReader session = status.object("session"); session.present()) {
     SessionStatus& to = out.session.emplace();
     session.read("holder", to.holder);
@@ -174,7 +175,8 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read("state", out.state);
   status.read("targets", out.targets);
   status.read("syncedTargets", out.synced_targets);
-  status.read_list("containers", [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
+  status.read_list("containers",
+                   [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
   if (ObjectReader fall_back = status.object("fallBack"); fall_back.present()) {
     FallBackStatus& to = out.fall_back.emplace();
     fall_back.read("reason", to.reason);
@@ -235,7 +237,8 @@ StrictLiveUpdate decode_live_update_strict(const rapidjson::Value& json) {
     ObjectReader object(&json, {}, errors);
     if (object.present()) read_identity(object, out.value);
     const bool has_spec = object.find("spec") != nullptr;
-    if (object.present() && !has_spec) object.wrong("spec", "is missing: it says what is synced and where to");
+    if (object.present() && !has_spec)
+      object.wrong("spec", "is missing: it says what is synced and where to");
     read_spec(object.object("spec"), out.value.spec);
     object.skip({"status"});
   }
@@ -243,7 +246,8 @@ StrictLiveUpdate decode_live_update_strict(const rapidjson::Value& json) {
   return out;
 }
 
-std::vector<FieldError> without_consequences(const std::vector<FieldError>& unread, std::vector<FieldError> rules) {
+std::vector<FieldError> without_consequences(const std::vector<FieldError>& unread,
+                                             std::vector<FieldError> rules) {
   auto below = [](std::string_view path, std::string_view above) {
     if (!path.starts_with(above)) return false;
     return path.size() == above.size() || path[above.size()] == '.' || path[above.size()] == '[';

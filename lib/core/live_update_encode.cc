@@ -82,7 +82,8 @@ void write_fall_back(JsonWriter& json, const FallBackSpec& fall_back) {
     if (fall_back.build) {
       json.object("build", [&] {
         json.field("command", fall_back.build->command);
-        json.field_unless("timeoutSeconds", fall_back.build->timeout_seconds, FallBackBuild().timeout_seconds);
+        json.field_unless("timeoutSeconds", fall_back.build->timeout_seconds,
+                          FallBackBuild().timeout_seconds);
       });
     }
     json.field_unless("redeploy", fall_back.redeploy, Redeploy::Restart);
@@ -101,7 +102,8 @@ void write_spec(JsonWriter& json, const LiveUpdateSpec& spec) {
   json.object("spec", [&] {
     write_target(json, spec.target);
     if (spec.source != standard.source) write_source(json, spec.source);
-    json.list("steps", spec.steps, [&](const Step& step) { json.object([&] { std::visit(StepWriter{json}, step); }); });
+    json.list("steps", spec.steps,
+              [&](const Step& step) { json.object([&] { std::visit(StepWriter{json}, step); }); });
     if (spec.fall_back != standard.fall_back) write_fall_back(json, spec.fall_back);
     if (spec.debounce != standard.debounce) write_debounce(json, spec.debounce);
     json.field_unless("transport", spec.transport, standard.transport);

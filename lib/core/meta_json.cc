@@ -83,13 +83,14 @@ void write_selector(JsonWriter& json, const LabelSelector& selector) {
   json.object("selector", [&] {
     if (!selector.match_labels.empty()) json.field("matchLabels", selector.match_labels);
     if (selector.match_expressions.empty()) return;
-    json.list("matchExpressions", selector.match_expressions, [&](const LabelSelector::Expression& expression) {
-      json.object([&] {
-        json.field("key", expression.key);
-        json.field("operator", expression.op);
-        json.field_if("values", expression.values);
-      });
-    });
+    json.list("matchExpressions", selector.match_expressions,
+              [&](const LabelSelector::Expression& expression) {
+                json.object([&] {
+                  json.field("key", expression.key);
+                  json.field("operator", expression.op);
+                  json.field_if("values", expression.values);
+                });
+              });
   });
 }
 

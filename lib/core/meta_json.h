@@ -1,4 +1,5 @@
-// metadata and the pieces that several kinds share, in both directions. For the files that encode and decode kinds only.
+// metadata and the pieces that several kinds share, in both directions. For the files that encode and decode
+// kinds only.
 #pragma once
 
 #include <string_view>

@@ -41,7 +41,8 @@ bool take_zone(std::string_view& text, std::chrono::minutes& offset) {
   if (take(text, "Zz")) return true;
   const bool minus = !text.empty() && text.front() == '-';
   int hours = 0, minutes = 0;
-  if (!take(text, "+-") || !take_digits(text, 2, hours) || !take(text, ":") || !take_digits(text, 2, minutes)) {
+  if (!take(text, "+-") || !take_digits(text, 2, hours) || !take(text, ":") ||
+      !take_digits(text, 2, minutes)) {
     return false;
   }
   if (hours > 23 || minutes > 59) return false;
@@ -73,7 +74,8 @@ Result<Time> parse_time(std::string_view text) {
                       take_digits(rest, 2, hour) && take(rest, ":") && take_digits(rest, 2, minute) &&
                       take(rest, ":") && take_digits(rest, 2, second) && take_fraction(rest, fraction) &&
                       take_zone(rest, offset) && rest.empty();
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                         std::chrono::day(day)};
   if (!shaped || !date.ok() || hour > 23 || minute > 59 || second > 60) {
     return fail(ErrorKind::Invalid, "is not an RFC 3339 time such as 2026-01-31T12:00:00.123456Z");
   }

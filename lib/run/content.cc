@@ -10,7 +10,7 @@
 namespace live_update {
 namespace {
 
-constexpr int kLevel = 1;  // saves are small and in a hurry
+constexpr int kLevel = 1;          // saves are small and in a hurry
 constexpr int kWindowLogMax = 25;  // 32 MiB: what a hostile frame may make us allocate
 constexpr std::size_t kBlock = 64 * 1024;
 
@@ -33,13 +33,15 @@ Result<std::string> decompress(std::string_view bytes, std::uint64_t limit) {
   for (;;) {
     ZSTD_outBuffer to{block.data(), block.size(), 0};
     const std::size_t left = ZSTD_decompressStream(context.get(), &to, &in);
-    if (ZSTD_isError(left)) return fail(ErrorKind::Invalid, std::string("is not zstd: ") + ZSTD_getErrorName(left));
+    if (ZSTD_isError(left))
+      return fail(ErrorKind::Invalid, std::string("is not zstd: ") + ZSTD_getErrorName(left));
     if (out.size() + to.pos > limit) {
       return fail(ErrorKind::TooLarge, "is more than " + std::to_string(limit) + " bytes when unpacked");
     }
     out.append(block, 0, to.pos);
     if (left == 0) break;
-    if (in.pos == in.size && to.pos < to.size) return fail(ErrorKind::Invalid, "is not zstd: it ends too early");
+    if (in.pos == in.size && to.pos < to.size)
+      return fail(ErrorKind::Invalid, "is not zstd: it ends too early");
   }
   if (in.pos != in.size) return fail(ErrorKind::Invalid, "is not zstd: something follows its end");
   return out;
@@ -82,14 +84,16 @@ std::string sha256(std::string_view bytes) {
 Encoded encode_content(std::string_view bytes) {
   std::string packed(ZSTD_compressBound(bytes.size()), '\0');
   const std::size_t size = ZSTD_compress(packed.data(), packed.size(), bytes.data(), bytes.size(), kLevel);
-  if (ZSTD_isError(size) || size > bytes.size() - bytes.size() / 8) return {Encoding::Identity, std::string(bytes)};
+  if (ZSTD_isError(size) || size > bytes.size() - bytes.size() / 8)
+    return {Encoding::Identity, std::string(bytes)};
   packed.resize(size);
   return {Encoding::Zstd, std::move(packed)};
 }
 
 Result<std::string> decode_content(Encoding encoding, std::string_view bytes, std::uint64_t limit) {
   if (encoding == Encoding::Zstd) return decompress(bytes, limit);
-  if (bytes.size() > limit) return fail(ErrorKind::TooLarge, "is more than " + std::to_string(limit) + " bytes");
+  if (bytes.size() > limit)
+    return fail(ErrorKind::TooLarge, "is more than " + std::to_string(limit) + " bytes");
   return std::string(bytes);
 }
 

@@ -1,4 +1,5 @@
-// Content of files on its way: SHA-256 digests (OpenSSL) and zstd. Pure functions of their arguments; any thread.
+// Content of files on its way: SHA-256 digests (OpenSSL) and zstd. Pure functions of their arguments; any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,8 @@ struct Encoded {
 };
 Encoded encode_content(std::string_view bytes);
 // Exactly one zstd frame, whole; anything else is Invalid.
-// `limit`: no more bytes than this come out, or the error TooLarge (a small ChangeSet must not become gigabytes).
+// `limit`: no more bytes than this come out, or the error TooLarge (a small ChangeSet must not become
+// gigabytes).
 Result<std::string> decode_content(Encoding encoding, std::string_view bytes, std::uint64_t limit);
 
 }  // namespace live_update
