@@ -5,7 +5,6 @@ k8s_version=1.34.4
 version_package=k8s.io/component-base/version
 k8s_flags="-s -w -X $version_package.gitVersion=v$k8s_version -X $version_package.gitMajor=1 -X $version_package.gitMinor=34 -X $version_package.gitTreeState=clean"
 
-
 # A Go that can build Kubernetes: one from 1.21 on fetches the toolchain that go.mod asks for by itself; an older one is made to fetch it here.
 find_go() {
   local go old=""

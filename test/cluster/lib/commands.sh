@@ -76,7 +76,7 @@ start_all() {
 make_base_images() {
   mkdir -p "$state/images/pause"
   build_pause "$state/images/pause/pause"
-  python3 "$here/image.py" --name localhost/pause:1 --root "$state/images/pause" --output "$state/images/pause.tar" -- /pause
+  python3 "$here/../../scripts/image.py" --name localhost/pause:1 --root "$state/images/pause" --output "$state/images/pause.tar" -- /pause
   "$here/busybox-image" localhost/busybox:1 "$state/images/busybox.tar"
 }
 
