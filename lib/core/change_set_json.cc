@@ -5,10 +5,17 @@
 namespace live_update {
 namespace {
 
+// For a ChangeSet written by hand that gives none.
+std::uint32_t standard_mode(const Change& change) {
+  if (change.op == Op::Delete || change.type == FileType::Symlink) return 0;
+  return change.type == FileType::Directory ? 0755 : 0644;
+}
+
 void read_change(ObjectReader& change, Change& out) {
   change.read("path", out.path);
   change.read("op", out.op);
   change.read("type", out.type);
+  out.mode = standard_mode(out);
   change.read("mode", out.mode);
   change.read("mtime", out.mtime);
   change.read("size", out.size);
@@ -61,9 +68,9 @@ void write_change(JsonWriter& json, const Change& change) {
     json.field("path", change.path);
     json.field("op", change.op);
     json.field("type", change.type);
-    json.field_unless("mode", change.mode, standard.mode);
+    if (change.op == Op::Write && change.type != FileType::Symlink) json.field("mode", change.mode);
     json.field_if("mtime", change.mtime);
-    json.field_unless("size", change.size, standard.size);
+    if (change.op == Op::Write && change.type == FileType::File) json.field("size", change.size);
     json.field_if("digest", change.digest);
     json.field_if("target", change.target);
     json.field_unless("encoding", change.encoding, standard.encoding);
@@ -78,7 +85,7 @@ void write_build(JsonWriter& json, const BuildResult& build) {
     json.field("startedAfter", build.started_after);
     json.field("exitCode", build.exit_code);
     json.field_if("image", build.image);
-    json.field_if("output", build.output);
+    json.field_if("output", status_message(build.output));
   });
 }
 
@@ -101,7 +108,7 @@ void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
 
 void write_status(JsonWriter& json, const ChangeSetStatus& status) {
   json.object("status", [&] {
-    json.field("phase", status.phase);
+    json.field_if("phase", status.phase);
     json.field("containers", status.containers);
     json.field("targets", status.targets);
     if (status.received_milliseconds || status.applied_milliseconds) {
@@ -110,7 +117,7 @@ void write_status(JsonWriter& json, const ChangeSetStatus& status) {
         json.field_if("applied", status.applied_milliseconds);
       });
     }
-    json.field("message", status.message);
+    json.field("message", status_message(status.message));
   });
 }
 

@@ -100,6 +100,14 @@ std::string to_utf8(std::string_view bytes) {
   return out;
 }
 
+std::string status_message(std::string_view text) {
+  constexpr std::size_t kMax = 32'000;
+  if (text.size() <= kMax) return std::string(text);
+  text.remove_prefix(text.size() - kMax);
+  while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xc0) == 0x80) text.remove_prefix(1);
+  return "..." + std::string(text);
+}
+
 void JsonWriter::key(std::string_view name) {
   writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
 }

@@ -9,6 +9,7 @@
 #include <rapidjson/writer.h>
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,7 +47,7 @@ struct FieldPath {
   std::string text() const;  // "spec.steps[2].sync.to"
 };
 
-// "a number (5)", "the text \"x\"", "a list": for messages, short whatever the value is.
+// "a number (5)", "the string \"x\"", "a list": for messages, short whatever the value is.
 std::string describe(const rapidjson::Value& value);
 
 // The candidate that `word` was probably meant to be; empty if none is near.
@@ -65,12 +66,15 @@ class ObjectReader {
   // The field's value, or null if it is absent. Counts as asked for.
   const rapidjson::Value* find(std::string_view name);
   ObjectReader object(std::string_view name);
+  // In Strict mode: these fields must be there.
+  void require(std::initializer_list<std::string_view> names);
   // For fields that are legal, but not ours to read.
   void skip(std::initializer_list<std::string_view> names);
 
   void read(std::string_view name, std::string& out);
   void read(std::string_view name, bool& out);
-  void read(std::string_view name, int& out);
+  void read(std::string_view name, int& out, int low = std::numeric_limits<int>::min(),
+            int high = std::numeric_limits<int>::max());
   void read(std::string_view name, std::uint32_t& out);
   void read(std::string_view name, std::int64_t& out);
   void read(std::string_view name, std::uint64_t& out);
@@ -83,6 +87,8 @@ class ObjectReader {
   template <typename E>
     requires requires(E e) { enum_table(e); }
   void read(std::string_view name, E& out);
+  // A string that must be one of `words`.
+  void read_word(std::string_view name, std::string& out, const std::vector<std::string_view>& words);
 
   // Calls `each(ObjectReader&, index)` for every entry of a list of objects.
   template <typename F>
@@ -195,6 +201,10 @@ class JsonWriter {
   rapidjson::StringBuffer buffer_;
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
 };
+
+// The end of a text that is longer than a status message may be (32 KiB in the CRDs), cut between characters;
+// else all of it.
+std::string status_message(std::string_view text);
 
 // `bytes` with every byte that is not part of well-formed UTF-8 replaced by U+FFFD.
 std::string to_utf8(std::string_view bytes);

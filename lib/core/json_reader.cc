@@ -54,7 +54,7 @@ std::string joined(const std::vector<std::string_view>& words) {
 
 // What to write instead, where a scalar is given for a text.
 std::string must_be_text(const rapidjson::Value& value) {
-  std::string message = "must be a text, is " + describe(value);
+  std::string message = "must be a string, is " + describe(value);
   if (value.IsNumber() || value.IsBool()) message += ": put it in quotes";
   return message;
 }
@@ -77,7 +77,7 @@ std::string describe(const rapidjson::Value& value) {
   if (value.IsNull()) return "empty (null)";
   if (value.IsBool()) return value.GetBool() ? "the truth value true" : "the truth value false";
   if (value.IsNumber()) return "the number " + to_text(value);
-  if (value.IsString()) return "the text " + quoted(view(value));
+  if (value.IsString()) return "the string " + quoted(view(value));
   return value.IsArray() ? "a list" : "an object";
 }
 
@@ -132,7 +132,10 @@ void ObjectReader::wrong(std::string_view name, std::string message) {
 }
 
 const rapidjson::Value* ObjectReader::find(std::string_view name) {
-  if (errors_.strictness == Strictness::Strict) known_.push_back(name);
+  if (errors_.strictness == Strictness::Strict &&
+      std::find(known_.begin(), known_.end(), name) == known_.end()) {
+    known_.push_back(name);
+  }
   if (!object_) return nullptr;
   const auto member = object_->FindMember(
       rapidjson::Value(rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size()))));
@@ -143,6 +146,13 @@ const rapidjson::Value* ObjectReader::find(std::string_view name) {
 
 ObjectReader ObjectReader::object(std::string_view name) {
   return ObjectReader(find(name), FieldPath{&path_, name, -1}, errors_);
+}
+
+void ObjectReader::require(std::initializer_list<std::string_view> names) {
+  if (!object_ || errors_.strictness == Strictness::Lenient) return;
+  for (const std::string_view name : names) {
+    if (!find(name)) wrong(name, "is missing, but must be given");
+  }
 }
 
 void ObjectReader::skip(std::initializer_list<std::string_view> names) {
@@ -161,6 +171,15 @@ bool ObjectReader::read_text(std::string_view name, std::string& out) {
 }
 
 void ObjectReader::read(std::string_view name, std::string& out) { read_text(name, out); }
+
+void ObjectReader::read_word(std::string_view name, std::string& out,
+                             const std::vector<std::string_view>& words) {
+  std::string word;
+  if (!read_text(name, word)) return;
+  if (std::find(words.begin(), words.end(), word) == words.end())
+    return wrong(name, unknown_value(word, words));
+  out = std::move(word);
+}
 
 void ObjectReader::read(std::string_view name, bool& out) {
   const rapidjson::Value* value = find(name);
@@ -189,9 +208,9 @@ void ObjectReader::read(std::string_view name, std::int64_t& out) {
   read_integer(name, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), out);
 }
 
-void ObjectReader::read(std::string_view name, int& out) {
+void ObjectReader::read(std::string_view name, int& out, int low, int high) {
   std::int64_t number = out;
-  read_integer(name, std::numeric_limits<int>::min(), std::numeric_limits<int>::max(), number);
+  read_integer(name, low, high, number);
   out = static_cast<int>(number);
 }
 

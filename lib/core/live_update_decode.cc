@@ -5,9 +5,13 @@
 namespace live_update {
 namespace {
 
+const std::vector<std::string_view> kSignals = {"HUP",  "INT",  "QUIT", "ABRT", "KILL", "USR1",
+                                                "USR2", "ALRM", "TERM", "CONT", "WINCH"};
+
 void read_target(ObjectReader target, TargetSpec& out) {
   if (ObjectReader workload = target.object("workload"); workload.present()) {
     WorkloadRef& to = out.workload.emplace();
+    workload.require({"kind", "name"});
     workload.read("kind", to.kind);
     workload.read("name", to.name);
   }
@@ -24,17 +28,19 @@ void read_source(ObjectReader source, SourceSpec& out) {
   source.read("ignoreFile", out.ignore_file);
   source.read("onUnmatched", out.on_unmatched);
   source.read("deletes", out.deletes);
-  source.read("maxDeletes", out.max_deletes);
+  source.read("maxDeletes", out.max_deletes, 0);
 }
 
 FallBackOn read_fall_back_on(ObjectReader reader) {
   FallBackOn out;
+  reader.require({"paths"});
   reader.read("paths", out.paths);
   return out;
 }
 
 Sync read_sync(ObjectReader reader) {
   Sync out;
+  reader.require({"from", "to"});
   reader.read("from", out.from);
   reader.read("to", out.to);
   return out;
@@ -48,22 +54,17 @@ Run read_run(ObjectReader reader) {
   reader.read("when", out.when);
   reader.read("phase", out.phase);
   reader.read("onFailure", out.on_failure);
-  reader.read("timeoutSeconds", out.timeout_seconds);
+  reader.read("timeoutSeconds", out.timeout_seconds, 1);
   reader.read("workingDir", out.working_dir);
   return out;
 }
 
 RestartProcess read_restart_process(ObjectReader reader) {
   RestartProcess out;
-  reader.read("signal", out.signal);
-  reader.read("graceSeconds", out.grace_seconds);
-  reader.read("aliveSeconds", out.alive_seconds);
+  reader.read_word("signal", out.signal, kSignals);
+  reader.read("graceSeconds", out.grace_seconds, 0);
+  reader.read("aliveSeconds", out.alive_seconds, 0);
   return out;
-}
-
-// "needs exactly one of process, signal, container", with what is there instead.
-std::string one_of(std::string_view words, int found) {
-  return "needs exactly one of " + std::string(words) + ", has " + (found ? std::to_string(found) : "none");
 }
 
 Restart read_restart(ObjectReader reader) {
@@ -77,7 +78,7 @@ Restart read_restart(ObjectReader reader) {
   }
   if (reader.find("signal")) {
     RestartSignal signal;
-    reader.read("signal", signal.signal);
+    reader.read_word("signal", signal.signal, kSignals);
     out.how = signal;
     ++found;
   }
@@ -86,7 +87,11 @@ Restart read_restart(ObjectReader reader) {
     ++found;
   }
   reader.read("triggers", out.triggers);
-  if (found != 1) reader.wrong({}, one_of("process, signal, container", found));
+  if (found != 1 && reader.present()) {
+    reader.wrong({},
+                 "must have exactly one of process, signal and container: process for a supervised one, "
+                 "signal to tell the program, container to start the container anew");
+  }
   return out;
 }
 
@@ -104,8 +109,9 @@ Step read_step(ObjectReader& reader) {
   one("run", read_run);
   one("restart", read_restart);
   if (found != 1 && reader.present()) {
-    reader.wrong({}, one_of("initialSync, fallBackOn, sync, run, restart", found) +
-                         (found > 1 ? ": make each a step of its own" : ""));
+    reader.wrong({},
+                 "must have exactly one of initialSync, fallBackOn, sync, run and restart: "
+                 "write one list entry for each");
   }
   return out;
 }
@@ -113,15 +119,16 @@ Step read_step(ObjectReader& reader) {
 void read_fall_back(ObjectReader fall_back, FallBackSpec& out) {
   if (ObjectReader build = fall_back.object("build"); build.present()) {
     FallBackBuild& to = out.build.emplace();
+    build.require({"command"});
     build.read("command", to.command);
-    build.read("timeoutSeconds", to.timeout_seconds);
+    build.read("timeoutSeconds", to.timeout_seconds, 1);
   }
   fall_back.read("redeploy", out.redeploy);
 }
 
 void read_debounce(ObjectReader debounce, Debounce& out) {
-  debounce.read("quietMilliseconds", out.quiet_milliseconds);
-  debounce.read("maxMilliseconds", out.max_milliseconds);
+  debounce.read("quietMilliseconds", out.quiet_milliseconds, 0, 60'000);
+  debounce.read("maxMilliseconds", out.max_milliseconds, 0, 60'000);
 }
 
 void read_spec(ObjectReader spec, LiveUpdateSpec& out) {
@@ -213,6 +220,9 @@ void read_identity(ObjectReader& object, LiveUpdate& out) {
     object.wrong("metadata.name", "is missing: give the object a name");
   } else if (!valid_name(out.meta.name) && (*meta)["name"].IsString()) {
     object.wrong("metadata.name", "must be lower-case letters, digits, \"-\" and \".\", as in \"web\"");
+  } else if (out.meta.name.size() > 63) {
+    object.wrong("metadata.name",
+                 "must be at most 63 characters, as it becomes a label value: choose a shorter name");
   }
 }
 

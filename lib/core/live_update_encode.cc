@@ -116,7 +116,7 @@ void write_condition(JsonWriter& json, const Condition& condition) {
     json.field("type", condition.type);
     json.field("status", condition.status ? "True" : "False");
     json.field("reason", condition.reason);
-    json.field("message", condition.message);
+    json.field("message", status_message(condition.message));
     json.field("observedGeneration", condition.observed_generation);
     json.field_if("lastTransitionTime", condition.last_transition);
   });
@@ -131,7 +131,7 @@ void write_container(JsonWriter& json, const ContainerStatus& container) {
     json.field_if("appliedAt", container.applied_at);
     json.field("state", container.state);
     json.field_if("transport", container.transport);
-    json.field_if("message", container.message);
+    json.field_if("message", status_message(container.message));
     json.field("lastMilliseconds", container.last_milliseconds);
     if (!container.failed_steps.empty()) json.field("failedSteps", container.failed_steps);
   });
@@ -144,7 +144,7 @@ void write_status_fall_back(JsonWriter& json, const FallBackStatus& fall_back) {
     json.field("otherPaths", fall_back.other_paths);
     json.field_if("changeSet", fall_back.change_set);
     json.field("phase", fall_back.phase);
-    json.field_if("message", fall_back.message);
+    json.field_if("message", status_message(fall_back.message));
   });
 }
 

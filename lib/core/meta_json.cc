@@ -38,7 +38,8 @@ void read_selector(ObjectReader& selector, LabelSelector& out) {
   selector.read_list("matchExpressions", [&](ObjectReader& expression, int) {
     LabelSelector::Expression& to = out.match_expressions.emplace_back();
     expression.read("key", to.key);
-    expression.read("operator", to.op);
+    expression.require({"key", "operator"});
+    expression.read_word("operator", to.op, {"In", "NotIn", "Exists", "DoesNotExist"});
     expression.read("values", to.values);
   });
 }

@@ -5,6 +5,8 @@
 
 #include <random>
 
+#include "core/json.h"
+
 using namespace live_update;
 
 namespace {
@@ -95,7 +97,7 @@ ChangeSet full_change_set() {
        .encoding = Encoding::Zstd,
        .offset = 9,
        .content = std::make_shared<const std::string>("\0\xff\x01", 3)},
-      {.path = "empty", .content = std::make_shared<const std::string>()},
+      {.path = "empty", .mode = 0600, .content = std::make_shared<const std::string>()},
       {.path = "src/old.py", .op = Op::Delete},
       {.path = "src/latest", .type = FileType::Symlink, .target = "v2"},
   };
@@ -198,7 +200,7 @@ TEST_CASE("an object that cannot be read says which, where and why") {
   CHECK(lu.error().kind == ErrorKind::Invalid);
   CHECK(lu.error().message ==
         "LiveUpdate n/web cannot be read: spec.steps[0].run.timeoutSeconds must be a whole number, is the "
-        "text \"5\"");
+        "string \"5\"");
   const auto cs = decode_change_set(
       *parse_json(R"({"metadata":{"namespace":"n","name":"x"},"spec":{"changes":[{"content":"a"}]}})"));
   REQUIRE_FALSE(cs);
@@ -209,7 +211,8 @@ TEST_CASE("an object that cannot be read says which, where and why") {
 
 TEST_CASE("rule 1.9: the strict reader names field, fault and remedy") {
   CHECK(errors_of_spec(R"({"steps":[{"sync":{"from":"a","too":"/b"}}]})") ==
-        Lines{R"(spec.steps[0].sync.too: unknown field, did you mean "to"?)"});
+        Lines{"spec.steps[0].sync.to: is missing, but must be given",
+              R"(spec.steps[0].sync.too: unknown field, did you mean "to"?)"});
   CHECK(errors_of_spec(R"({"step":[]})") == Lines{R"(spec.step: unknown field, did you mean "steps"?)"});
   CHECK(errors_of_spec(R"({"debounce":{"milliseconds":5}})") ==
         Lines{"spec.debounce.milliseconds: unknown field, known here: quietMilliseconds, maxMilliseconds"});
@@ -218,37 +221,82 @@ TEST_CASE("rule 1.9: the strict reader names field, fault and remedy") {
   CHECK(errors_of_spec(R"({"source":{"deletes":"Everything"}})") ==
         Lines{R"(spec.source.deletes: unknown value "Everything", must be one of Tracked, Mirror, Never)"});
   CHECK(errors_of_spec(R"({"suspend":"yes"})") ==
-        Lines{R"(spec.suspend: must be true or false, is the text "yes")"});
+        Lines{R"(spec.suspend: must be true or false, is the string "yes")"});
   CHECK(errors_of_spec(R"({"target":{"container":5}})") ==
-        Lines{"spec.target.container: must be a text, is the number 5: put it in quotes"});
+        Lines{"spec.target.container: must be a string, is the number 5: put it in quotes"});
   CHECK(
       errors_of_spec(R"({"steps":[{"fallBackOn":{"paths":"Dockerfile"}}]})") ==
       Lines{
-          R"(spec.steps[0].fallBackOn.paths: must be a list, is the text "Dockerfile": write ["Dockerfile"])"});
+          R"(spec.steps[0].fallBackOn.paths: must be a list, is the string "Dockerfile": write ["Dockerfile"])"});
   CHECK(errors_of_spec(R"({"source":{"ignore":["a",true]}})") ==
-        Lines{"spec.source.ignore[1]: must be a text, is the truth value true: put it in quotes"});
+        Lines{"spec.source.ignore[1]: must be a string, is the truth value true: put it in quotes"});
   CHECK(errors_of_spec(R"({"source":{"maxDeletes":5000000000}})") ==
-        Lines{"spec.source.maxDeletes: must be from -2147483648 to 2147483647, is the number 5000000000"});
+        Lines{"spec.source.maxDeletes: must be from 0 to 2147483647, is the number 5000000000"});
   CHECK(errors_of_spec(R"({"source":{"maxDeletes":1.5}})") ==
         Lines{"spec.source.maxDeletes: must be a whole number, is the number 1.5"});
   CHECK(errors_of_spec(R"({"source":{"maxDeletes":5.0}})") == Lines{});
   CHECK(errors_of_spec(R"({"target":{"selector":{"matchLabels":{"app":1}}}})") ==
-        Lines{"spec.target.selector.matchLabels.app: must be a text, is the number 1: put it in quotes"});
+        Lines{"spec.target.selector.matchLabels.app: must be a string, is the number 1: put it in quotes"});
 }
 
 TEST_CASE("rules 1.1, 1.10: one kind per step, one way per restart") {
+  const std::string one_step =
+      "must have exactly one of initialSync, fallBackOn, sync, run and restart: write one list entry for "
+      "each";
+  const std::string one_way =
+      "must have exactly one of process, signal and container: process for a supervised one, signal to tell "
+      "the "
+      "program, container to start the container anew";
   CHECK(errors_of_spec(R"({"steps":[{"initialSync":null}]})") ==
         Lines{"spec.steps[0].initialSync: must be an object, is empty (null): write {}"});
-  CHECK(errors_of_spec(R"({"steps":[{"sync":{},"run":{}}]})") ==
-        Lines{"spec.steps[0]: needs exactly one of initialSync, fallBackOn, sync, run, restart, has 2: make "
-              "each a step of its own"});
-  CHECK(errors_of_spec(R"({"steps":[{}]})") ==
-        Lines{"spec.steps[0]: needs exactly one of initialSync, fallBackOn, sync, run, restart, has none"});
+  CHECK(errors_of_spec(R"({"steps":[{"initialSync":{},"run":{}}]})") == Lines{"spec.steps[0]: " + one_step});
+  CHECK(errors_of_spec(R"({"steps":[{}]})") == Lines{"spec.steps[0]: " + one_step});
   CHECK(errors_of_spec(R"({"steps":[7]})") == Lines{"spec.steps[0]: must be an object, is the number 7"});
-  CHECK(errors_of_spec(R"({"steps":[{"restart":{}}]})") ==
-        Lines{"spec.steps[0].restart: needs exactly one of process, signal, container, has none"});
+  CHECK(errors_of_spec(R"({"steps":[{"restart":{}}]})") == Lines{"spec.steps[0].restart: " + one_way});
   CHECK(errors_of_spec(R"({"steps":[{"restart":{"signal":"HUP","container":{}}}]})") ==
-        Lines{"spec.steps[0].restart: needs exactly one of process, signal, container, has 2"});
+        Lines{"spec.steps[0].restart: " + one_way});
+  CHECK(
+      errors_of_spec(R"({"steps":[{"restart":{"signal":"SIGHUP"}}]})") ==
+      Lines{
+          R"(spec.steps[0].restart.signal: unknown value "SIGHUP", must be one of HUP, INT, QUIT, ABRT, KILL, )"
+          "USR1, USR2, ALRM, TERM, CONT, WINCH"});
+}
+
+TEST_CASE("rule 1.10: fields that must be given, and numbers in their range") {
+  CHECK(errors_of_spec(R"({"target":{"workload":{"name":"web"}}})") ==
+        Lines{"spec.target.workload.kind: is missing, but must be given"});
+  CHECK(errors_of_spec(R"({"steps":[{"fallBackOn":{}}],"fallBack":{"build":{}}})") ==
+        Lines{"spec.steps[0].fallBackOn.paths: is missing, but must be given",
+              "spec.fallBack.build.command: is missing, but must be given"});
+  CHECK(
+      errors_of_spec(R"({"steps":[{"run":{"timeoutSeconds":0}}],"debounce":{"quietMilliseconds":70000}})") ==
+      Lines{"spec.steps[0].run.timeoutSeconds: must be from 1 to 2147483647, is the number 0",
+            "spec.debounce.quietMilliseconds: must be from 0 to 60000, is the number 70000"});
+  CHECK(
+      errors_of_spec(R"({"target":{"selector":{"matchExpressions":[{"key":"a","operator":"in"}]}}})") ==
+      Lines{R"(spec.target.selector.matchExpressions[0].operator: unknown value "in", did you mean "In"?)"});
+}
+
+TEST_CASE("a ChangeSet written by hand without modes gets usual ones, an empty file its size") {
+  const auto cs = decode_change_set(*parse_json(
+      R"({"spec":{"changes":[{"path":"a","op":"Write","type":"File"},{"path":"b","op":"Write","type":"Directory"},
+          {"path":"c","op":"Delete"}]}})"));
+  REQUIRE(cs);
+  CHECK(cs->spec.changes[0].mode == 0644);
+  CHECK(cs->spec.changes[1].mode == 0755);
+  CHECK(cs->spec.changes[2].mode == 0);
+  CHECK(encode_change_set({.spec = {.changes = {{.path = "a", .digest = "d"}}}})
+            .find(R"("mode":0,"size":0,)") != std::string::npos);
+}
+
+TEST_CASE("messages fit into a status: the end of a long output is kept, in whole characters") {
+  std::string output;
+  for (int i = 0; i < 20'000; ++i) output += "\xc3\xa4";
+  const std::string message = status_message(output + "end");
+  CHECK(message.size() <= 32'768);
+  CHECK(message.starts_with("...\xc3\xa4"));
+  CHECK(message.ends_with("end"));
+  CHECK(status_message("short") == "short");
 }
 
 TEST_CASE("the strict reader wants our kind, a name and a spec") {
