@@ -66,7 +66,7 @@ def write(arguments):
     config = config_of(layer, arguments)
     layer_name = hashlib.sha256(layer).hexdigest() + "/layer.tar"
     config_name = hashlib.sha256(config).hexdigest() + ".json"
-    manifest = [{"Config": config_name, "RepoTags": [arguments.name], "Layers": [layer_name]}]
+    manifest = [{"Config": config_name, "RepoTags": arguments.name, "Layers": [layer_name]}]
     with tarfile.open(arguments.output, "w", format=tarfile.PAX_FORMAT) as archive:
         add(archive, config_name, config)
         add(archive, layer_name, layer)
@@ -75,7 +75,7 @@ def write(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--name", required=True, help="registry/repository:tag")
+    parser.add_argument("--name", required=True, action="append", help="registry/repository:tag; may be given again for a second one")
     parser.add_argument("--root", required=True, help="the folder that becomes the image's root")
     parser.add_argument("--output", required=True, help="the tar to write")
     parser.add_argument("--user", help="numeric user or user:group that runs in it")

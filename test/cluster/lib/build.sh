@@ -4,6 +4,8 @@ toolchain=v0.0.1-go1.24.4.linux-$([[ $(uname -m) == aarch64 ]] && echo arm64 || 
 k8s_version=1.34.4
 version_package=k8s.io/component-base/version
 k8s_flags="-s -w -X $version_package.gitVersion=v$k8s_version -X $version_package.gitMajor=1 -X $version_package.gitMinor=34 -X $version_package.gitTreeState=clean"
+helm_package=helm.sh/helm/v3
+helm_flags="-s -w -X $helm_package/internal/version.version=v3.19.4 -X $helm_package/pkg/chartutil.k8sVersionMajor=1 -X $helm_package/pkg/chartutil.k8sVersionMinor=34 -X $helm_package/pkg/lint/rules.k8sVersionMajor=1 -X $helm_package/pkg/lint/rules.k8sVersionMinor=34"
 
 # A Go that can build Kubernetes: one from 1.21 on fetches the toolchain that go.mod asks for by itself; an older one is made to fetch it here.
 find_go() {
@@ -31,7 +33,7 @@ input_key() { # FLAGS FILE...
 }
 
 k8s_dir() { echo "$cache/k8s-$(input_key "$k8s_flags" "$here"/{go.mod,go.sum,main.go})"; }
-helm_dir() { echo "$cache/helm-$(input_key "" "$here"/helm/{go.mod,go.sum})"; }
+helm_dir() { echo "$cache/helm-$(input_key "$helm_flags" "$here"/helm/{go.mod,go.sum})"; }
 
 # Builds in a folder beside the final one, so that a half-built one is never used; one build at a time on the machine.
 build_once() { # DIR WHAT FUNCTION
@@ -54,7 +56,7 @@ build_k8s() {
 }
 
 build_helm() {
-  (cd "$here/helm" && CGO_ENABLED=0 "$(find_go)" build -o "$1/helm" -ldflags "-s -w" helm.sh/helm/v3/cmd/helm)
+  (cd "$here/helm" && CGO_ENABLED=0 "$(find_go)" build -o "$1/helm" -ldflags "$helm_flags" "$helm_package/cmd/helm")
 }
 
 build_pause() { gcc -Os -static -s -o "$1" "$here/pause.c"; }

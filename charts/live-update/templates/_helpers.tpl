@@ -1,0 +1,77 @@
+{{/* The name that all objects of a release carry: live-update for a release of that name, RELEASE-live-update otherwise. */}}
+{{- define "live-update.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "live-update.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "live-update.labels" -}}
+{{ include "live-update.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: live-update
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "live-update.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "live-update.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "live-update.image" -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+
+{{/* What the operator does, as rights. Bound in all namespaces, or in those of watchNamespaces. */}}
+{{- define "live-update.operatorRules" -}}
+# The objects it works for.
+- apiGroups: [liveupdate.dev]
+  resources: [liveupdates]
+  verbs: [get, list, watch]
+- apiGroups: [liveupdate.dev]
+  resources: [changesets]
+  verbs: [get, list, watch, delete]
+- apiGroups: [liveupdate.dev]
+  resources: [liveupdates/status, changesets/status]
+  verbs: [patch, update]
+# Finding the containers, and working in them. An exec over WebSocket is a GET; some versions ask for create as well.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/exec]
+  verbs: [get, create]
+- apiGroups: [apps]
+  resources: [deployments, replicasets, statefulsets, daemonsets]
+  verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch]
+# Redeploying: a rollout restart, and the deletion of a pod that nothing rolls out.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [delete]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+# Who holds a LiveUpdate's session.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch]
+{{- end -}}
