@@ -25,7 +25,7 @@ void ChangeBuffer::add(const FileEvent& event, Instant now, Time wall) {
   pending.last = now;
   if (event.kind == FileEvent::Kind::Rescan) pending.subtree = true;
   // A name that was replaced while the old file is open for writing is no longer that file.
-  pending.writing = event.kind == FileEvent::Kind::Writing;
+  if (event.kind != FileEvent::Kind::Attributes) pending.writing = event.kind == FileEvent::Kind::Writing;
 }
 
 ChangeBuffer::Instant ChangeBuffer::due(const Pending& pending) const {

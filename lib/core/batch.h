@@ -22,6 +22,7 @@ struct FileEvent {
     Changed,  // the path is something else now, or gone: look at it
     Writing,  // somebody has it open and writes
     Closed,   // they are done
+    Attributes,  // mode, times or links: look at it, but it may still be written
     Rescan,   // doubt: look at everything below the path, too ("" is the root)
   };
   std::string path;

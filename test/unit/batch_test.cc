@@ -95,6 +95,13 @@ TEST_CASE("a name that is replaced while the old file is open does not wait") {
   CHECK(d.due() == 7);
 }
 
+TEST_CASE("a mode change while the file is written does not end the wait") {
+  Driver d;
+  d.writing(0, "a");
+  d.at(1, FileEvent::Kind::Attributes, "a");
+  CHECK(d.due() == 100);
+}
+
 TEST_CASE("7.2 a subtree in doubt covers what is below it") {
   Driver d;
   d.changed(0, "src/a");

@@ -1,0 +1,23 @@
+// Which host paths the watcher looks at, as the tree watch and the scanner ask for it.
+//
+// Paths are clean and relative to the root; "" is the root. Answers stay the same while nobody replaces the filter.
+#pragma once
+
+#include <string>
+
+namespace live_update {
+
+class PathFilter {
+ public:
+  virtual ~PathFilter() = default;
+  // Rule 2.1: inside the context and not ignored. What does not count does not exist.
+  virtual bool counts(const std::string& path) const = 0;
+  // Whether to watch and walk a directory: it lies in the context or leads to it, and is not ignored as a whole (rule 2.6).
+  virtual bool enters(const std::string& directory) const = 0;
+  // Rule 3.3: a symlink at this path that leads to a directory is treated as that directory.
+  virtual bool follows(const std::string& path) const = 0;
+  // Paths whose events are wanted though they may not count: the ignore file (rule 2.4).
+  virtual bool wants_events(const std::string& path) const { return counts(path); }
+};
+
+}  // namespace live_update

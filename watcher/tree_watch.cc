@@ -1,0 +1,258 @@
+#include "watcher/tree_watch.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace live_update {
+namespace {
+
+using Kind = FileEvent::Kind;
+
+constexpr unsigned kMask = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                           IN_DELETE_SELF | IN_MOVE_SELF | IN_EXCL_UNLINK | IN_ONLYDIR;
+
+std::string join_path(const std::string& directory, const std::string& name) {
+  return directory.empty() ? name : directory + '/' + name;
+}
+
+long read_limit(const char* name) {
+  long value = 0;
+  std::ifstream(std::string("/proc/sys/fs/inotify/") + name) >> value;
+  return value;
+}
+
+}  // namespace
+
+TreeWatch::TreeWatch(std::string root, const PathFilter& filter, Callbacks callbacks)
+    : root_(std::move(root)), filter_(filter), callbacks_(std::move(callbacks)) {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+}
+
+TreeWatch::~TreeWatch() {
+  if (inotify_ >= 0) close(inotify_);
+  if (epoll_ >= 0) close(epoll_);
+}
+
+std::string TreeWatch::absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
+
+// A new descriptor forgets all watches at once, and with them the events of watches that are no longer of interest.
+Result<> TreeWatch::open_inotify() {
+  if (inotify_ >= 0) close(inotify_);
+  ++generation_;
+  paths_.clear();
+  watch_of_.clear();
+  unwatched_.clear();
+  inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (inotify_ < 0) return fail(ErrorKind::Io, std::strerror(errno));
+  epoll_event event{.events = EPOLLIN, .data = {}};
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, inotify_, &event);
+  return {};
+}
+
+Result<> TreeWatch::restart() {
+  root_watched_ = false;
+  struct stat info {};
+  const bool there = stat(root_.c_str(), &info) == 0;
+  if (!there || !S_ISDIR(info.st_mode))
+    return fail(ErrorKind::Io, fmt::format("the root {}: {}; give an existing directory with --root", root_,
+                                           there ? "not a directory" : std::strerror(errno)));
+  if (auto opened = open_inotify(); !opened) {
+    cannot_watch("", EMFILE);
+    root_watched_ = true;
+    return {};
+  }
+  root_watched_ = true;
+  add_recursive("");
+  if (auto found = watch_of_.find(""); found != watch_of_.end()) root_wd_ = found->second;
+  return {};
+}
+
+TreeWatch::Added TreeWatch::add(const std::string& path) {
+  if (paths_.size() >= limit_) return Added::NoSpace;
+  const bool follow = path.empty() || filter_.follows(path);
+  const int wd = inotify_add_watch(inotify_, absolute(path).c_str(), kMask | (follow ? 0 : IN_DONT_FOLLOW));
+  if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? Added::NoSpace : Added::NotThere;
+  bind(wd, path);
+  return Added::Yes;
+}
+
+void TreeWatch::bind(int wd, const std::string& path) {
+  if (auto old = watch_of_.find(path); old != watch_of_.end() && old->second != wd) drop_path(path);
+  watch_of_[path] = wd;
+  auto& paths = paths_[wd];
+  if (std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
+}
+
+void TreeWatch::add_recursive(const std::string& path) {
+  switch (add(path)) {
+    case Added::Yes:
+      return add_children(path);
+    case Added::NoSpace:
+      return cannot_watch(path, ENOSPC);
+    case Added::NotThere:  // gone again, unreadable, or a link: the scan tells which
+      return;
+  }
+}
+
+void TreeWatch::add_children(const std::string& path) {
+  DIR* directory = opendir(absolute(path).c_str());
+  if (!directory) return;
+  std::vector<std::string> children;
+  while (const dirent* item = readdir(directory)) {
+    const std::string name = item->d_name;
+    if (name == "." || name == "..") continue;
+    std::string child = join_path(path, name);
+    const bool maybe = item->d_type == DT_DIR || item->d_type == DT_UNKNOWN ||
+                       (item->d_type == DT_LNK && filter_.follows(child));
+    if (maybe && filter_.enters(child)) children.push_back(std::move(child));
+  }
+  closedir(directory);
+  for (const std::string& child : children) add_recursive(child);
+}
+
+void TreeWatch::drop_path(const std::string& path) {
+  auto found = watch_of_.find(path);
+  if (found == watch_of_.end()) return;
+  const int wd = found->second;
+  watch_of_.erase(found);
+  auto& paths = paths_[wd];
+  std::erase(paths, path);
+  if (!paths.empty()) return;
+  paths_.erase(wd);
+  inotify_rm_watch(inotify_, wd);
+}
+
+void TreeWatch::drop_below(const std::string& path) {
+  std::vector<std::string> gone{path};
+  for (auto item = watch_of_.lower_bound(path + '/'); item != watch_of_.end() && item->first.starts_with(path + '/'); ++item)
+    gone.push_back(item->first);
+  for (const std::string& each : gone) drop_path(each);
+  std::erase_if(unwatched_, [&](const std::string& each) { return each == path || each.starts_with(path + '/'); });
+}
+
+void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
+  unwatched_.insert(path);
+  if (std::exchange(said_limit_, true)) return;
+  const char* name = limit_errno == EMFILE ? "max_user_instances" : "max_user_watches";
+  const long limit = read_limit(name);
+  callbacks_.on_notice(
+      fmt::format("the kernel's limit fs.inotify.{} = {} is reached with {} directories of {} watched: the others are looked at "
+                  "every 2 seconds instead; for instant updates raise it: sudo sysctl fs.inotify.{}={}",
+                  name, limit, paths_.size(), root_, name, limit_errno == EMFILE ? 1024 : std::max(524288L, limit * 2)));
+}
+
+void TreeWatch::poll() {
+  const std::vector<std::string> tops(unwatched_.begin(), unwatched_.end());
+  for (const std::string& top : tops) {
+    if (inotify_ >= 0 && add(top) != Added::NoSpace) {
+      unwatched_.erase(top);
+      add_children(top);
+    }
+    emit(top, Kind::Rescan);
+  }
+}
+
+void TreeWatch::read() {
+  alignas(inotify_event) char buffer[64 * 1024];
+  for (;;) {
+    const ssize_t size = ::read(inotify_, buffer, sizeof buffer);
+    if (size <= 0) return;
+    const unsigned source = generation_;
+    for (ssize_t at = 0; at < size && generation_ == source;) {
+      const auto& event = *reinterpret_cast<const inotify_event*>(buffer + at);
+      handle(event, event.len > 0 ? event.name : "");
+      at += static_cast<ssize_t>(sizeof(inotify_event) + event.len);
+    }
+    if (generation_ != source) return;
+  }
+}
+
+void TreeWatch::handle(const inotify_event& event, const std::string& name) {
+  if (event.mask & IN_Q_OVERFLOW) {
+    (void)restart();  // without a root: root_watched() tells
+    return emit("", Kind::Rescan);
+  }
+  if (name.empty()) return handle_self(event.wd, event.mask);
+  auto found = paths_.find(event.wd);
+  if (found == paths_.end()) return;
+  const std::vector<std::string> directories = found->second;
+  for (const std::string& directory : directories) {
+    const std::string path = join_path(directory, name);
+    if (event.mask & IN_ISDIR)
+      handle_directory(path, event.mask);
+    else if (filter_.follows(path))
+      handle_link(path, event.mask);
+    else if (filter_.wants_events(path))
+      handle_file(path, event.mask);
+  }
+}
+
+// Something happened to a watched directory itself. For those below the root the parent's event tells more, but not if it was
+// unmounted, or reached by a followed link.
+void TreeWatch::handle_self(int wd, unsigned mask) {
+  auto found = paths_.find(wd);
+  if (found == paths_.end()) return;
+  const std::vector<std::string> paths = found->second;
+  const bool gone = mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF);
+  if (wd == root_wd_ && (gone || mask & IN_MOVE_SELF)) return lose_root();
+  if (!gone && !(mask & IN_MOVE_SELF)) return;
+  for (const std::string& path : paths) {
+    drop_below(path);
+    add_recursive(path);
+    emit(path, Kind::Rescan);
+  }
+}
+
+void TreeWatch::lose_root() {
+  root_watched_ = false;
+  root_wd_ = -1;
+  emit("", Kind::Rescan);
+}
+
+void TreeWatch::handle_directory(const std::string& path, unsigned mask) {
+  if (!filter_.enters(path) && !filter_.wants_events(path)) return;
+  if (mask & (IN_DELETE | IN_MOVED_FROM)) {
+    drop_below(path);
+    return emit(path, Kind::Rescan);
+  }
+  const bool came = mask & (IN_CREATE | IN_MOVED_TO);
+  if (mask & IN_ATTRIB && watch_of_.contains(path)) return;  // rule 2.7: a directory's own mode is no change
+  if (!came && !(mask & IN_ATTRIB)) return;
+  if (came) drop_below(path);
+  if (filter_.enters(path)) add_recursive(path);
+  emit(path, Kind::Rescan);
+}
+
+// A path that is followed if it is a link to a directory; it may as well be a file.
+void TreeWatch::handle_link(const std::string& path, unsigned mask) {
+  if (!(mask & (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM))) return handle_file(path, mask);
+  const bool was_directory = watch_of_.contains(path);
+  if (was_directory) drop_below(path);
+  add_recursive(path);
+  if (was_directory || watch_of_.contains(path)) return emit(path, Kind::Rescan);
+  handle_file(path, mask);
+}
+
+void TreeWatch::handle_file(const std::string& path, unsigned mask) {
+  if (mask & IN_CREATE) {
+    struct stat info {};
+    const bool complete = lstat(absolute(path).c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink > 1;
+    return emit(path, complete ? Kind::Changed : Kind::Writing);
+  }
+  if (mask & IN_MODIFY) return emit(path, Kind::Writing);
+  if (mask & IN_CLOSE_WRITE) return emit(path, Kind::Closed);
+  if (mask & IN_ATTRIB) return emit(path, Kind::Attributes);
+  emit(path, Kind::Changed);
+}
+
+}  // namespace live_update
