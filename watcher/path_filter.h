@@ -1,6 +1,7 @@
 // Which host paths the watcher looks at, as the tree watch and the scanner ask for it.
 //
-// Paths are clean and relative to the root; "" is the root. Answers stay the same while nobody replaces the filter.
+// Paths are clean and relative to the root; "" is the root. Answers stay the same while nobody replaces the
+// filter.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@ class PathFilter {
   virtual ~PathFilter() = default;
   // Rule 2.1: inside the context and not ignored. What does not count does not exist.
   virtual bool counts(const std::string& path) const = 0;
-  // Whether to watch and walk a directory: it lies in the context or leads to it, and is not ignored as a whole (rule 2.6).
+  // Whether to watch and walk a directory: it lies in the context or leads to it, and is not ignored as a
+  // whole (rule 2.6).
   virtual bool enters(const std::string& directory) const = 0;
   // Rule 3.3: a symlink at this path that leads to a directory is treated as that directory.
   virtual bool follows(const std::string& path) const = 0;

@@ -18,8 +18,8 @@ namespace {
 
 using Kind = FileEvent::Kind;
 
-constexpr unsigned kMask = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
-                           IN_DELETE_SELF | IN_MOVE_SELF | IN_EXCL_UNLINK | IN_ONLYDIR;
+constexpr unsigned kMask = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM |
+                           IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_EXCL_UNLINK | IN_ONLYDIR;
 
 std::string join_path(const std::string& directory, const std::string& name) {
   return directory.empty() ? name : directory + '/' + name;
@@ -43,9 +43,12 @@ TreeWatch::~TreeWatch() {
   if (epoll_ >= 0) close(epoll_);
 }
 
-std::string TreeWatch::absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
+std::string TreeWatch::absolute(const std::string& path) const {
+  return path.empty() ? root_ : root_ + '/' + path;
+}
 
-// A new descriptor forgets all watches at once, and with them the events of watches that are no longer of interest.
+// A new descriptor forgets all watches at once, and with them the events of watches that are no longer of
+// interest.
 Result<> TreeWatch::open_inotify() {
   if (inotify_ >= 0) close(inotify_);
   ++generation_;
@@ -61,7 +64,7 @@ Result<> TreeWatch::open_inotify() {
 
 Result<> TreeWatch::restart() {
   root_watched_ = false;
-  struct stat info {};
+  struct stat info{};
   const bool there = stat(root_.c_str(), &info) == 0;
   if (!there || !S_ISDIR(info.st_mode))
     return fail(ErrorKind::Io, fmt::format("the root {}: {}; give an existing directory with --root", root_,
@@ -134,10 +137,12 @@ void TreeWatch::drop_path(const std::string& path) {
 
 void TreeWatch::drop_below(const std::string& path) {
   std::vector<std::string> gone{path};
-  for (auto item = watch_of_.lower_bound(path + '/'); item != watch_of_.end() && item->first.starts_with(path + '/'); ++item)
+  for (auto item = watch_of_.lower_bound(path + '/');
+       item != watch_of_.end() && item->first.starts_with(path + '/'); ++item)
     gone.push_back(item->first);
   for (const std::string& each : gone) drop_path(each);
-  std::erase_if(unwatched_, [&](const std::string& each) { return each == path || each.starts_with(path + '/'); });
+  std::erase_if(unwatched_,
+                [&](const std::string& each) { return each == path || each.starts_with(path + '/'); });
 }
 
 void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
@@ -145,10 +150,11 @@ void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
   if (std::exchange(said_limit_, true)) return;
   const char* name = limit_errno == EMFILE ? "max_user_instances" : "max_user_watches";
   const long limit = read_limit(name);
-  callbacks_.on_notice(
-      fmt::format("the kernel's limit fs.inotify.{} = {} is reached with {} directories of {} watched: the others are looked at "
-                  "every 2 seconds instead; for instant updates raise it: sudo sysctl fs.inotify.{}={}",
-                  name, limit, paths_.size(), root_, name, limit_errno == EMFILE ? 1024 : std::max(524288L, limit * 2)));
+  callbacks_.on_notice(fmt::format(
+      "the kernel's limit fs.inotify.{} = {} is reached with {} directories of {} watched: the others are "
+      "looked at "
+      "every 2 seconds instead; for instant updates raise it: sudo sysctl fs.inotify.{}={}",
+      name, limit, paths_.size(), root_, name, limit_errno == EMFILE ? 1024 : std::max(524288L, limit * 2)));
 }
 
 void TreeWatch::poll() {
@@ -197,8 +203,8 @@ void TreeWatch::handle(const inotify_event& event, const std::string& name) {
   }
 }
 
-// Something happened to a watched directory itself. For those below the root the parent's event tells more, but not if it was
-// unmounted, or reached by a followed link.
+// Something happened to a watched directory itself. For those below the root the parent's event tells more,
+// but not if it was unmounted, or reached by a followed link.
 void TreeWatch::handle_self(int wd, unsigned mask) {
   auto found = paths_.find(wd);
   if (found == paths_.end()) return;
@@ -245,8 +251,9 @@ void TreeWatch::handle_link(const std::string& path, unsigned mask) {
 
 void TreeWatch::handle_file(const std::string& path, unsigned mask) {
   if (mask & IN_CREATE) {
-    struct stat info {};
-    const bool complete = lstat(absolute(path).c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink > 1;
+    struct stat info{};
+    const bool complete =
+        lstat(absolute(path).c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink > 1;
     return emit(path, complete ? Kind::Changed : Kind::Writing);
   }
   if (mask & IN_MODIFY) return emit(path, Kind::Writing);

@@ -1,12 +1,14 @@
 // TreeWatch: what happens below a directory, from inotify, as FileEvents.
 //
-// Events are hints, the file system is the truth (rule 7.2): a queue overflow, a watch that the kernel took away, a directory that
-// came or went lead to a Rescan event of what is in doubt. A directory is watched before it is walked, so that nothing created in
-// between is missed. Ignored directories are neither watched nor walked. A directory reached by two paths (a followed link, a
-// bind mount) has one watch, and its events are reported for both.
+// Events are hints, the file system is the truth (rule 7.2): a queue overflow, a watch that the kernel took
+// away, a directory that came or went lead to a Rescan event of what is in doubt. A directory is watched
+// before it is walked, so that nothing created in between is missed. Ignored directories are neither watched
+// nor walked. A directory reached by two paths (a followed link, a bind mount) has one watch, and its events
+// are reported for both.
 //
-// Where the kernel's limit on watches is reached, `on_notice` says so once with the remedy, and `poll` reports the remaining
-// directories as Rescan; nothing else polls. Owns its descriptors. Not thread-safe: it belongs to the loop's thread.
+// Where the kernel's limit on watches is reached, `on_notice` says so once with the remedy, and `poll`
+// reports the remaining directories as Rescan; nothing else polls. Owns its descriptors. Not thread-safe: it
+// belongs to the loop's thread.
 #pragma once
 
 #include <functional>
@@ -19,6 +21,8 @@
 #include "core/batch.h"
 #include "core/result.h"
 #include "watcher/path_filter.h"
+
+struct inotify_event;  // of sys/inotify.h
 
 namespace live_update {
 
@@ -35,8 +39,9 @@ class TreeWatch {
   TreeWatch(const TreeWatch&) = delete;
   TreeWatch& operator=(const TreeWatch&) = delete;
 
-  // Watches everything anew: at the start, after the filter changed, after an overflow, when the root is back. Reports nothing:
-  // the caller scans the whole root after it. Io: the root is not there or is no directory.
+  // Watches everything anew: at the start, after the filter changed, after an overflow, when the root is
+  // back. Reports nothing: the caller scans the whole root after it. Io: the root is not there or is no
+  // directory.
   Result<> restart();
 
   // Becomes readable when `read` has something to do; the same descriptor for the life of this object.
@@ -48,7 +53,8 @@ class TreeWatch {
   bool needs_polling() const { return !unwatched_.empty(); }
   void poll();
 
-  // False from the moment the root itself was moved, deleted or unmounted until `restart` succeeds (rule 7.4).
+  // False from the moment the root itself was moved, deleted or unmounted until `restart` succeeds
+  // (rule 7.4).
   bool root_watched() const { return root_watched_; }
   std::size_t watches() const { return paths_.size(); }
 
@@ -67,7 +73,7 @@ class TreeWatch {
   void drop_path(const std::string& path);
   void drop_below(const std::string& path);
   void cannot_watch(const std::string& path, int limit_errno);
-  void handle(const struct inotify_event& event, const std::string& name);
+  void handle(const ::inotify_event& event, const std::string& name);
   void handle_self(int wd, unsigned mask);
   void handle_directory(const std::string& path, unsigned mask);
   void handle_link(const std::string& path, unsigned mask);

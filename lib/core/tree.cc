@@ -73,6 +73,16 @@ void Tree::write(const std::string& path, Entry entry) {
   entries_[path] = std::move(entry);
 }
 
+void Tree::forget(const std::string& path) {
+  forget_below(path);
+  entries_.erase(path);
+}
+
+void Tree::forget_below(const std::string& directory) {
+  auto [begin, end] = range_below(entries_, directory);
+  entries_.erase(begin, end);
+}
+
 void Tree::write_change(const Change& change) {
   Entry entry = entry_of(change);
   const Entry* old = find(change.path);
@@ -161,6 +171,10 @@ void Tree::drop_content() {
   for (auto& [path, entry] : entries_) entry.pieces.clear();
 }
 
+void Tree::drop_content(const std::string& path) {
+  if (auto found = entries_.find(path); found != entries_.end()) found->second.pieces.clear();
+}
+
 Change change_to(const std::string& path, const Entry& entry) {
   if (entry.deleted) return {.path = path, .op = Op::Delete, .type = entry.type};
   Change change{.path = path,
@@ -198,6 +212,18 @@ std::vector<Change> diff(const Tree& from, const Tree& to) {
     if (order >= 0) ++now;
   }
   return changes;
+}
+
+Tree part_of(const Tree& tree, const std::vector<std::string>& paths) {
+  Tree part;
+  for (const std::string& path : paths) part.take_from(tree, path);
+  return part;
+}
+
+void Tree::take_from(const Tree& other, const std::string& path) {
+  if (auto found = other.entries_.find(path); found != other.entries_.end()) entries_.insert(*found);
+  auto [begin, end] = range_below(other.entries_, path);
+  entries_.insert(begin, end);
 }
 
 ChangeSetSpec join(const std::vector<const ChangeSetSpec*>& parts) {

@@ -59,6 +59,10 @@ class Tree : public HostTree {
   void write(const std::string& path, Entry entry);
   void remove(const std::string& path, FileType type);
 
+  // Drops a path and everything below without a tombstone: as if it had never been.
+  void forget(const std::string& path);
+  void forget_below(const std::string& directory);
+
   // The entry of a path that exists; nothing for tombstones and for directories that are only implied by what
   // is below.
   const Entry* find(const std::string& path) const;
@@ -80,7 +84,10 @@ class Tree : public HostTree {
   bool empty() const { return size() == 0; }
   std::uint64_t content_bytes() const;  // encoded bytes held
   void drop_tombstones();
+  // Copies a path and everything below from another tree.
+  void take_from(const Tree& other, const std::string& path);
   void drop_content();  // keeps digests
+  void drop_content(const std::string& path);
   bool operator==(const Tree& other) const { return entries_ == other.entries_; }
 
  private:
@@ -95,6 +102,10 @@ class Tree : public HostTree {
 // delete and a write; a touch is nothing). Tombstones in `to` delete what `from` has; tombstones in `from`
 // count as absent.
 std::vector<Change> diff(const Tree& from, const Tree& to);
+
+// The part of a tree that concerns these paths: each one, and everything below it. Sorted paths make it
+// quick.
+Tree part_of(const Tree& tree, const std::vector<std::string>& paths);
 
 // The change that brings `path` to `entry`: a Delete for a tombstone.
 Change change_to(const std::string& path, const Entry& entry);

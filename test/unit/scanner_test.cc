@@ -1,0 +1,229 @@
+#include "watcher/scanner.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+
+#include "test/fakes/fake_filter.h"
+#include "test/fakes/temp_tree.h"
+#include "run/content.h"
+
+using namespace live_update;
+
+namespace {
+
+struct Given {
+  TempTree disk;
+  FakeFilter filter;
+  KnownFiles known;
+  std::vector<std::string> warnings;
+  Tree tree;
+
+  Scanner scanner() {
+    return Scanner(disk.root(), filter, known, [this](const std::string& path, const std::string& message) {
+      warnings.push_back(path + ": " + message);
+    });
+  }
+  void scan(const std::string& below = "") { REQUIRE(scanner().scan(below, tree)); }
+  void look(const std::string& path) { scanner().look(path, tree); }
+  // "d/ d/file link@"
+  std::string text() const {
+    std::string result;
+    for (const std::string& path : tree.below("")) {
+      result += (result.empty() ? "" : " ") + path;
+      if (tree.type(path) == FileType::Directory) result += '/';
+      if (tree.type(path) == FileType::Symlink) result += '@';
+    }
+    return result;
+  }
+  // As if the last looks were long ago.
+  void settle() {
+    for (auto& [path, file] : known) file.racy = false;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a scan finds files, directories and links, and nothing that is ignored") {
+  Given g;
+  g.disk.write("src/a.py", "print()");
+  g.disk.write(".git/HEAD", "x");
+  g.disk.write("sub/.git/HEAD", "x");
+  g.disk.mkdir("empty");
+  g.disk.link("link", "src");
+  g.disk.link("broken", "nowhere");
+  g.disk.link("src/loop", "..");
+  g.disk.chmod("src/a.py", 04755);
+  g.scan();
+  CHECK(g.text() == "broken@ empty/ link@ src/ src/a.py src/loop@ sub/");
+  CHECK(g.tree.find("src/a.py")->digest == sha256("print()"));
+  CHECK(g.tree.find("src/a.py")->mode == 0755);
+  CHECK(g.tree.find("src/a.py")->size == 7);
+  CHECK(g.tree.find("link")->target == "src");
+  CHECK(g.warnings.empty());
+}
+
+TEST_CASE(
+    "names with spaces, newlines and 255 bytes; a name that is not UTF-8 is skipped with a warning (2.1)") {
+  Given g;
+  const std::string longest(255, 'n');
+  g.disk.write("with space", "");
+  g.disk.write("new\nline", "");
+  g.disk.write(longest, "");
+  g.disk.write("d/bad\xff", "");
+  g.scan();
+  CHECK(g.text() == "d/ new\nline " + longest + " with space");
+  REQUIRE(g.warnings.size() == 1);
+  CHECK(g.warnings[0] == "d/bad\xff: skipped: the name is not UTF-8 and cannot be sent; rename it");
+}
+
+TEST_CASE("4.4 sockets and FIFOs are skipped with a warning and never opened") {
+  Given g;
+  REQUIRE(mkfifo(g.disk.at("pipe").c_str(), 0644) == 0);
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string path = g.disk.at("sock");
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  g.disk.write("file", "x");
+  g.scan();
+  CHECK(g.text() == "file");
+  CHECK(g.warnings.size() == 2);
+  CHECK(std::ranges::count(g.warnings, "pipe: skipped: a FIFO is not synced") == 1);
+  CHECK(std::ranges::count(g.warnings, "sock: skipped: a socket is not synced") == 1);
+  close(fd);
+}
+
+TEST_CASE("a scan reads only what changed since, and again what was written within the second before") {
+  Given g;
+  g.disk.write("a", "1");
+  g.disk.write("b", "1");
+  g.scan();
+  CHECK(g.known.at("a").racy);
+  {
+    Scanner again = g.scanner();
+    REQUIRE(again.scan("", g.tree));
+    CHECK(again.files_read() == 2);
+  }
+  g.settle();
+  g.disk.write("b", "2");
+  Scanner once = g.scanner();
+  REQUIRE(once.scan("", g.tree));
+  CHECK(once.files_read() == 1);
+  CHECK(g.tree.find("b")->digest == sha256("2"));
+}
+
+TEST_CASE("what vanished is gone from the tree, files and whole directories") {
+  Given g;
+  g.disk.write("a", "1");
+  g.disk.write("d/e/f", "1");
+  g.disk.write("d-2/x", "1");
+  g.scan();
+  g.disk.remove("d");
+  g.disk.remove("a");
+  g.scan("d");
+  CHECK(g.text() == "a d-2/ d-2/x");
+  g.look("a");
+  CHECK(g.text() == "d-2/ d-2/x");
+  CHECK(g.known.size() == 1);
+}
+
+TEST_CASE("a file became a directory, a directory a file, a directory a link") {
+  Given g;
+  g.disk.write("a", "1");
+  g.disk.write("b/x", "1");
+  g.disk.write("c/x", "1");
+  g.scan();
+  g.disk.remove("a"), g.disk.write("a/y", "1");
+  g.disk.remove("b"), g.disk.write("b", "1");
+  g.disk.remove("c"), g.disk.link("c", "a");
+  for (const char* path : {"a", "b", "b/x", "c", "c/x", "c/y"}) g.look(path);
+  CHECK(g.text() == "a/ a/y b c@");
+}
+
+TEST_CASE("an unreadable file or directory keeps its state and is warned of; the rest goes on") {
+  if (geteuid() == 0) return;  // root reads everything
+  Given g;
+  g.disk.write("a", "1");
+  g.disk.write("d/x", "1");
+  g.scan();
+  g.settle();
+  g.disk.write("a", "22");
+  g.disk.write("z", "1");
+  g.disk.chmod("a", 0);
+  g.disk.chmod("d", 0);
+  g.scan();
+  g.disk.chmod("d", 0755);
+  CHECK(g.text() == "a d/ d/x z");
+  CHECK(g.tree.find("a")->digest == sha256("1"));
+  CHECK(g.warnings ==
+        std::vector<std::string>{
+            "a: not synced: cannot be read (Permission denied); make it readable for you, or ignore it",
+            "d: not synced: Permission denied; make it readable for you, or ignore it"});
+}
+
+TEST_CASE("3.3 a link that is followed is a directory; links below it are not followed") {
+  Given g;
+  TempTree elsewhere;
+  elsewhere.write("x", "1");
+  elsewhere.link("up", "..");
+  g.disk.link("src", elsewhere.root());
+  g.filter.followed = {"src"};
+  g.scan();
+  CHECK(g.text() == "src/ src/up@ src/x");
+  elsewhere.write("y", "1");
+  g.look("src/y");
+  CHECK(g.text() == "src/ src/up@ src/x src/y");
+  g.disk.remove("src");
+  g.disk.link("src", "gone");
+  g.look("src");
+  CHECK(g.text() == "src@");
+}
+
+TEST_CASE("a file above the limit is not read, but its changes are seen") {
+  Given g;
+  g.disk.write("big", "");
+  REQUIRE(truncate(g.disk.at("big").c_str(), static_cast<off_t>(kMaxFileSize + 1)) == 0);
+  Scanner scanner = g.scanner();
+  REQUIRE(scanner.scan("", g.tree));
+  CHECK(scanner.files_read() == 0);
+  const std::string before = g.tree.find("big")->digest;
+  auto loaded = scanner.load("big");
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message == "not synced: it has 32.0 MB, and files above 32 MB are refused; ignore it");
+  REQUIRE(truncate(g.disk.at("big").c_str(), static_cast<off_t>(kMaxFileSize + 2)) == 0);
+  g.look("big");
+  CHECK(g.tree.find("big")->digest != before);
+}
+
+TEST_CASE("content is kept as far as the budget goes") {
+  Given g;
+  g.disk.write("a", "12345");
+  g.disk.write("b", "12345");
+  Scanner scanner = g.scanner();
+  scanner.keep_content(7);
+  REQUIRE(scanner.scan("", g.tree));
+  CHECK(g.tree.content_bytes() == 5);
+}
+
+TEST_CASE("a root that is gone is an error, not a tree without files (7.4)") {
+  Given g;
+  g.disk.write("a", "1");
+  g.scan();
+  g.disk.remove("");
+  auto scanned = g.scanner().scan("", g.tree);
+  REQUIRE_FALSE(scanned);
+  CHECK(scanned.error().kind == ErrorKind::NotFound);
+  CHECK(g.text() == "a");
+}
+
+TEST_CASE("UTF-8 names") {
+  CHECK(is_utf8("plain"));
+  CHECK(is_utf8("gr\xc3\xbc\xc3\x9f"));
+  CHECK(is_utf8(""));
+  CHECK_FALSE(is_utf8("\xc3"));
+  CHECK_FALSE(is_utf8("a\xff"));
+  CHECK_FALSE(is_utf8("\xed\xa0\x80"));
+}

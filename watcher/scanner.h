@@ -1,0 +1,86 @@
+// Scanner: what is on the disk, as a Tree.
+//
+// Reads only what may have changed: a file whose inode, size, mtime and ctime are those of the last time has
+// the same bytes, unless it was modified within the second before that look (git calls this racily clean).
+// Links are not followed, filter.follows aside. Sockets, FIFOs and devices are never opened (rule 4.4). A
+// file that cannot be read, or does not hold still, keeps the state that the tree has of it. Problems go to
+// `warn`, and the scan goes on. Not thread-safe.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "core/tree.h"
+#include "watcher/path_filter.h"
+
+namespace live_update {
+
+inline constexpr std::uint64_t kMaxFileSize = 32u << 20;  // larger ones are not sent for now
+
+struct Fingerprint {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified_ns = 0, changed_ns = 0;  // st_mtim, st_ctim since the epoch
+  bool operator==(const Fingerprint&) const = default;
+};
+
+struct KnownFile {
+  Fingerprint print;
+  std::string digest;
+  bool racy = false;  // it could have changed after we looked without a trace: read it again
+  bool operator==(const KnownFile&) const = default;
+};
+using KnownFiles = std::map<std::string, KnownFile>;
+
+class Scanner {
+ public:
+  // `path` is relative to the root; the message is a sentence without it.
+  using Warn = std::function<void(const std::string& path, const std::string& message)>;
+
+  // `root` is absolute. `filter` and `known` outlive this; `known` is brought up to date by every look.
+  Scanner(std::string root, const PathFilter& filter, KnownFiles& known, Warn warn);
+
+  // Brings the tree up to date below a directory ("": the root), itself included. NotFound: the root is not
+  // there.
+  Result<> scan(const std::string& directory, Tree& tree);
+
+  // Brings one path up to date, and what is below it if that became or ceased to be a directory.
+  void look(const std::string& path, Tree& tree);
+
+  // Whether entries of files that are read keep their bytes, as one Identity piece, up to `budget` bytes in
+  // all (0: none).
+  void keep_content(std::uint64_t budget) { content_budget_ = budget; }
+
+  // The file as it is now: entry with its bytes in one Identity piece. NotFound; TooLarge; Io: unreadable;
+  // Conflict: it is being written, and an event will follow.
+  Result<Entry> load(const std::string& path);
+
+  std::uint64_t files_read() const { return files_read_; }
+
+ private:
+  struct Walk;
+
+  std::string absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
+  void visit(const std::string& path, Tree& tree, Walk& walk);
+  void visit_directory(const std::string& path, Tree& tree, Walk& walk);
+  void visit_file(const std::string& path, const struct ::stat& info, Tree& tree);
+  void put(const std::string& path, Entry entry, Tree& tree);
+  void forget(const std::string& path, Tree& tree);
+  void warn_errno(const std::string& path, int error);
+
+  const std::string root_;
+  const PathFilter& filter_;
+  KnownFiles& known_;
+  const Warn warn_;
+  std::uint64_t content_budget_ = 0;
+  std::uint64_t files_read_ = 0;
+};
+
+// Whether the bytes are well-formed UTF-8; other names cannot be sent (rule 2.1).
+bool is_utf8(std::string_view bytes);
+
+}  // namespace live_update
