@@ -48,6 +48,15 @@ def test_refused(kind, case, module_kubectl):
     assert f"{case['field']}:" in line or not case["field"], line
 
 
+@pytest.mark.parametrize("page", ["liveupdate", "changeset"])
+def test_examples_of_the_docs_are_accepted(page, module_kubectl):
+    blocks = re.findall(r"```yaml\n(.*?)```", (REPO / "docs" / f"{page}.md").read_text(), re.S)
+    whole = [block for block in blocks if block.startswith("apiVersion:")]
+    assert whole
+    for block in whole:
+        module_kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=block)
+
+
 ACCEPTED = {
     "a glob may lie outside of the context": {"spec.source": {"context": ["src", "Dockerfile"]}, "spec.steps[2].run.triggers": ["**/*.c"]},
     "paths need not be clean": {"spec.source": {"context": ["./src/", "Dockerfile"]}, "spec.steps[1].sync.from": "src//lib/./a"},
