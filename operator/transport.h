@@ -1,4 +1,5 @@
-// The port through which a batch reaches one container. Implementations: TarTransport (one exec per batch, `tar_transport.h`).
+// The port through which a batch reaches one container. Implementations: TarTransport (one exec per batch,
+// `tar_transport.h`).
 #pragma once
 
 #include <functional>

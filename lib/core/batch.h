@@ -19,11 +19,11 @@ namespace live_update {
 
 struct FileEvent {
   enum class Kind {
-    Changed,  // the path is something else now, or gone: look at it
-    Writing,  // somebody has it open and writes
-    Closed,   // they are done
+    Changed,     // the path is something else now, or gone: look at it
+    Writing,     // somebody has it open and writes
+    Closed,      // they are done
     Attributes,  // mode, times or links: look at it, but it may still be written
-    Rescan,   // doubt: look at everything below the path, too ("" is the root)
+    Rescan,      // doubt: look at everything below the path, too ("" is the root)
   };
   std::string path;
   Kind kind = Kind::Changed;

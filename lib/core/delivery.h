@@ -1,4 +1,5 @@
-// What one container gets in one go, and how it went: the values between the deciding core and the transports.
+// What one container gets in one go, and how it went: the values between the deciding core and the
+// transports.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct DeliveryWrite {
   std::uint64_t size = 0;
   std::string digest;  // of the whole file
   std::string target;  // of a symlink
-  std::vector<Piece> pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
+  std::vector<Piece>
+      pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
 };
 
 struct DeliveryRun {
@@ -39,7 +41,8 @@ struct DeliveryRun {
   OnFailure on_failure = OnFailure::Stop;
 };
 
-// What one container gets in one go; immutable, shared by all replicas that need the same. Order of execution: rule 4.1.
+// What one container gets in one go; immutable, shared by all replicas that need the same. Order of
+// execution: rule 4.1.
 struct Delivery {
   std::int64_t sequence = 0;
   std::vector<DeliveryRun> before_sync;
@@ -57,15 +60,16 @@ struct RunFailure {
   bool operator==(const RunFailure&) const = default;
 };
 
-// The files are there. `failures` are runs that failed or were not reached because an earlier one failed with Stop (`skipped`).
+// The files are there. `failures` are runs that failed or were not reached because an earlier one failed with
+// Stop (`skipped`).
 struct Delivered {
   std::vector<RunFailure> failures;
   std::vector<int> skipped;
   std::vector<std::string> warnings;
 };
 
-// The batch did not arrive in whole. `reason` is a condition reason (core/conditions.h); `curable` ones are tried again with
-// backoff, the others when the container, the spec or the batch changes (rule 4.9).
+// The batch did not arrive in whole. `reason` is a condition reason (core/conditions.h); `curable` ones are
+// tried again with backoff, the others when the container, the spec or the batch changes (rule 4.9).
 struct NotDelivered {
   std::string reason, message;
   bool curable = true;

@@ -23,13 +23,15 @@ bool only_mode(const Change& change) {
 
 std::string refusal_of(const Change& change) {
   const std::string where = "\"" + change.path + "\": ";
-  if (!is_clean_relative(change.path))
+  if (change.path == "." || clean_path(change.path) != change.path || !host_path_errors(change.path).empty())
     return where + "is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
   if (change.op == Op::Delete) return {};
-  if (change.type == FileType::Symlink && (change.target.empty() || change.target.find('\0') != std::string::npos))
+  if (change.type == FileType::Symlink &&
+      (change.target.empty() || change.target.find('\0') != std::string::npos))
     return where + "a symlink needs a target";
   if (change.type != FileType::File) return {};
-  if (!is_digest(change.digest)) return where + "digest must be sha256: and 64 hex digits, not \"" + change.digest + "\"";
+  if (!is_digest(change.digest))
+    return where + "digest must be sha256: and 64 hex digits, not \"" + change.digest + "\"";
   if (change.offset > change.size) return where + "offset lies behind the end of the file";
   return {};
 }
@@ -39,7 +41,8 @@ std::string refusal_of(const Change& change) {
 std::string refusal(const ChangeSetSpec& spec) {
   if (spec.sequence < 1) return "sequence must be 1 or more";
   if (spec.parts < 1 || spec.part < 1 || spec.part > spec.parts) return "part must be between 1 and parts";
-  if (spec.part > spec.sequence) return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
+  if (spec.part > spec.sequence)
+    return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
   for (const Change& change : spec.changes)
     if (std::string why = refusal_of(change); !why.empty()) return why;
   return {};
@@ -69,7 +72,7 @@ bool History::append_only(const ChangeSets& sorted) const {
 }
 
 void History::take(const ChangeSets& sorted) {
-  std::vector<const ChangeSet*> parts;  // of the batch that is being joined
+  std::vector<const ChangeSet*> parts;    // of the batch that is being joined
   std::vector<const ChangeSet*> waiting;  // behind a gap
   std::optional<std::int64_t> last_sequence;
   if (!batches_.empty()) last_sequence = batches_.back().last;
@@ -85,10 +88,13 @@ void History::take(const ChangeSets& sorted) {
       refuse(it, "Refused", "sequence " + std::to_string(sequence) + " is already used by another ChangeSet");
       continue;
     }
-    const std::int64_t expected = (parts.empty() ? std::max(accepted_, last_sequence.value_or(0)) : parts.back()->spec.sequence) + 1;
-    const bool continues = !parts.empty() && sequence == expected && it.spec.part == parts.back()->spec.part + 1 &&
-                           it.spec.parts == parts.back()->spec.parts && it.spec.session == parts.back()->spec.session;
-    const bool begins = it.spec.part == 1 && (sequence <= expected || it.spec.type == ChangeSetType::Snapshot);
+    const std::int64_t expected =
+        (parts.empty() ? std::max(accepted_, last_sequence.value_or(0)) : parts.back()->spec.sequence) + 1;
+    const bool continues =
+        !parts.empty() && sequence == expected && it.spec.part == parts.back()->spec.part + 1 &&
+        it.spec.parts == parts.back()->spec.parts && it.spec.session == parts.back()->spec.session;
+    const bool begins =
+        it.spec.part == 1 && (sequence <= expected || it.spec.type == ChangeSetType::Snapshot);
     if (!continues && !begins) {
       waiting.push_back(&it);
       if (!gap_) gap_ = expected;
@@ -168,6 +174,7 @@ std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];
     if (batch.last > confirmed || needed.contains(batch.last)) continue;
+    if (batch.spec.type == ChangeSetType::Snapshot && !snapshot_since(batch.last)) continue;
     result.insert(result.end(), batch.parts.begin(), batch.parts.end());
   }
   return result;

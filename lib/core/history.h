@@ -1,4 +1,5 @@
-// What the operator knows of one LiveUpdate's files: its ChangeSets in order, joined to batches, and merged (rules 5.3, 7.3).
+// What the operator knows of one LiveUpdate's files: its ChangeSets in order, joined to batches, and merged
+// (rules 5.3, 7.3).
 //
 // Pure. Appending the next ChangeSet costs what that ChangeSet holds; contents are shared, never copied.
 #pragma once
@@ -17,12 +18,13 @@
 
 namespace live_update {
 
-// One batch, all parts of which have come, as one ChangeSetSpec: the header of the last part, the changes of all.
+// One batch, all parts of which have come, as one ChangeSetSpec: the header of the last part, the changes of
+// all.
 struct Batch {
   std::int64_t first = 0, last = 0;  // sequences of its parts; `last` is the sequence of the batch
   ChangeSetSpec spec;
-  std::vector<ObjectMeta> parts;     // of its ChangeSets, in order
-  ChangeSetStatus status;            // as last seen, of its last part: that is where we write it
+  std::vector<ObjectMeta> parts;  // of its ChangeSets, in order
+  ChangeSetStatus status;         // as last seen, of its last part: that is where we write it
   const ObjectMeta& meta() const { return parts.back(); }
 };
 
@@ -36,8 +38,8 @@ struct Refused {
 
 class History {
  public:
-  // Takes in what the API server holds now of one LiveUpdate, in any order. `accepted` is status.sequence: what comes up to there
-  // needs no predecessor, because superseded ones are deleted.
+  // Takes in what the API server holds now of one LiveUpdate, in any order. `accepted` is status.sequence:
+  // what comes up to there needs no predecessor, because superseded ones are deleted.
   void update(std::vector<std::shared_ptr<const ChangeSet>> change_sets, std::int64_t accepted);
 
   // In order of sequence.
@@ -48,11 +50,13 @@ class History {
   std::optional<std::int64_t> gap() const { return gap_; }
   // Everything merged, deleted paths as tombstones.
   const Tree& all() const { return all_; }
-  // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3); with content.
+  // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3);
+  // with content.
   Tree since(std::int64_t sequence, const std::set<std::int64_t>& without = {}) const;
   // Whether there is a Snapshot after `sequence`.
   bool snapshot_since(std::int64_t sequence) const;
-  // ChangeSets of which nothing is needed any more: every path of theirs has a later state, all targets have confirmed them
+  // ChangeSets of which nothing is needed any more: every path of theirs has a later state, all targets have
+  // confirmed them
   // (`confirmed`), and a newer batch exists.
   std::vector<ObjectMeta> superseded(std::int64_t confirmed) const;
 
@@ -70,12 +74,14 @@ class History {
   std::optional<std::int64_t> gap_;
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
-  std::map<std::string, std::int64_t> content_;    // path -> the batch that holds its bytes (not a change of mode alone)
-  std::set<std::string> known_;                    // names in batches_
+  std::map<std::string, std::int64_t>
+      content_;                  // path -> the batch that holds its bytes (not a change of mode alone)
+  std::set<std::string> known_;  // names in batches_
 };
 
-// Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3), contradictory fields,
-// a bad digest. The API server refuses most of it already; a hand-written one must not get further either way.
+// Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3),
+// contradictory fields, a bad digest. The API server refuses most of it already; a hand-written one must not
+// get further either way.
 std::string refusal(const ChangeSetSpec& spec);
 
 }  // namespace live_update

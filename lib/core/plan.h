@@ -1,7 +1,7 @@
 // The rules of a live update: from a spec and changes to what is to be done. Pure (semantics.md 1 to 3).
 //
-// The watcher and `explain` ask with the patterns of the ignore file and the host tree they see; the operator asks with those it
-// knows. The same function decides in both.
+// The watcher and `explain` ask with the patterns of the ignore file and the host tree they see; the operator
+// asks with those it knows. The same function decides in both.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,8 @@ namespace live_update {
 
 class IgnoreRules;
 
-// What the planner may ask about the host tree: what is at a clean relative path now, and which paths are below a directory.
-// Answers must not change during one call.
+// What the planner may ask about the host tree: what is at a clean relative path now, and which paths are
+// below a directory. Answers must not change during one call.
 class HostTree {
  public:
   virtual ~HostTree() = default;
@@ -28,7 +28,8 @@ class HostTree {
 };
 
 struct PathMatch {
-  std::string path, by;  // by: "spec.steps[0].fallBackOn.paths[0]: Dockerfile", ".dockerignore:3: node_modules"
+  std::string path,
+      by;  // by: "spec.steps[0].fallBackOn.paths[0]: Dockerfile", ".dockerignore:3: node_modules"
   bool operator==(const PathMatch&) const = default;
 };
 struct IgnoredPath {
@@ -64,10 +65,10 @@ struct FallBack {
   bool operator==(const FallBack&) const = default;
 };
 struct Update {
-  std::vector<Copy> copies;            // sorted by from
-  std::vector<RemoteDelete> deletes;   // sorted by to
+  std::vector<Copy> copies;                         // sorted by from
+  std::vector<RemoteDelete> deletes;                // sorted by to
   std::vector<PlannedRun> before_sync, after_sync;  // in the order of execution
-  std::optional<int> restart;          // the step
+  std::optional<int> restart;                       // the step
   bool operator==(const Update&) const = default;
 };
 
@@ -81,13 +82,15 @@ struct Plan {
 
 enum class PlanMode {
   Batch,    // one batch, all rules
-  CatchUp,  // a new container is brought to the present state (5.3, 6.5): fallBackOn and unmatched changes do not fall back
+  CatchUp,  // a new container is brought to the present state (5.3, 6.5): fallBackOn and unmatched changes do
+            // not fall back
 };
 
-Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes, const HostTree& host,
-          PlanMode mode = PlanMode::Batch);
+Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
+          const HostTree& host, PlanMode mode = PlanMode::Batch);
 
-// Every rule of semantics.md 1 that can be told from the spec alone, each with its field; empty: valid (rule 1.8, 1.9).
+// Every rule of semantics.md 1 that can be told from the spec alone, each with its field; empty: valid
+// (rule 1.8, 1.9).
 std::vector<FieldError> validate(const LiveUpdateSpec& spec);
 
 }  // namespace live_update

@@ -1,9 +1,11 @@
-// The operator's judgement: from everything that is known of one LiveUpdate to everything that is to be done. Pure.
+// The operator's judgement: from everything that is known of one LiveUpdate to everything that is to be done.
+// Pure.
 //
-// Level, not edge: a restarted operator, a lost event, a new pod and a restarted container are one case. `decide` compares what
-// every container has confirmed with what the history says, and returns the difference as deliveries. It is called after every
-// event; calling it twice changes nothing. The shell (operator/controller.h) gathers `Observed`, carries out `Decision`, and
-// reports each outcome through `settle`.
+// Level, not edge: a restarted operator, a lost event, a new pod and a restarted container are one case.
+// `decide` compares what every container has confirmed with what the history says, and returns the difference
+// as deliveries. It is called after every event; calling it twice changes nothing. The shell
+// (operator/controller.h) gathers `Observed`, carries out `Decision`, and reports each outcome through
+// `settle`.
 #pragma once
 
 #include <chrono>
@@ -34,16 +36,19 @@ struct Judgement {
 };
 using Judgements = std::map<std::int64_t, Judgement>;  // by the batch's sequence
 
-// Judges the batches that have not been judged by this spec yet; forgets those that are gone from the history.
+// Judges the batches that have not been judged by this spec yet; forgets those that are gone from the
+// history.
 void judge(const LiveUpdate& live_update, const History& history, Judgements& judgements);
 
-// What the operator knows of one container, by container ID. Seeded from status after a restart (rule 4.9, 5.3).
+// What the operator knows of one container, by container ID. Seeded from status after a restart
+// (rule 4.9, 5.3).
 struct Lane {
-  std::int64_t applied = 0;  // the newest sequence that the container confirmed; 0: it is as its image made it
+  std::int64_t applied =
+      0;  // the newest sequence that the container confirmed; 0: it is as its image made it
   std::optional<Time> applied_at;
   std::int64_t last_milliseconds = 0;
-  std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7)
-  std::string run_message;        // why they failed
+  std::vector<int> failed_steps;     // runs that are due again with the next batch (rule 4.7)
+  std::string run_message;           // why they failed
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
   bool busy = false;  // a delivery is under way
@@ -61,19 +66,21 @@ using Lanes = std::map<std::string, Lane>;  // by container ID
 Lanes lanes_from(const LiveUpdateStatus& status);
 
 // Takes in how a delivery up to `sequence` went. Backoff doubles from 250 ms up to 30 s.
-void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence, Instant now, Time wall,
-            std::chrono::milliseconds took);
+void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
+            Instant now, Time wall, std::chrono::milliseconds took);
 
 struct Observed {
   const LiveUpdate& live_update;
+  const LiveUpdateStatus& before;  // what was decided last time, or what the API server has after a restart
   const History& history;
   const Judgements& judgements;
   const Lanes& lanes;
+  const std::map<std::int64_t, Time>& received;  // when each batch was first seen, by its sequence
   TargetSearch search;
-  std::optional<WorkloadRef> workload;     // what a redeploy restarts
-  std::int64_t template_redeployed = 0;    // the sequence that the workload's template was redeployed for
-  std::string redeploy_problem;            // why the last redeploy could not be asked for
-  std::string transport;                   // name of the one in use
+  std::optional<WorkloadRef> workload;   // what a redeploy restarts
+  std::int64_t template_redeployed = 0;  // the sequence that the workload's template was redeployed for
+  std::string redeploy_problem;          // why the last redeploy could not be asked for
+  std::string transport;                 // name of the one in use
   Instant now;
   Time wall;
 };

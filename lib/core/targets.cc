@@ -21,7 +21,8 @@ std::int64_t to_number(std::string_view text) {
 }
 
 // A Deployment's newest ReplicaSet is the one with the highest revision.
-const Workload* newest_replica_set(const std::string& deployment, const std::vector<const Workload*>& workloads) {
+const Workload* newest_replica_set(const std::string& deployment,
+                                   const std::vector<const Workload*>& workloads) {
   const Workload* newest = nullptr;
   for (const Workload* it : workloads) {
     const auto* owner = it->kind == "ReplicaSet" ? controller(it->meta) : nullptr;
@@ -49,7 +50,8 @@ std::vector<const Pod*> matching_pods(const TargetSpec& target, const std::vecto
   }
   for (const Pod* pod : pods) {
     if (!counts(*pod)) continue;
-    const bool meant = target.selector ? matches(*target.selector, pod->meta.labels) : owned_by(*pod, owner.kind, owner.name);
+    const bool meant = target.selector ? matches(*target.selector, pod->meta.labels)
+                                       : owned_by(*pod, owner.kind, owner.name);
     if (meant) result.push_back(pod);
   }
   std::ranges::sort(result, {}, [](const Pod* pod) -> const std::string& { return pod->meta.name; });
@@ -63,7 +65,8 @@ std::vector<const PodContainer*> matching_containers(const TargetSpec& target, c
   for (const PodContainer& it : pod.containers) {
     if (!eligible(it)) continue;
     if (!it.init) all.push_back(&it);
-    if (!target.container.empty() ? it.name == target.container : !target.image.empty() && same_image(target.image, it.image))
+    if (!target.container.empty() ? it.name == target.container
+                                  : !target.image.empty() && same_image(target.image, it.image))
       chosen.push_back(&it);
   }
   if (target.container.empty() && target.image.empty()) return all;
@@ -80,7 +83,8 @@ std::string names_of(const Pod& pod) {
 Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContainer& container) {
   Target target{pod.meta.name, pod.meta.uid, container.name, container.container_id};
   target.running = container.running && !container.container_id.empty();
-  target.waiting_reason = container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason;
+  target.waiting_reason =
+      container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason;
   target.restarts = container.restarts;
   target.pod_created = pod.meta.created;
   target.redeployed = redeployed_sequence(live_update.meta, pod.meta.annotations);
@@ -91,7 +95,8 @@ Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContain
 std::string_view strip_tag(std::string_view image) {
   image = image.substr(0, image.find('@'));
   const auto slash = image.rfind('/'), colon = image.rfind(':');
-  if (colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash)) image = image.substr(0, colon);
+  if (colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash))
+    image = image.substr(0, colon);
   return image;
 }
 
@@ -99,7 +104,8 @@ std::string_view strip_tag(std::string_view image) {
 std::string long_name(std::string_view repository) {
   const auto slash = repository.find('/');
   const std::string_view first = repository.substr(0, slash);
-  const bool registry = slash != std::string_view::npos && (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
+  const bool registry = slash != std::string_view::npos &&
+                        (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
   if (registry) {
     if (repository.starts_with("index.docker.io/")) repository.remove_prefix(6);
     return std::string(repository);
@@ -125,15 +131,19 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
     if (containers.size() > 1 && target.container.empty() && target.image.empty()) {
       search.targets.clear();
       search.reason = "ContainerNotChosen";
-      search.message = "pod " + pod->meta.name + " has several containers (" + names_of(*pod) + "): set spec.target.container to one of them";
+      search.message = "pod " + pod->meta.name + " has several containers (" + names_of(*pod) +
+                       "): set spec.target.container to one of them";
       return search;
     }
-    for (const PodContainer* container : containers) search.targets.push_back(to_target(live_update, *pod, *container));
+    for (const PodContainer* container : containers)
+      search.targets.push_back(to_target(live_update, *pod, *container));
   }
   if (search.targets.empty()) {
-    const std::string wanted = target.container.empty() ? "image " + target.image : "container " + target.container;
+    const std::string wanted =
+        target.container.empty() ? "image " + target.image : "container " + target.container;
     search.reason = "NoSuchContainer";
-    search.message = "no container of pod " + matching.front()->meta.name + " is " + wanted + "; it has " + names_of(*matching.front());
+    search.message = "no container of pod " + matching.front()->meta.name + " is " + wanted + "; it has " +
+                     names_of(*matching.front());
   }
   return search;
 }
@@ -160,7 +170,8 @@ bool matches(const LabelSelector& selector, const std::map<std::string, std::str
     if (auto it = labels.find(key); it == labels.end() || it->second != value) return false;
   for (const auto& expression : selector.match_expressions) {
     auto it = labels.find(expression.key);
-    const bool listed = it != labels.end() && std::ranges::find(expression.values, it->second) != expression.values.end();
+    const bool listed =
+        it != labels.end() && std::ranges::find(expression.values, it->second) != expression.values.end();
     if (expression.op == "In" && !listed) return false;
     if (expression.op == "NotIn" && listed) return false;
     if (expression.op == "Exists" && it == labels.end()) return false;
@@ -176,13 +187,16 @@ bool same_image(std::string_view wanted, std::string_view image) {
   return tag.empty() || image.substr(strip_tag(image).size()) == tag;
 }
 
-std::string redeploy_annotation(const std::string& live_update) { return std::string(kAnnotationPrefix) + live_update; }
+std::string redeploy_annotation(const std::string& live_update) {
+  return std::string(kAnnotationPrefix) + live_update;
+}
 
 std::string redeploy_value(const ObjectMeta& live_update, std::int64_t sequence) {
   return live_update.uid + ":" + std::to_string(sequence);
 }
 
-std::int64_t redeployed_sequence(const ObjectMeta& live_update, const std::map<std::string, std::string>& annotations) {
+std::int64_t redeployed_sequence(const ObjectMeta& live_update,
+                                 const std::map<std::string, std::string>& annotations) {
   auto it = annotations.find(redeploy_annotation(live_update.name));
   if (it == annotations.end() || !it->second.starts_with(live_update.uid + ":")) return 0;
   return to_number(std::string_view(it->second).substr(live_update.uid.size() + 1));

@@ -18,7 +18,8 @@ struct Target {
   std::string waiting_reason;  // CrashLoopBackOff, ContainerCreating, ... or what the pod waits for
   int restarts = 0;
   std::optional<Time> pod_created;
-  std::int64_t redeployed = 0;  // the sequence of the fall-back that this pod was made for; 0: none (see redeploy_annotation)
+  std::int64_t redeployed =
+      0;  // the sequence of the fall-back that this pod was made for; 0: none (see redeploy_annotation)
   bool has_controller = false;  // something recreates the pod when it is deleted
   bool operator==(const Target&) const = default;
 };
@@ -30,25 +31,29 @@ struct TargetSearch {
   std::string reason, message;  // NoTarget, ContainerNotChosen, NoSuchContainer
 };
 
-// `workloads`: ReplicaSets (for a Deployment's newest one) and the workloads themselves, of the LiveUpdate's namespace, as pods are.
+// `workloads`: ReplicaSets (for a Deployment's newest one) and the workloads themselves, of the LiveUpdate's
+// namespace, as pods are.
 TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
                           const std::vector<const Workload*>& workloads);
 
-// The workload to redeploy: the target's, or what owns the pods of the selector (rule 6.2); nothing for bare pods.
+// The workload to redeploy: the target's, or what owns the pods of the selector (rule 6.2); nothing for bare
+// pods.
 std::optional<WorkloadRef> owning_workload(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
                                            const std::vector<const Workload*>& workloads);
 
 bool matches(const LabelSelector& selector, const std::map<std::string, std::string>& labels);
 
-// Whether `image` is of the repository `wanted`; tag and digest count only if `wanted` has them (rule 5.2). Docker Hub's short
-// names are equal to their long ones ("web" and "docker.io/library/web").
+// Whether `image` is of the repository `wanted`; tag and digest count only if `wanted` has them (rule 5.2).
+// Docker Hub's short names are equal to their long ones ("web" and "docker.io/library/web").
 bool same_image(std::string_view wanted, std::string_view image);
 
-// The pod template's annotation that a redeploy sets: its key names the LiveUpdate, its value is `<uid>:<sequence>`, so pods tell
-// which fall-back they were made for, and a LiveUpdate of the same name made later does not mistake them.
+// The pod template's annotation that a redeploy sets: its key names the LiveUpdate, its value is
+// `<uid>:<sequence>`, so pods tell which fall-back they were made for, and a LiveUpdate of the same name made
+// later does not mistake them.
 std::string redeploy_annotation(const std::string& live_update);
 std::string redeploy_value(const ObjectMeta& live_update, std::int64_t sequence);
-std::int64_t redeployed_sequence(const ObjectMeta& live_update, const std::map<std::string, std::string>& annotations);
+std::int64_t redeployed_sequence(const ObjectMeta& live_update,
+                                 const std::map<std::string, std::string>& annotations);
 
 // "Deployment/web", "app=web", for people and kubectl get.
 std::string describe(const TargetSpec& target);

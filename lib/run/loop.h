@@ -1,7 +1,7 @@
 // The event loop: libuv on the main thread, which owns all state (style: one loop thread, one I/O thread).
 //
-// Everything here is called on the loop's thread, `post` aside. Callbacks run on the loop, never inside the call that armed them
-// and never after their Handle is gone. Time: `now` is read once per turn of the loop.
+// Everything here is called on the loop's thread, `post` aside. Callbacks run on the loop, never inside the
+// call that armed them and never after their Handle is gone. Time: `now` is read once per turn of the loop.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,8 @@ namespace live_update {
 
 using Callback = std::move_only_function<void()>;
 
-// Whatever is under way; destroying it (or `reset`) cancels it, and its callbacks do not run afterwards. Move-only.
+// Whatever is under way; destroying it (or `reset`) cancels it, and its callbacks do not run afterwards.
+// Move-only.
 class Handle {
  public:
   Handle() = default;
@@ -44,7 +45,8 @@ class Handle {
 using Instant = std::chrono::steady_clock::time_point;
 using Millis = std::chrono::milliseconds;
 
-// Destroying it drops what is still posted; Handles may outlive it and do nothing then. No other thread may call `post` any more.
+// Destroying it drops what is still posted; Handles may outlive it and do nothing then. No other thread may
+// call `post` any more.
 class Loop {
  public:
   Loop();
@@ -52,22 +54,25 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Runs until `stop`; returns the exit code given there. `stop` lets the callbacks of the same turn finish, and works before `run`.
+  // Runs until `stop`; returns the exit code given there. `stop` lets the callbacks of the same turn finish,
+  // and works before `run`.
   int run();
   void stop(int exit_code = 0);
 
-  // From any thread: runs `work` on the loop soon, in the order of the calls. The only function that other threads may call.
+  // From any thread: runs `work` on the loop soon, in the order of the calls. The only function that other
+  // threads may call.
   void post(Callback work);
 
-  Instant now() const;        // at the begin of this turn
-  Time wall_clock() const;    // likewise
+  Instant now() const;      // at the begin of this turn
+  Time wall_clock() const;  // likewise
 
   // Once, after `delay`: never earlier, up to a millisecond later (0: on the next turn).
   [[nodiscard]] Handle after(Millis delay, Callback work);
   // Again and again, `period` apart.
   [[nodiscard]] Handle every(Millis period, std::function<void()> work);
-  // Whenever `fd` is readable, at its end or broken (a read tells). A pipe, socket, terminal, inotify or event descriptor, not a
-  // regular file; one Handle for one descriptor; it becomes non-blocking. The caller keeps it open for as long as the Handle lives.
+  // Whenever `fd` is readable, at its end or broken (a read tells). A pipe, socket, terminal, inotify or
+  // event descriptor, not a regular file; one Handle for one descriptor; it becomes non-blocking. The caller
+  // keeps it open for as long as the Handle lives.
   [[nodiscard]] Handle on_readable(int fd, std::function<void()> work);
   // For SIGINT, SIGTERM, SIGHUP.
   [[nodiscard]] Handle on_signal(int number, std::function<void()> work);

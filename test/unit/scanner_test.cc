@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
+#include "run/content.h"
 #include "test/fakes/fake_filter.h"
 #include "test/fakes/temp_tree.h"
-#include "run/content.h"
 
 using namespace live_update;
 

@@ -1,0 +1,276 @@
+#include "core/reconcile.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/pattern.h"
+#include "core/plan.h"
+#include "core/reconcile_status.h"
+
+namespace live_update {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kFirstBackoff{250}, kLongestBackoff{30'000};
+
+template <typename... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+Judgement judgement_of(const Plan& planned, std::int64_t generation) {
+  Judgement result;
+  result.generation = generation;
+  result.unmatched = static_cast<std::int64_t>(planned.unmatched.size());
+  if (const auto* fall_back = std::get_if<FallBack>(&planned.decision)) {
+    result.kind = Judgement::FallBack;
+    result.reason = fall_back->reason;
+    if (fall_back->reason == FallBackReason::StopPath)
+      for (const PathMatch& match : planned.stopped) result.paths.push_back(match.path);
+    else
+      result.paths = planned.unmatched;
+  } else if (std::holds_alternative<Update>(planned.decision)) {
+    result.kind = Judgement::Update;
+  }
+  return result;
+}
+
+bool asks_fall_back(const LiveUpdateSpec& spec, int step) {
+  if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return false;
+  const Run* run = std::get_if<Run>(&spec.steps[static_cast<std::size_t>(step)]);
+  return run && run->on_failure == OnFailure::FallBack;
+}
+
+std::string describe(const RunFailure& failure) {
+  std::string text =
+      "run step " + std::to_string(failure.step) +
+      (failure.timed_out ? " was ended by its timeout" : " exited with " + std::to_string(failure.exit_code));
+  return failure.tail.empty() ? text : text + ": " + failure.tail;
+}
+
+DeliveryRun to_delivery_run(const LiveUpdateSpec& spec, const PlannedRun& planned) {
+  const Run& run = std::get<Run>(spec.steps[static_cast<std::size_t>(planned.step)]);
+  return {planned.step, planned.command, run.working_dir, run.timeout_seconds, run.on_failure};
+}
+
+// Runs that failed before are due with the next batch, in their place among those of the batch (rule 4.7).
+void add_failed(std::vector<DeliveryRun>& runs, const LiveUpdateSpec& spec, const std::vector<int>& failed,
+                RunPhase phase) {
+  for (int step : failed) {
+    if (static_cast<std::size_t>(step) >= spec.steps.size()) continue;
+    const Run* run = std::get_if<Run>(&spec.steps[static_cast<std::size_t>(step)]);
+    if (!run || run->phase != phase ||
+        std::ranges::any_of(runs, [&](const auto& it) { return it.step == step; }))
+      continue;
+    runs.push_back({step, run->argv(), run->working_dir, run->timeout_seconds, run->on_failure});
+  }
+  std::ranges::stable_sort(runs, {}, &DeliveryRun::step);
+}
+
+DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
+  DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,  entry.mtime,
+                      entry.size, entry.digest, entry.target, entry.pieces};
+  // A change of mode alone has no bytes of its own; the ones we hold serve a container that has the file only
+  // from its image.
+  if (const Entry* known = all.find(copy.from);
+      !entry.has_content() && known && known->digest == entry.digest)
+    write.pieces = known->pieces;
+  return write;
+}
+
+std::shared_ptr<const Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& update,
+                                            const Tree& changes, const Tree& all,
+                                            const std::vector<int>& failed, std::int64_t sequence) {
+  auto delivery = std::make_shared<Delivery>();
+  delivery->sequence = sequence;
+  for (const PlannedRun& run : update.before_sync)
+    delivery->before_sync.push_back(to_delivery_run(spec, run));
+  for (const PlannedRun& run : update.after_sync) delivery->after_sync.push_back(to_delivery_run(spec, run));
+  add_failed(delivery->before_sync, spec, failed, RunPhase::BeforeSync);
+  add_failed(delivery->after_sync, spec, failed, RunPhase::AfterSync);
+  if (spec.source.deletes != DeletePolicy::Never) delivery->deletes = update.deletes;
+  for (const Copy& copy : update.copies) {
+    const Entry* entry = changes.find(copy.from);
+    if (!entry) entry = all.find(copy.from);
+    if (entry) delivery->writes.push_back(to_write(copy, *entry, all));
+  }
+  if (update.restart)
+    delivery->restart = std::get<Restart>(spec.steps[static_cast<std::size_t>(*update.restart)]);
+  return delivery;
+}
+
+bool empty(const Delivery& delivery) {
+  return delivery.before_sync.empty() && delivery.deletes.empty() && delivery.writes.empty() &&
+         delivery.after_sync.empty() && !delivery.restart;
+}
+
+// One look at one LiveUpdate.
+class Judge {
+ public:
+  explicit Judge(const Observed& observed) : o_(observed), newest_(observed.history.newest()) {}
+
+  Decision decide() {
+    if (!may_act()) return finish();
+    for (const Target& target : o_.search.targets) serve(target);
+    redeploy();
+    return finish();
+  }
+
+ private:
+  bool may_act() const {
+    return !o_.live_update.spec.suspend && validate(o_.live_update.spec).empty() &&
+           !o_.live_update.meta.deleted;
+  }
+
+  Decision finish() {
+    describe_state(o_, decision_);
+    return std::move(decision_);
+  }
+
+  const Lane& lane_of(const Target& target) const {
+    static const Lane fresh;
+    auto it = o_.lanes.find(target.container_id);
+    return it == o_.lanes.end() ? fresh : it->second;
+  }
+
+  bool blocked(const Lane& lane) {
+    if (!lane.problem) return false;
+    if (!lane.problem->what.curable)
+      return lane.problem->sequence == newest_ && lane.problem->generation == o_.live_update.meta.generation;
+    if (lane.not_before <= o_.now) return false;
+    if (!decision_.look_again || lane.not_before < *decision_.look_again)
+      decision_.look_again = lane.not_before;
+    return true;
+  }
+
+  void serve(const Target& target) {
+    if (!target.running) return;
+    const Lane& lane = lane_of(target);
+    if (lane.busy || lane.applied >= newest_ || blocked(lane)) return;
+    const auto delivery =
+        delivery_for(lane.applied, pending_fall_backs(o_, target, lane.applied), lane.failed_steps);
+    if (empty(*delivery))
+      decision_.confirmed.emplace_back(target.container_id, newest_);
+    else
+      decision_.deliveries.push_back({target, newest_, delivery});
+  }
+
+  // Replicas that lack the same get the same object: bytes are held, planned and (by the transport) packed
+  // once.
+  std::shared_ptr<const Delivery> delivery_for(std::int64_t applied, const std::set<std::int64_t>& without,
+                                               const std::vector<int>& failed) {
+    auto& delivery = deliveries_[{applied, without, failed}];
+    if (delivery) return delivery;
+    const LiveUpdateSpec& spec = o_.live_update.spec;
+    const Tree changes = o_.history.since(applied, without);
+    const Plan planned =
+        plan(spec, IgnoreRules::from_spec(spec), changes.changes(), o_.history.all(), PlanMode::CatchUp);
+    const Update* update = std::get_if<Update>(&planned.decision);
+    delivery = update ? to_delivery(spec, *update, changes, o_.history.all(), failed, newest_)
+                      : std::make_shared<Delivery>();
+    return delivery;
+  }
+
+  // Rule 6.2. Once for each fall-back: the template tells whether it was asked for already.
+  void redeploy() {
+    if (o_.live_update.spec.fall_back.redeploy != Redeploy::Restart) return;
+    RedeployAction action;
+    bool controlled = false;
+    for (const Target& target : o_.search.targets) {
+      const auto pending = pending_fall_backs(o_, target, 0);
+      const std::int64_t newest = pending.empty() ? run_fall_back(target) : *pending.rbegin();
+      if (newest == 0) continue;
+      action.sequence = std::max(action.sequence, newest);
+      controlled |= target.has_controller;
+      if (!target.has_controller) action.bare_pods.push_back(target.pod);
+    }
+    if (action.sequence == 0 || (controlled && o_.template_redeployed >= action.sequence)) return;
+    if (controlled) {
+      action.workload = o_.workload;
+      action.bare_pods.clear();
+    }
+    std::ranges::sort(action.bare_pods);
+    action.bare_pods.erase(std::unique(action.bare_pods.begin(), action.bare_pods.end()),
+                           action.bare_pods.end());
+    decision_.redeploy = std::move(action);
+  }
+
+  // The sequence after which a run with onFailure: FallBack failed here; 0: none did.
+  std::int64_t run_fall_back(const Target& target) const {
+    const Lane& lane = lane_of(target);
+    return lane.run_wants_fall_back && target.redeployed < lane.applied ? lane.applied : 0;
+  }
+
+  const Observed& o_;
+  const std::int64_t newest_;
+  Decision decision_;
+  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>>,
+           std::shared_ptr<const Delivery>>
+      deliveries_;
+};
+
+}  // namespace
+
+void judge(const LiveUpdate& live_update, const History& history, Judgements& judgements) {
+  Judgements kept;
+  for (const Batch& batch : history.batches()) {
+    auto it = judgements.find(batch.last);
+    const bool known = it != judgements.end() && it->second.generation == live_update.meta.generation;
+    if (known) {
+      kept.insert(judgements.extract(it));
+      continue;
+    }
+    const Plan planned =
+        plan(live_update.spec, IgnoreRules::from_spec(live_update.spec), batch.spec.changes, history.all());
+    kept[batch.last] = judgement_of(planned, live_update.meta.generation);
+    if (batch.spec.type == ChangeSetType::Snapshot) kept[batch.last].kind = Judgement::Update;
+  }
+  judgements = std::move(kept);
+}
+
+Lanes lanes_from(const LiveUpdateStatus& status) {
+  Lanes lanes;
+  for (const ContainerStatus& it : status.containers) {
+    Lane& lane = lanes[it.container_id];
+    lane.applied = it.applied_sequence;
+    lane.applied_at = it.applied_at;
+    lane.last_milliseconds = it.last_milliseconds;
+    lane.failed_steps = it.failed_steps;
+    if (!it.failed_steps.empty()) lane.run_message = it.message;
+  }
+  return lanes;
+}
+
+void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
+            Instant now, Time wall, milliseconds took) {
+  lane.busy = false;
+  if (const auto* problem = std::get_if<NotDelivered>(&outcome)) {
+    lane.problem = Lane::Problem{*problem, sequence, live_update.meta.generation};
+    const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
+    ++lane.attempts;
+    lane.not_before = now + backoff;
+    return;
+  }
+  const auto& delivered = std::get<Delivered>(outcome);
+  lane.applied = sequence;
+  lane.applied_at = wall;
+  lane.last_milliseconds = took.count();
+  lane.problem.reset();
+  lane.attempts = 0;
+  lane.warnings = delivered.warnings;
+  lane.failed_steps = delivered.skipped;
+  lane.run_message.clear();
+  lane.run_wants_fall_back = false;
+  for (const RunFailure& failure : delivered.failures) {
+    lane.failed_steps.push_back(failure.step);
+    lane.run_wants_fall_back |= asks_fall_back(live_update.spec, failure.step);
+    if (lane.run_message.empty()) lane.run_message = describe(failure);
+  }
+  std::ranges::sort(lane.failed_steps);
+}
+
+Decision decide(const Observed& observed) { return Judge(observed).decide(); }
+
+}  // namespace live_update

@@ -1,0 +1,149 @@
+#include "operator/cache.h"
+
+#include <algorithm>
+
+#include "core/api_json.h"
+
+namespace live_update {
+
+struct Cache::Scope {
+  Store<LiveUpdate> live_updates;
+  Store<ChangeSet> change_sets;
+  Store<Pod> pods;
+  Store<Workload> deployments, replica_sets, stateful_sets, daemon_sets;
+
+  std::unique_ptr<Reflector<LiveUpdate>> live_update_reflector;
+  std::unique_ptr<Reflector<ChangeSet>> change_set_reflector;
+  std::unique_ptr<Reflector<Pod>> pod_reflector;
+  std::vector<std::unique_ptr<Reflector<Workload>>> workload_reflectors;
+
+  bool synced() const {
+    return live_update_reflector->synced() && change_set_reflector->synced() && pod_reflector->synced() &&
+           std::ranges::all_of(workload_reflectors, [](const auto& it) { return it->synced(); });
+  }
+  std::vector<const Store<Workload>*> workload_stores() const {
+    return {&deployments, &replica_sets, &stateful_sets, &daemon_sets};
+  }
+};
+
+namespace {
+
+Resource resource(const std::string& api, const std::string& ns, const std::string& plural) {
+  return {ns.empty() ? api + "/" + plural : api + "/namespaces/" + ns + "/" + plural};
+}
+
+template <typename T>
+void append(std::vector<const T*>& to, const Store<T>& store, const std::string& ns) {
+  for (auto it = store.all().lower_bound({ns, ""}); it != store.all().end() && it->first.ns == ns; ++it)
+    to.push_back(it->second.get());
+}
+
+}  // namespace
+
+Cache::Cache(Loop& loop, ApiServer& api, Options options) : options_(std::move(options)) {
+  const std::string ours = "/apis/" + std::string(kApiVersion);
+  auto namespaces = options_.namespaces;
+  if (namespaces.empty()) namespaces.push_back("");
+  for (const std::string& ns : namespaces) {
+    auto scope = std::make_unique<Scope>();
+    auto came_in = [this] { list_came_in(); };
+    auto problem = [this](const Error& error) { options_.on_problem(error); };
+    scope->live_update_reflector = std::make_unique<Reflector<LiveUpdate>>(
+        loop, api, resource(ours, ns, "liveupdates"), scope->live_updates, decode_live_update,
+        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { options_.on_change(change.key); },
+                                         came_in, problem});
+    scope->change_set_reflector = std::make_unique<Reflector<ChangeSet>>(
+        loop, api, resource(ours, ns, "changesets"), scope->change_sets, decode_change_set,
+        Reflector<ChangeSet>::Callbacks{[this](const auto& change) { change_set_changed(change); }, came_in,
+                                        problem});
+    scope->pod_reflector = std::make_unique<Reflector<Pod>>(
+        loop, api, resource("/api/v1", ns, "pods"), scope->pods, decode_pod,
+        Reflector<Pod>::Callbacks{[this](const auto& change) { namespace_changed(change.key.ns); }, came_in,
+                                  problem});
+    auto watch_workloads = [&](Store<Workload>& store, const std::string& plural) {
+      scope->workload_reflectors.push_back(std::make_unique<Reflector<Workload>>(
+          loop, api, resource("/apis/apps/v1", ns, plural), store, decode_workload,
+          Reflector<Workload>::Callbacks{[this](const auto& change) { namespace_changed(change.key.ns); },
+                                         came_in, problem}));
+    };
+    watch_workloads(scope->deployments, "deployments");
+    watch_workloads(scope->replica_sets, "replicasets");
+    watch_workloads(scope->stateful_sets, "statefulsets");
+    watch_workloads(scope->daemon_sets, "daemonsets");
+    scopes_[ns] = std::move(scope);
+  }
+}
+
+Cache::~Cache() = default;
+
+void Cache::start() {
+  for (auto& [ns, scope] : scopes_) {
+    scope->live_update_reflector->start();
+    scope->change_set_reflector->start();
+    scope->pod_reflector->start();
+    for (auto& it : scope->workload_reflectors) it->start();
+  }
+}
+
+bool Cache::synced() const {
+  return std::ranges::all_of(scopes_, [](const auto& it) { return it.second->synced(); });
+}
+
+void Cache::list_came_in() {
+  if (synced_ || !synced()) return;
+  synced_ = true;
+  options_.on_synced();
+  for (const auto& [ns, scope] : scopes_)
+    for (const auto& [key, object] : scope->live_updates.all()) options_.on_change(key);
+}
+
+void Cache::change_set_changed(const ObjectChange<ChangeSet>& change) {
+  const ChangeSet& it = change.after ? *change.after : *change.before;
+  const ObjectKey live_update{change.key.ns, it.spec.live_update};
+  if (change.after)
+    change_sets_[live_update][change.key.name] = change.after;
+  else if (change_sets_[live_update].erase(change.key.name); change_sets_[live_update].empty())
+    change_sets_.erase(live_update);
+  options_.on_change(live_update);
+}
+
+void Cache::namespace_changed(const std::string& ns) {
+  const Scope* scope = scope_of(ns);
+  if (!scope) return;
+  std::vector<const LiveUpdate*> live_updates;
+  append(live_updates, scope->live_updates, ns);
+  for (const LiveUpdate* it : live_updates) options_.on_change(key_of(it->meta));
+}
+
+const Cache::Scope* Cache::scope_of(const std::string& ns) const {
+  auto it = scopes_.find(ns);
+  if (it == scopes_.end()) it = scopes_.find("");
+  return it == scopes_.end() ? nullptr : it->second.get();
+}
+
+Shared<LiveUpdate> Cache::live_update(const ObjectKey& key) const {
+  const Scope* scope = scope_of(key.ns);
+  return scope ? scope->live_updates.get(key) : nullptr;
+}
+
+std::vector<Shared<ChangeSet>> Cache::change_sets(const ObjectKey& live_update) const {
+  std::vector<Shared<ChangeSet>> result;
+  if (auto it = change_sets_.find(live_update); it != change_sets_.end())
+    for (const auto& [name, change_set] : it->second) result.push_back(change_set);
+  return result;
+}
+
+std::vector<const Pod*> Cache::pods(const std::string& ns) const {
+  std::vector<const Pod*> result;
+  if (const Scope* scope = scope_of(ns)) append(result, scope->pods, ns);
+  return result;
+}
+
+std::vector<const Workload*> Cache::workloads(const std::string& ns) const {
+  std::vector<const Workload*> result;
+  if (const Scope* scope = scope_of(ns))
+    for (const auto* store : scope->workload_stores()) append(result, *store, ns);
+  return result;
+}
+
+}  // namespace live_update

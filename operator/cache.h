@@ -1,0 +1,58 @@
+// What the operator reads: LiveUpdates, ChangeSets, Pods and the workloads that own them, kept up to date by
+// reflectors.
+//
+// Loop thread only. Pointers to pods and workloads hold until the next turn of the loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/api.h"
+#include "core/object_key.h"
+#include "core/store.h"
+#include "kube/api_server.h"
+#include "kube/reflector.h"
+#include "run/loop.h"
+
+namespace live_update {
+
+class Cache {
+ public:
+  struct Options {
+    std::vector<std::string> namespaces;  // empty: all
+    // Something that this LiveUpdate depends on has changed, or it has itself.
+    std::function<void(const ObjectKey&)> on_change;
+    // Everything has come in once: only then can be told what is not there.
+    std::function<void()> on_synced;
+    // For the log; it is tried again by itself.
+    std::function<void(const Error&)> on_problem;
+  };
+  Cache(Loop& loop, ApiServer& api, Options options);
+  ~Cache();
+
+  void start();
+  bool synced() const;
+
+  // Null if there is none.
+  Shared<LiveUpdate> live_update(const ObjectKey& key) const;
+  std::vector<Shared<ChangeSet>> change_sets(const ObjectKey& live_update) const;
+  std::vector<const Pod*> pods(const std::string& ns) const;
+  std::vector<const Workload*> workloads(const std::string& ns) const;
+
+ private:
+  struct Scope;  // one namespace, or all
+  const Scope* scope_of(const std::string& ns) const;
+  void change_set_changed(const ObjectChange<ChangeSet>& change);
+  void namespace_changed(const std::string& ns);
+  void list_came_in();
+
+  Options options_;
+  std::map<std::string, std::unique_ptr<Scope>> scopes_;                       // by namespace; "" is all
+  std::map<ObjectKey, std::map<std::string, Shared<ChangeSet>>> change_sets_;  // by LiveUpdate, then by name
+  bool synced_ = false;
+};
+
+}  // namespace live_update

@@ -1,0 +1,214 @@
+#include "operator/controller.h"
+
+#include <algorithm>
+
+#include "core/api_json.h"
+#include "operator/requests.h"
+
+namespace live_update {
+
+namespace {
+
+constexpr Millis kStatusDelay{50}, kRedeployRetry{5'000};
+
+}  // namespace
+
+Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransport& transport, Log& log,
+                       Metrics& metrics, Options options)
+    : loop_(loop),
+      api_(api),
+      cache_(cache),
+      transport_(transport),
+      log_(log),
+      metrics_(metrics),
+      options_(std::move(options)),
+      writes_(loop, api, [this](const std::string& path, const Error& error) {
+        log_.warn("could not write", {{"path", path}, {"error", error.message}});
+      }) {}
+
+void Controller::enqueue(const ObjectKey& key) {
+  queue_.add(key);
+  schedule();
+}
+
+// One timer for the whole queue: at the time of its next key.
+void Controller::schedule() {
+  const auto next = queue_.next_time(loop_.now());
+  if (!next) return drain_.reset();
+  if (drain_ && drain_at_ <= *next) return;
+  drain_at_ = *next;
+  const auto delay = std::chrono::ceil<Millis>(*next - loop_.now());
+  drain_ = loop_.after(std::max(delay, Millis(0)), [this] { drain(); });
+}
+
+void Controller::drain() {
+  drain_.reset();
+  while (const auto key = queue_.get(loop_.now())) {
+    reconcile(*key);
+    queue_.done(*key);
+  }
+  schedule();
+}
+
+void Controller::reconcile(const ObjectKey& key) {
+  const auto live_update = cache_.live_update(key);
+  if (!live_update) return forget(key);
+  Memory& memory = memory_of(key, *live_update);
+  memory.history.update(cache_.change_sets(key),
+                        std::max(live_update->status.sequence, memory.written.sequence));
+  for (const Batch& batch : memory.history.batches())
+    memory.received.try_emplace(batch.last, loop_.wall_clock());
+  judge(*live_update, memory.history, memory.judgements);
+  const Observed observed = observe(*live_update, memory);
+  drop_gone(memory, observed.search);
+  carry_out(key, *live_update, memory, decide(observed));
+}
+
+Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
+  auto& memory = memories_[key];
+  if (memory.uid == live_update.meta.uid) return memory;
+  memory = Memory();
+  memory.uid = live_update.meta.uid;
+  memory.lanes = lanes_from(live_update.status);
+  memory.written = live_update.status;
+  return memory;
+}
+
+Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) const {
+  const auto pods = cache_.pods(live_update.meta.ns);
+  const auto workloads = cache_.workloads(live_update.meta.ns);
+  Observed observed{live_update,       memory.written, memory.history,
+                    memory.judgements, memory.lanes,   memory.received};
+  observed.search = find_targets(live_update, pods, workloads);
+  observed.workload = owning_workload(live_update, pods, workloads);
+  observed.template_redeployed = memory.redeploying;
+  for (const Workload* it : workloads)
+    if (observed.workload && it->kind == observed.workload->kind && it->meta.name == observed.workload->name)
+      observed.template_redeployed = std::max(
+          observed.template_redeployed, redeployed_sequence(live_update.meta, it->template_annotations));
+  observed.redeploy_problem = memory.redeploy_problem;
+  observed.transport = transport_.name();
+  observed.now = loop_.now();
+  observed.wall = loop_.wall_clock();
+  return observed;
+}
+
+// A container that is gone takes its lane along; what is still under way for it is cut.
+void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
+  auto gone = [&](const auto& entry) {
+    return std::ranges::none_of(search.targets,
+                                [&](const Target& it) { return it.container_id == entry.first; });
+  };
+  std::erase_if(memory.deliveries, gone);
+  std::erase_if(memory.lanes, gone);
+}
+
+void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
+                           Decision decision) {
+  for (const auto& [container_id, sequence] : decision.confirmed) {
+    memory.lanes[container_id].applied = sequence;
+    memory.lanes[container_id].applied_at = loop_.wall_clock();
+  }
+  for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
+  if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);
+  if (decision.look_again)
+    queue_.add_after(key, std::chrono::ceil<Millis>(*decision.look_again - loop_.now()), loop_.now());
+  record(live_update, memory, decision);
+}
+
+void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it) {
+  memory.lanes[it.target.container_id].busy = true;
+  const ContainerRef to{key.ns, it.target.pod, it.target.container, it.target.container_id};
+  log_.info("apply", {{"liveUpdate", to_string(key)},
+                      {"pod", to.pod},
+                      {"container", to.container},
+                      {"sequence", std::to_string(it.sequence)}});
+  memory.deliveries[to.container_id] = transport_.deliver(
+      to, it.delivery, [this, key, to, sequence = it.sequence, began = loop_.now()](DeliveryOutcome outcome) {
+        delivered(key, to, sequence, began, std::move(outcome));
+      });
+}
+
+void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence, Instant began,
+                           DeliveryOutcome outcome) {
+  auto found = memories_.find(key);
+  const auto live_update = cache_.live_update(key);
+  if (found == memories_.end() || !live_update) return;
+  Memory& memory = found->second;
+  const auto took = std::chrono::duration_cast<Millis>(loop_.now() - began);
+  settle(memory.lanes[to.container_id], outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(),
+         took);
+  memory.deliveries.erase(to.container_id);
+  if (const auto* problem = std::get_if<NotDelivered>(&outcome))
+    log_.warn("not applied", {{"liveUpdate", to_string(key)},
+                              {"pod", to.pod},
+                              {"sequence", std::to_string(sequence)},
+                              {"reason", problem->reason},
+                              {"error", problem->message}});
+  else
+    log_.info("applied", {{"liveUpdate", to_string(key)},
+                          {"pod", to.pod},
+                          {"sequence", std::to_string(sequence)},
+                          {"milliseconds", std::to_string(took.count())}});
+  enqueue(key);
+}
+
+void Controller::redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
+                          const RedeployAction& action) {
+  if (memory.redeploying >= action.sequence) return;
+  memory.redeploying = action.sequence;
+  memory.redeploy_problem.clear();
+  for (const std::string& pod : action.bare_pods)
+    writes_.put("pod/" + key.ns + "/" + pod, delete_pod(key.ns, pod));
+  if (!action.bare_pods.empty()) return;
+  auto request = action.workload
+                     ? restart_workload(live_update.meta, *action.workload, action.sequence)
+                     : Result<Request>(fail(ErrorKind::NotFound, "no workload owns the pods of " +
+                                                                     describe(live_update.spec.target)));
+  if (!request) {
+    memory.redeploy_problem = request.error().message;
+    return enqueue(key);
+  }
+  memory.redeploy = api_.request(
+      std::move(*request), [this, key](Result<Response> result) { redeployed(key, std::move(result)); });
+}
+
+void Controller::redeployed(ObjectKey key, Result<Response> result) {
+  auto found = memories_.find(key);
+  if (found == memories_.end()) return;
+  Memory& memory = found->second;
+  if (!result) {
+    memory.redeploy_problem = result.error().message;
+    log_.warn("could not redeploy", {{"liveUpdate", to_string(key)}, {"error", result.error().message}});
+    memory.redeploy = loop_.after(kRedeployRetry, [this, key] {
+      if (auto it = memories_.find(key); it != memories_.end()) it->second.redeploying = 0;
+      enqueue(key);
+    });
+  }
+  enqueue(key);
+}
+
+void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision& decision) {
+  const std::string name = live_update.meta.ns + "/" + live_update.meta.name;
+  if (decision.status != memory.written) {
+    memory.written = decision.status;
+    writes_.put("status/" + name, apply_status(live_update.meta, decision.status), kStatusDelay);
+  }
+  for (ChangeSetNote& it : decision.change_sets) {
+    auto& written = memory.written_change_sets[it.meta.name];
+    if (written == it.status) continue;
+    metrics_.change_set(it.status.phase);
+    writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status));
+    written = std::move(it.status);
+  }
+  for (const ObjectMeta& it : decision.superseded)
+    if (memory.deleting.insert(it.name).second)
+      writes_.put("delete/" + it.ns + "/" + it.name, delete_change_set(it));
+  for (const EventNote& it : decision.events)
+    writes_.put("event/" + name + "/" + it.reason,
+                create_event(live_update.meta, it, options_.instance, loop_.wall_clock()));
+}
+
+void Controller::forget(const ObjectKey& key) { memories_.erase(key); }
+
+}  // namespace live_update

@@ -1,0 +1,82 @@
+// The operator's one loop over LiveUpdates: gather what the caches hold, `decide`, carry it out, record
+// (controller-runtime's shape).
+//
+// Loop thread only. Everything it keeps beside the caches can be lost: after a restart it is rebuilt from
+// what the API server holds (status, ChangeSets, pods).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/reconcile.h"
+#include "core/workqueue.h"
+#include "kube/api_server.h"
+#include "operator/cache.h"
+#include "operator/transport.h"
+#include "operator/write_queue.h"
+#include "run/log.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+
+namespace live_update {
+
+class Controller {
+ public:
+  struct Options {
+    std::string instance;  // this pod's name, for Events
+  };
+  Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransport& transport, Log& log,
+             Metrics& metrics, Options options);
+
+  // Something of this LiveUpdate may have changed: it is looked at on this turn or the next.
+  void enqueue(const ObjectKey& key);
+
+ private:
+  // What is remembered of one LiveUpdate between two looks.
+  struct Memory {
+    std::string uid;  // another object of the same name starts afresh
+    History history;
+    Judgements judgements;
+    Lanes lanes;
+    std::map<std::string, Handle> deliveries;  // under way, by container ID
+    std::map<std::int64_t, Time> received;     // when a batch was first seen
+    std::string redeploy_problem;
+    std::int64_t redeploying = 0;  // the sequence that a restart is being asked for
+    Handle redeploy;
+    LiveUpdateStatus written;
+    std::map<std::string, ChangeSetStatus> written_change_sets;
+    std::set<std::string> deleting;  // superseded ChangeSets whose deletion was asked for
+  };
+
+  void schedule();
+  void drain();
+  void reconcile(const ObjectKey& key);
+  Memory& memory_of(const ObjectKey& key, const LiveUpdate& live_update);
+  Observed observe(const LiveUpdate& live_update, Memory& memory) const;
+  void carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, Decision decision);
+  static void drop_gone(Memory& memory, const TargetSearch& search);
+  void deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it);
+  void delivered(ObjectKey key, ContainerRef to, std::int64_t sequence, Instant began,
+                 DeliveryOutcome outcome);
+  void redeployed(ObjectKey key, Result<Response> result);
+  void redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
+                const RedeployAction& action);
+  void record(const LiveUpdate& live_update, Memory& memory, Decision& decision);
+  void forget(const ObjectKey& key);
+
+  Loop& loop_;
+  ApiServer& api_;
+  Cache& cache_;
+  ContainerTransport& transport_;
+  Log& log_;
+  Metrics& metrics_;
+  Options options_;
+  WriteQueue writes_;
+  WorkQueue<ObjectKey> queue_;
+  Handle drain_;
+  Instant drain_at_{};
+  std::map<ObjectKey, Memory> memories_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,31 @@
+// The requests that the operator sends to the API server, as values. Pure.
+#pragma once
+
+#include <string>
+
+#include "core/api.h"
+#include "core/reconcile.h"
+#include "kube/api_server.h"
+
+namespace live_update {
+
+inline constexpr std::string_view kFieldManager = "live-update-operator";
+
+// Server-side apply of a status; ours alone, so forced.
+Request apply_status(const ObjectMeta& live_update, const LiveUpdateStatus& status);
+Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status);
+
+// Only the very object that was looked at: the uid is a precondition.
+Request delete_change_set(const ObjectMeta& change_set);
+Request delete_pod(const std::string& ns, const std::string& name);
+
+// A rollout restart through the pod template (rule 6.2). An error for kinds whose pods cannot be replaced
+// that way.
+Result<Request> restart_workload(const ObjectMeta& live_update, const WorkloadRef& workload,
+                                 std::int64_t sequence);
+
+// An Event on the LiveUpdate. The name is fixed by its content and second, so sending it twice is one Event.
+Request create_event(const ObjectMeta& live_update, const EventNote& note, const std::string& instance,
+                     Time now);
+
+}  // namespace live_update

@@ -1,0 +1,55 @@
+#include "operator/write_queue.h"
+
+#include <algorithm>
+
+namespace live_update {
+
+namespace {
+constexpr Millis kFirstRetry{200};
+constexpr int kMaxDoublings = 7;
+}  // namespace
+
+WriteQueue::WriteQueue(Loop& loop, ApiServer& api,
+                       std::function<void(const std::string&, const Error&)> on_error)
+    : loop_(loop), api_(api), on_error_(std::move(on_error)) {}
+
+void WriteQueue::put(const std::string& key, Request request, Millis delay) {
+  Entry& entry = entries_[key];
+  entry.next = std::move(request);
+  if (entry.in_flight || entry.timer) return;
+  entry.timer = loop_.after(delay, [this, key] { send(key); });
+}
+
+void WriteQueue::send(std::string key) {
+  Entry& entry = entries_.at(key);
+  entry.timer.reset();
+  Request request = std::move(*std::exchange(entry.next, std::nullopt));
+  Request sent = request;
+  entry.in_flight =
+      api_.request(std::move(request), [this, key, sent = std::move(sent)](Result<Response> result) mutable {
+        answered(key, std::move(sent), std::move(result));
+      });
+}
+
+void WriteQueue::answered(std::string key, Request sent, Result<Response> result) {
+  Entry& entry = entries_.at(key);
+  entry.in_flight.reset();
+  if (result || !result.error().retryable()) {
+    const bool gone = !result && (result.error().kind == ErrorKind::NotFound ||
+                                  result.error().kind == ErrorKind::AlreadyExists);
+    if (!result && !gone) on_error_(sent.path, result.error());
+    entry.attempts = 0;
+    if (!entry.next) {
+      entries_.erase(key);
+      return;
+    }
+    send(key);
+    return;
+  }
+  on_error_(sent.path, result.error());
+  if (!entry.next) entry.next = std::move(sent);
+  const Millis delay = kFirstRetry * (1 << std::min(entry.attempts++, kMaxDoublings));
+  entry.timer = loop_.after(delay, [this, key] { send(key); });
+}
+
+}  // namespace live_update

@@ -1,0 +1,460 @@
+// The operator's judgement, step by step: what is known -> exactly what is done (semantics.md 4 to 7).
+#include "core/reconcile.h"
+
+#include <doctest/doctest.h>
+
+#include "test/fakes/change_sets.h"
+
+using namespace live_update;
+
+namespace {
+
+constexpr std::chrono::seconds kSecond{1};
+
+// One LiveUpdate `web` with sync src -> /app, fallBackOn Dockerfile and one run, its pods and its ChangeSets.
+class World {
+ public:
+  World() {
+    lu.meta = {"shop", "web", "uid-1"};
+    lu.meta.generation = 1;
+    lu.spec.target.workload = WorkloadRef{"Deployment", "web"};
+    lu.spec.steps = {FallBackOn{{"Dockerfile"}}, Sync{"src", "/app"}, run("build")};
+    deployment.kind = "Deployment";
+    deployment.meta.name = "web";
+    replica_set("web-1", "1");
+  }
+
+  static Run run(const std::string& word, OnFailure on_failure = OnFailure::Stop) {
+    Run run;
+    run.command = {word};
+    run.on_failure = on_failure;
+    return run;
+  }
+
+  void replica_set(const std::string& name, const std::string& revision) {
+    Workload it{"apps/v1", "ReplicaSet"};
+    it.meta.name = name;
+    it.meta.owners = {{"apps/v1", "Deployment", "web", "d", true}};
+    it.revision = revision;
+    replica_sets.push_back(it);
+  }
+
+  Pod& pod(const std::string& name, const std::string& id, const std::string& owner = "web-1") {
+    Pod& it = pods[name];
+    it.meta = {"shop", name, "uid-" + name};
+    it.meta.created = Time(std::chrono::seconds(500));
+    it.meta.owners = {{"apps/v1", "ReplicaSet", owner, "r", true}};
+    it.phase = "Running";
+    PodContainer container{"app", "web:1", id};
+    container.running = true;
+    it.containers = {container};
+    return it;
+  }
+
+  void post(std::shared_ptr<const ChangeSet> change_set) { change_sets.push_back(change_set); }
+
+  Decision look() {
+    history.update(change_sets, lu.status.sequence);
+    judge(lu, history, judgements);
+    std::vector<const Pod*> pod_list;
+    for (const auto& [name, it] : pods) pod_list.push_back(&it);
+    std::vector<const Workload*> workloads{&deployment};
+    for (const Workload& it : replica_sets) workloads.push_back(&it);
+    Observed observed{lu, lu.status, history, judgements, lanes, received};
+    observed.search = find_targets(lu, pod_list, workloads);
+    observed.workload = owning_workload(lu, pod_list, workloads);
+    observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
+    observed.transport = "Tar";
+    observed.now = now;
+    observed.wall = wall;
+    Decision decision = decide(observed);
+    lu.status = decision.status;
+    for (const auto& [id, sequence] : decision.confirmed) lanes[id].applied = sequence;
+    for (const DeliverTo& it : decision.deliveries) {
+      lanes[it.target.container_id].busy = true;
+      under_way[it.target.container_id] = it.sequence;
+    }
+    return decision;
+  }
+
+  void outcome(const std::string& id, const DeliveryOutcome& outcome = Delivered{}) {
+    settle(lanes[id], outcome, lu, under_way.at(id), now, wall, std::chrono::milliseconds(2));
+    under_way.erase(id);
+  }
+  // Carries out whatever is decided, with success, until nothing is left to do.
+  std::string settle_all() {
+    std::string text;
+    for (int i = 0; i < 10; ++i) {
+      const Decision decision = look();
+      text += does(decision);
+      if (under_way.empty()) break;
+      for (const auto& [id, sequence] : std::map(under_way)) outcome(id);
+    }
+    return text;
+  }
+
+  // "c1@2: +/app/a -/app/b build; " per delivery, then "restart Deployment/web for 3; ".
+  static std::string does(const Decision& decision) {
+    std::string text;
+    for (const DeliverTo& it : decision.deliveries) {
+      text += it.target.container_id + "@" + std::to_string(it.sequence) + ":";
+      for (const auto& run : it.delivery->before_sync) text += " " + run.command.front();
+      for (const auto& del : it.delivery->deletes) text += " -" + del.to;
+      for (const auto& write : it.delivery->writes) text += " +" + write.to;
+      for (const auto& run : it.delivery->after_sync) text += " " + run.command.front();
+      if (it.delivery->restart) text += " restart";
+      text += "; ";
+    }
+    if (decision.redeploy) {
+      const auto& it = *decision.redeploy;
+      text += it.workload ? "restart " + it.workload->kind + "/" + it.workload->name : "delete";
+      for (const std::string& pod : it.bare_pods) text += " " + pod;
+      text += " for " + std::to_string(it.sequence) + "; ";
+    }
+    return text;
+  }
+
+  const Condition& condition(const std::string& type) {
+    for (const Condition& it : lu.status.conditions)
+      if (it.type == type) return it;
+    static const Condition none;
+    return none;
+  }
+  std::string state(const std::string& id) {
+    for (const ContainerStatus& it : lu.status.containers)
+      if (it.container_id == id) return it.state;
+    return "none";
+  }
+
+  LiveUpdate lu;
+  Workload deployment;
+  std::vector<Workload> replica_sets;
+  std::map<std::string, Pod> pods;
+  std::vector<std::shared_ptr<const ChangeSet>> change_sets;
+  History history;
+  Judgements judgements;
+  Lanes lanes;
+  std::map<std::int64_t, Time> received;
+  std::map<std::string, std::int64_t> under_way;
+  Instant now{};
+  Time wall{std::chrono::seconds(2000)};
+};
+
+std::string phase_of(const Decision& decision, const std::string& name) {
+  for (const ChangeSetNote& it : decision.change_sets)
+    if (it.meta.name == name) return it.status.phase;
+  return "unchanged";
+}
+
+}  // namespace
+
+TEST_CASE("5.2 a save goes to all containers, in parallel, as one shared delivery") {
+  World world;
+  world.pod("a", "c1"), world.pod("b", "c2");
+  world.post(delta(1).saved("src/x.py"));
+  const Decision decision = world.look();
+  CHECK(World::does(decision) == "c1@1: +/app/x.py build; c2@1: +/app/x.py build; ");
+  CHECK(decision.deliveries[0].delivery == decision.deliveries[1].delivery);
+}
+
+TEST_CASE("7.1 synced means confirmed by every container") {
+  World world;
+  world.pod("a", "c1"), world.pod("b", "c2");
+  world.post(delta(1).saved("src/x.py"));
+  world.look();
+  world.outcome("c1");
+  Decision decision = world.look();
+  CHECK(decision.status.synced == "1/2");
+  CHECK(decision.status.state == "Applying");
+  CHECK(phase_of(decision, "web-7f3a-000001") == "Waiting");
+  world.outcome("c2");
+  decision = world.look();
+  CHECK(decision.status.synced == "2/2");
+  CHECK(decision.status.state == "Synced");
+  CHECK(world.condition("Synced").status);
+  CHECK(phase_of(decision, "web-7f3a-000001") == "Applied");
+  CHECK(world.settle_all() == "");
+}
+
+TEST_CASE("7.3 looking twice does nothing twice") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.look();
+  CHECK(World::does(world.look()) == "");
+}
+
+TEST_CASE("5.3 saves made during a delivery go together in the next one") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.look();
+  world.post(delta(2).saved("src/y.py"));
+  world.post(delta(3).deleted("src/x.py"));
+  CHECK(World::does(world.look()) == "");
+  world.outcome("c1");
+  CHECK(World::does(world.look()) == "c1@3: -/app/x.py +/app/y.py build; ");
+}
+
+TEST_CASE("5.3 a new container gets everything that its image does not contain, once") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.post(delta(2).saved("src/y.py"));
+  world.settle_all();
+  world.pod("b", "c2");
+  CHECK(world.settle_all() == "c2@2: +/app/x.py +/app/y.py build; ");
+  world.pod("a", "c3");  // the container crashed and was started again
+  CHECK(world.settle_all() == "c3@2: +/app/x.py +/app/y.py build; ");
+}
+
+TEST_CASE("4.9 a restarted operator goes on from what the status says") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.settle_all();
+  world.lanes = lanes_from(world.lu.status);
+  world.history = History();
+  world.judgements.clear();
+  CHECK(world.settle_all() == "");
+  world.post(delta(2).saved("src/y.py"));
+  CHECK(world.settle_all() == "c1@2: +/app/y.py build; ");
+}
+
+TEST_CASE("3.2 6.2 an unmatched change restarts the workload once and tells why") {
+  World world;
+  world.lu.spec.source.context = {"."};
+  world.pod("a", "c1");
+  world.post(delta(1).saved("README.md").saved("src/x.py"));
+  Decision decision = world.look();
+  CHECK(World::does(decision) == "restart Deployment/web for 1; ");
+  CHECK(decision.status.state == "FallBack");
+  REQUIRE(decision.status.fall_back);
+  CHECK(decision.status.fall_back->reason == "Unmatched");
+  CHECK(decision.status.fall_back->paths == std::vector<std::string>{"README.md"});
+  CHECK(phase_of(decision, "web-7f3a-000001") == "FallBack");
+  world.deployment.template_annotations["redeploy.liveupdate.dev/web"] = "uid-1:1";
+  CHECK(World::does(world.look()) == "");
+}
+
+TEST_CASE(
+    "6.5 after a redeploy the new pods get the present files, a stop path's own too where a sync covers it") {
+  World world;
+  world.lu.spec.steps.insert(world.lu.spec.steps.begin(), FallBackOn{{"src/Dockerfile"}});
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.settle_all();
+  world.post(delta(2).saved("src/Dockerfile"));
+  CHECK(world.settle_all() == "restart Deployment/web for 2; ");
+  world.deployment.template_annotations["redeploy.liveupdate.dev/web"] = "uid-1:2";
+  world.replica_set("web-2", "2");
+  world.pod("b", "c2", "web-2").meta.annotations["redeploy.liveupdate.dev/web"] = "uid-1:2";
+  CHECK(world.settle_all() == "c2@2: +/app/Dockerfile +/app/x.py build; ");
+  CHECK(world.lu.status.state == "Synced");
+  CHECK_FALSE(world.condition("FallBack").status);
+}
+
+TEST_CASE("6.4 while a fall-back is pending, live updates of other files go on") {
+  World world;
+  world.lu.spec.fall_back.redeploy = Redeploy::None;
+  world.lu.spec.source.context = {"."};
+  world.pod("a", "c1");
+  world.post(delta(1).saved("Dockerfile"));
+  CHECK(world.settle_all() == "");
+  world.post(delta(2).saved("src/x.py"));
+  CHECK(world.settle_all() == "c1@2: +/app/x.py build; ");
+  CHECK(world.state("c1") == "FallBack");
+  CHECK(world.lu.status.fall_back->phase == "WaitingForDeploy");
+}
+
+TEST_CASE("6.2 bare pods are deleted") {
+  World world;
+  world.lu.spec.target.workload.reset();
+  world.lu.spec.target.selector = LabelSelector{{{"app", "web"}}};
+  world.lu.spec.source.context = {"."};
+  Pod& pod = world.pod("a", "c1");
+  pod.meta.owners.clear();
+  pod.meta.labels = {{"app", "web"}};
+  world.post(delta(1).saved("Dockerfile"));
+  CHECK(World::does(world.look()) == "delete a for 1; ");
+}
+
+TEST_CASE("4.7 a failed run is reported and tried again with the next batch; other containers go on") {
+  World world;
+  world.pod("a", "c1"), world.pod("b", "c2");
+  Run triggered = World::run("install");
+  triggered.triggers = {"src/package.json"};
+  world.lu.spec.steps.push_back(triggered);
+  world.post(delta(1).saved("src/package.json"));
+  world.look();
+  world.outcome("c1", Delivered{{RunFailure{3, 7, false, "no such module"}}});
+  world.outcome("c2");
+  Decision decision = world.look();
+  CHECK(World::does(decision) == "");
+  CHECK(world.state("c1") == "RunFailed");
+  CHECK(world.state("c2") == "Synced");
+  CHECK(phase_of(decision, "web-7f3a-000001") == "Failed");
+  CHECK(world.condition("Stalled").reason == "RunFailed");
+  CHECK(world.condition("Stalled").message ==
+        "pod a, container app: run step 3 exited with 7: no such module");
+  world.post(delta(2).saved("src/x.py"));
+  CHECK(world.settle_all() == "c1@2: +/app/x.py build install; c2@2: +/app/x.py build; ");
+  CHECK(world.lu.status.state == "Synced");
+}
+
+TEST_CASE("4.7 onFailure: FallBack redeploys once") {
+  World world;
+  world.lu.spec.steps.back() = World::run("build", OnFailure::FallBack);
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.look();
+  world.outcome("c1", Delivered{{RunFailure{2, 1, false, ""}}});
+  CHECK(World::does(world.look()) == "restart Deployment/web for 1; ");
+  CHECK(world.lu.status.fall_back->reason == "RunFailed");
+}
+
+TEST_CASE("4.9 what can be cured is tried again with backoff, the rest when something changes") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.look();
+  world.outcome("c1", NotDelivered{"Unavailable", "connection cut", true});
+  Decision decision = world.look();
+  CHECK(World::does(decision) == "");
+  CHECK(world.state("c1") == "Retrying");
+  REQUIRE(decision.look_again);
+  world.now = *decision.look_again;
+  CHECK(World::does(world.look()) == "c1@1: +/app/x.py build; ");
+  world.outcome("c1", NotDelivered{"NotWritable", "/app is not writable for uid 1000", false});
+  world.now += 3600 * kSecond;
+  decision = world.look();
+  CHECK(World::does(decision) == "");
+  CHECK_FALSE(decision.look_again);
+  CHECK(decision.status.state == "Failed");
+  CHECK(world.condition("Stalled").reason == "NotWritable");
+  world.post(delta(2).saved("src/y.py"));
+  CHECK(world.settle_all() == "c1@2: +/app/x.py +/app/y.py build; ");
+}
+
+TEST_CASE("4.9 backoff doubles up to 30 s") {
+  Lane lane;
+  std::int64_t previous = 0;
+  for (int i = 0; i < 12; ++i) {
+    settle(lane, NotDelivered{"Unavailable", "", true}, {}, 1, Instant{}, Time{}, {});
+    const auto wait =
+        std::chrono::duration_cast<std::chrono::milliseconds>(lane.not_before - Instant{}).count();
+    CHECK((i == 0 ? wait == 250 : wait == std::min<std::int64_t>(previous * 2, 30'000)));
+    previous = wait;
+  }
+}
+
+TEST_CASE("5.4 a container that is not running yet keeps its changes due") {
+  World world;
+  Pod& pod = world.pod("a", "");
+  pod.containers[0].running = false;
+  pod.containers[0].waiting_reason = "CrashLoopBackOff";
+  world.post(delta(1).saved("src/x.py"));
+  CHECK(world.settle_all() == "");
+  CHECK(world.lu.status.containers[0].state == "Waiting");
+  world.pod("a", "c1");
+  CHECK(world.settle_all() == "c1@1: +/app/x.py build; ");
+}
+
+TEST_CASE("5.5 no pod: the selector is shown, the changes stay due") {
+  World world;
+  world.post(delta(1).saved("src/x.py"));
+  const Decision decision = world.look();
+  CHECK(decision.status.state == "NoTarget");
+  CHECK(world.condition("Ready").message ==
+        "no running pod matches Deployment/web; changes are kept until there is one");
+  CHECK(phase_of(decision, "web-7f3a-000001") == "Waiting");
+  CHECK(decision.superseded.empty());
+}
+
+TEST_CASE("5.6 suspended: changes are recorded and applied on resume") {
+  World world;
+  world.pod("a", "c1");
+  world.lu.spec.suspend = true;
+  world.post(delta(1).saved("src/x.py"));
+  CHECK(world.settle_all() == "");
+  CHECK(world.lu.status.state == "Suspended");
+  world.lu.spec.suspend = false;
+  CHECK(world.settle_all() == "c1@1: +/app/x.py build; ");
+}
+
+TEST_CASE("5.1 pods of an older ReplicaSet and pods being deleted are left out") {
+  World world;
+  world.replica_set("web-2", "2");
+  world.pod("old", "c1", "web-1");
+  world.pod("new", "c2", "web-2");
+  world.pod("going", "c3", "web-2").meta.deleted = Time{};
+  world.post(delta(1).saved("src/x.py"));
+  CHECK(world.settle_all() == "c2@1: +/app/x.py build; ");
+}
+
+TEST_CASE("a ChangeSet in which nothing counts needs no exec") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("elsewhere/x"));
+  const Decision decision = world.look();
+  CHECK(World::does(decision) == "");
+  CHECK(phase_of(decision, "web-7f3a-000001") == "Nothing");
+  CHECK(world.settle_all() == "");
+  CHECK(world.lu.status.state == "Synced");
+}
+
+TEST_CASE("a gap in the sequence asks the watcher for everything") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.settle_all();
+  world.post(delta(3).saved("src/z.py"));
+  CHECK(world.settle_all() == "");
+  CHECK(world.condition("SnapshotNeeded").status);
+  CHECK(world.condition("SnapshotNeeded").reason == "SequenceGap");
+  world.post(snapshot(4).saved("src/x.py").saved("src/z.py"));
+  CHECK(world.settle_all() == "c1@4: +/app/x.py +/app/z.py build; ");
+  CHECK_FALSE(world.condition("SnapshotNeeded").status);
+}
+
+TEST_CASE("initialSync: nothing counts as synced before the first Snapshot") {
+  World world;
+  world.lu.spec.steps.insert(world.lu.spec.steps.begin(), InitialSync{});
+  world.pod("a", "c1");
+  world.look();
+  CHECK(world.lu.status.synced == "0/1");
+  CHECK(world.condition("SnapshotNeeded").status);
+  world.post(snapshot(1).saved("src/x.py"));
+  CHECK(world.settle_all() == "c1@1: +/app/x.py build; ");
+  CHECK(world.lu.status.synced == "1/1");
+}
+
+TEST_CASE("1.8 an object that breaks a rule is not acted upon") {
+  World world;
+  world.pod("a", "c1");
+  world.lu.spec.steps = {Sync{"src", "app"}};
+  world.post(delta(1).saved("src/x.py"));
+  CHECK(world.settle_all() == "");
+  CHECK(world.lu.status.state == "Invalid");
+  CHECK(world.condition("Stalled").reason == "InvalidSpec");
+}
+
+TEST_CASE("source.deletes: Never keeps everything") {
+  World world;
+  world.lu.spec.source.deletes = DeletePolicy::Never;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py").deleted("src/y.py"));
+  CHECK(world.settle_all() == "c1@1: +/app/x.py build; ");
+}
+
+TEST_CASE("superseded ChangeSets are deleted once every target has them") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.post(delta(2).saved("src/x.py", "new"));
+  world.look();
+  world.outcome("c1");
+  const Decision decision = world.look();
+  REQUIRE(decision.superseded.size() == 1);
+  CHECK(decision.superseded.front().name == "web-7f3a-000001");
+}
