@@ -1,0 +1,463 @@
+// The transport's own scripts and archives against every shell and tar of this machine, in temporary directories.
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "fakes/local_exec.h"
+#include "operator/tar_transport.h"
+#include "run/content.h"
+#include "run/loop.h"
+
+using namespace live_update;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr unsigned kNobody = 65534;
+constexpr std::array kTools{"tar", "rm", "rmdir", "mkdir", "chmod", "id", "sleep", "kill", "setsid", "cat", "true", "touch"};
+
+struct Toolset {
+  std::string name, shell, tools;  // `tools`: the one program that is all of them, or "" for those of /usr/bin
+};
+
+std::vector<Toolset> toolsets() {
+  std::vector<Toolset> all;
+  if (fs::exists("/bin/dash")) all.push_back({"dash, GNU", "/bin/dash", ""});
+  if (fs::exists("/bin/bash")) all.push_back({"bash, GNU", "/bin/bash", ""});
+  if (fs::exists("/bin/busybox")) all.push_back({"busybox", "/bin/busybox", "/bin/busybox"});
+  return all;
+}
+
+// A temporary directory that stands for a container's file system, with the tools beside it.
+class Container {
+ public:
+  explicit Container(const Toolset& set, bool with_tar = true) {
+    std::string pattern = "/tmp/live-update-tar.XXXXXX";
+    top_ = mkdtemp(pattern.data());
+    fs::permissions(top_, fs::perms(0755));
+    fs::create_directory(tools());
+    fs::create_directory(root());
+    link("sh", set.shell);
+    for (const char* tool : kTools) {
+      if (with_tar || std::string_view(tool) != "tar") link(tool, set.tools.empty() ? "/usr/bin/" + std::string(tool) : set.tools);
+    }
+  }
+  ~Container() { fs::remove_all(top_); }
+  fs::path tools() const { return top_ / "bin"; }
+  fs::path root() const { return top_ / "root"; }
+  std::string at(const std::string& path) const { return (root() / path).string(); }
+  void link(const std::string& name, const fs::path& to) const { fs::create_symlink(to, tools() / name); }
+  void put(const std::string& path, const std::string& text) const {
+    fs::create_directories((root() / path).parent_path());
+    std::ofstream(root() / path) << text;
+  }
+  std::string get(const std::string& path) const {
+    std::ifstream in(root() / path);
+    return in ? std::string(std::istreambuf_iterator<char>(in), {}) : "(none)";
+  }
+  bool has(const std::string& path) const { return fs::exists(fs::symlink_status(root() / path)); }
+
+  DeliveryOutcome deliver(Delivery delivery) {
+    Loop loop;
+    LocalExec api(loop, {tools().string(), uid, leader});
+    TarTransport transport(api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); }, [&] { return loop.wall_clock(); });
+    std::optional<DeliveryOutcome> outcome;
+    Handle job = transport.deliver({"shop", "web-1", "web", "containerd://1"}, std::make_shared<Delivery>(std::move(delivery)),
+                                   [&](DeliveryOutcome it) {
+                                     outcome = std::move(it);
+                                     loop.stop();
+                                   });
+    Handle limit = loop.after(Millis(20'000), [&] { loop.stop(); });
+    loop.run();
+    REQUIRE(outcome);
+    execs = api.execs;
+    return *outcome;
+  }
+
+  unsigned uid = 0;
+  bool leader = true;
+  int execs = 0;
+
+ private:
+  fs::path top_;
+};
+
+DeliveryWrite file(const Container& c, const std::string& path, const std::string& text, std::uint32_t mode = 0644) {
+  DeliveryWrite write{c.at(path), c.root().string(), FileType::File, mode, {}, text.size(), sha256(text), "", {}};
+  if (!text.empty()) write.pieces.push_back({0, Encoding::Identity, std::make_shared<std::string>(text)});
+  return write;
+}
+DeliveryWrite directory(const Container& c, const std::string& path, std::uint32_t mode = 0755) {
+  return {c.at(path), c.root().string(), FileType::Directory, mode, {}, 0, "", "", {}};
+}
+DeliveryWrite link(const Container& c, const std::string& path, const std::string& target) {
+  return {c.at(path), c.root().string(), FileType::Symlink, 0777, {}, 0, "", target, {}};
+}
+RemoteDelete gone(const Container& c, const std::string& path, FileType type = FileType::File) {
+  return {path, c.at(path), type, c.root().string()};
+}
+
+std::string told(const DeliveryOutcome& outcome) {
+  if (const auto* problem = std::get_if<NotDelivered>(&outcome)) return problem->reason + (problem->curable ? " curable: " : ": ") + problem->message;
+  std::string text = "delivered";
+  for (const auto& it : std::get<Delivered>(outcome).failures) text += "; run " + std::to_string(it.step) + " " + std::to_string(it.exit_code) + " " + it.tail;
+  for (const auto& it : std::get<Delivered>(outcome).warnings) text += "; " + it;
+  return text;
+}
+std::string reason(const DeliveryOutcome& outcome) {
+  const auto* problem = std::get_if<NotDelivered>(&outcome);
+  return problem ? problem->reason : "";
+}
+
+unsigned mode_of(const fs::path& path) {
+  struct stat it {};
+  return lstat(path.c_str(), &it) == 0 ? it.st_mode & 07777 : 0;
+}
+
+// Gone, or a zombie that process 1 has not looked at yet.
+bool ended(std::string pid) {
+  pid.erase(pid.find_last_not_of("\n") + 1);
+  std::ifstream in("/proc/" + pid + "/stat");
+  const std::string stat(std::istreambuf_iterator<char>(in), {});
+  return stat.empty() || stat.contains(") Z ");
+}
+
+void with_each(const std::function<void(const Toolset&)>& check) {
+  REQUIRE(!toolsets().empty());
+  for (const Toolset& set : toolsets()) {
+    CAPTURE(set.name);
+    check(set);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("4.1 to 4.4: files, directories and links arrive, with mode and time, in one exec") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    Delivery d;
+    d.writes = {directory(c, "src", 0750), file(c, "src/a.py", "print(1)\n", 04755), link(c, "src/latest", "../v2"), file(c, "src/empty", ""),
+                link(c, "src/abs", "/etc/passwd"), file(c, "src/deep/down/b.py", std::string(300'000, 'x'), 0600)};
+    d.writes[1].mtime = Time(std::chrono::seconds(1'700'000'000));
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(c.execs == 1);
+    CHECK(c.get("src/a.py") == "print(1)\n");
+    CHECK(mode_of(c.at("src/a.py")) == 0755);
+    CHECK(mode_of(c.at("src")) == 0750);
+    struct stat it {};
+    stat(c.at("src/a.py").c_str(), &it);
+    CHECK(it.st_mtime == 1'700'000'000);
+    CHECK(fs::read_symlink(c.at("src/latest")) == "../v2");
+    CHECK(fs::read_symlink(c.at("src/abs")) == "/etc/passwd");
+    CHECK(c.get("src/empty") == "");
+    CHECK(c.get("src/deep/down/b.py").size() == 300'000);
+    CHECK(mode_of(c.at("src/deep/down/b.py")) == 0600);
+  });
+}
+
+TEST_CASE("4.3: any name arrives and goes") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    const std::vector<std::string> names{"a b", "a\nb", "new\n", "quote'\"`$(id)", "-rf", "--", "*", ".", "@x", "ünï/日本", std::string(255, 'n'),
+                                         "\\n", "d/" + std::string(255, 'd') + "/" + std::string(255, 'e') + "/" + std::string(255, 'f'), "dir", ".hidden", " "};
+    Delivery d;
+    for (const auto& name : names) {
+      if (name != ".") d.writes.push_back(file(c, name, name));
+    }
+    CHECK(told(c.deliver(d)) == "delivered");
+    for (const auto& name : names) {
+      CAPTURE(name);
+      if (name != ".") CHECK(c.get(name) == name);
+    }
+    d = {};
+    for (const auto& name : names) {
+      if (name != ".") d.deletes.push_back(gone(c, name));
+    }
+    d.deletes.push_back(gone(c, "d", FileType::Directory));
+    CHECK(told(c.deliver(d)) == "delivered");
+    for (const auto& name : names) {
+      CAPTURE(name);
+      if (name != ".") CHECK(!c.has(name));
+    }
+    CHECK(c.has("d"));  // what is below was never told to go
+  });
+}
+
+TEST_CASE("4.5: a deleted directory takes only what came from us") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("src/pkg/a.py", "a");
+    c.put("src/pkg/sub/b.py", "b");
+    c.put("src/pkg/cache/build.o", "o");
+    Delivery d;
+    d.deletes = {gone(c, "src/pkg", FileType::Directory), gone(c, "src/pkg/a.py"), gone(c, "src/pkg/sub", FileType::Directory),
+                 gone(c, "src/pkg/sub/b.py"), gone(c, "src/never"), gone(c, "src/never/there", FileType::Directory)};
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(!c.has("src/pkg/a.py"));
+    CHECK(!c.has("src/pkg/sub"));
+    CHECK(c.get("src/pkg/cache/build.o") == "o");
+    c.put("src/file", "was a directory on the host");
+    c.put("src/dir/x", "was a file on the host");
+    d.deletes = {gone(c, "src/file", FileType::Directory), gone(c, "src/dir")};
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(!c.has("src/file"));
+    CHECK(c.has("src/dir/x"));
+  });
+}
+
+TEST_CASE("4.3: a file where a directory must be, and the reverse, is replaced") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("was_dir/a", "a");
+    c.put("was_dir/b/c", "c");
+    c.put("was_file", "f");
+    c.put("parent_was_file", "p");
+    fs::create_directory_symlink("was_dir", c.at("was_link"));
+    fs::create_directory_symlink("elsewhere", c.at("was_dangling"));
+    Delivery d;
+    d.writes = {file(c, "was_dir", "now a file"), directory(c, "was_file"), file(c, "was_file/x", "x"), file(c, "parent_was_file/x", "y"),
+                directory(c, "was_link"), file(c, "was_link/a", "in the real one"), directory(c, "was_dangling")};
+    d.deletes = {gone(c, "was_dir/a"), gone(c, "was_dir/b", FileType::Directory), gone(c, "was_link/old")};
+    for (int twice : {1, 2}) {
+      CAPTURE(twice);
+      CHECK(told(c.deliver(d)) == "delivered");
+      CHECK(c.get("was_dir") == "now a file");
+      CHECK(c.get("was_file/x") == "x");
+      CHECK(c.get("parent_was_file/x") == "y");
+      CHECK(c.get("was_link/a") == "in the real one");
+      CHECK(!fs::is_symlink(c.at("was_link")));
+      CHECK(fs::is_directory(c.at("was_dangling")));
+    }
+    d = {};
+    d.writes = {link(c, "was_link", "was_file"), link(c, "was_file/x", "y")};
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(fs::is_symlink(c.at("was_link")));
+    CHECK(fs::is_symlink(c.at("was_file/x")));
+  });
+}
+
+TEST_CASE("4.3: nothing is written or deleted through a link, whichever component it is") {
+  with_each([](const Toolset& set) {
+    for (const std::string planted : {"a", "a/b", "a/b/c"}) {
+      for (bool absolute : {true, false}) {
+        CAPTURE(planted);
+        Container c(set);
+        const fs::path outside = c.root().parent_path() / "outside";
+        fs::create_directories(outside / "b/c");
+        fs::create_directories(outside / "c");
+        for (const char* it : {"x", "b/x", "b/c/x", "c/x"}) std::ofstream(outside / it) << "untouched";
+        c.put("ok", "old");
+        fs::create_directories(fs::path(c.at(planted)).parent_path());
+        fs::create_directory_symlink(absolute ? outside : fs::relative(outside, fs::path(c.at(planted)).parent_path()), c.at(planted));
+        Delivery write;
+        write.writes = {file(c, "ok", "new"), file(c, "a/b/c/x", "evil")};
+        const auto refused = c.deliver(write);
+        CHECK(reason(refused) == "RefusedPath");
+        CHECK(told(refused).contains(c.at(planted) + " is a symbolic link"));
+        Delivery remove;
+        remove.deletes = {gone(c, "ok"), gone(c, "a/b/c/x")};
+        CHECK(reason(c.deliver(remove)) == "RefusedPath");
+        CHECK(c.get("ok") == "old");
+        for (const char* it : {"x", "b/x", "b/c/x", "c/x"}) {
+          std::ifstream in(outside / it);
+          CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == "untouched");
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("4.3: a link at the path itself is replaced, the sync root may be one") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("real/keep", "k");
+    fs::create_symlink("real/keep", c.at("conf"));
+    fs::create_directory_symlink("real", c.at("current"));
+    Delivery d;
+    d.writes = {file(c, "conf", "mine"), file(c, "current/new", "n"), directory(c, "current")};
+    d.writes[1].root = d.writes[2].root = c.at("current");
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(c.get("real/keep") == "k");
+    CHECK(!fs::is_symlink(c.at("conf")));
+    CHECK(fs::is_symlink(c.at("current")));
+    CHECK(c.get("real/new") == "n");
+  });
+}
+
+TEST_CASE("3.3: a file sync onto a directory of the container is refused, an empty root is created") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("etc/passwd", "p");
+    Delivery d;
+    d.writes = {file(c, "etc", "oops")};
+    d.writes[0].root = c.at("etc");
+    CHECK(told(c.deliver(d)).contains("end `to` with / to copy the file into it"));
+    CHECK(c.get("etc/passwd") == "p");
+    d.writes = {directory(c, "app/new")};
+    d.writes[0].root = c.at("app/new");
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(fs::is_directory(c.at("app/new")));
+  });
+}
+
+TEST_CASE("2.7: a mode alone; without the file it is an error") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("run.sh", "#!/bin/sh");
+    Delivery d;
+    d.writes = {file(c, "run.sh", "#!/bin/sh", 0750)};
+    d.writes[0].pieces.clear();
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(mode_of(c.at("run.sh")) == 0750);
+    CHECK(c.get("run.sh") == "#!/bin/sh");
+    fs::remove(c.at("run.sh"));
+    CHECK(reason(c.deliver(d)) == "ContentMissing");
+  });
+}
+
+TEST_CASE("4.4: a directory without write permission gets its files all the same") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    if (geteuid() == 0) c.uid = kNobody;
+    if (c.uid) REQUIRE(chown(c.root().c_str(), c.uid, c.uid) == 0);
+    Delivery d;
+    d.writes = {directory(c, "ro", 0555), file(c, "ro/a", "a"), directory(c, "ro/sub", 0500), file(c, "ro/sub/b", "b"), file(c, "open/all", "a", 0666)};
+    CHECK(told(c.deliver(d)) == "delivered");
+    const bool later = set.shell != "/bin/busybox";  // as a user, it sets the mode of a directory only when it creates it
+    CHECK(mode_of(c.at("ro")) == (later ? 0555 : 0755));
+    CHECK(mode_of(c.at("ro/sub")) == (later ? 0500 : 0700));
+    CHECK(mode_of(c.at("open/all")) == 0666);
+    CHECK(mode_of(c.at("open")) == 0755);
+    fs::permissions(c.at("ro"), fs::perms(0755));
+    fs::permissions(c.at("ro/sub"), fs::perms(0755));
+  });
+}
+
+TEST_CASE("4.9: not writable, no space, no tar: the reason, the path and the user") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("old", "o");
+    if (geteuid() == 0) c.uid = kNobody;
+    if (c.uid == 0) fs::permissions(c.root(), fs::perms(0555));
+    Delivery d;
+    d.writes = {file(c, "a.py", "x")};
+    const auto outcome = c.deliver(d);
+    CHECK(reason(outcome) == "NotWritable");
+    CAPTURE(told(outcome));
+    CHECK(told(outcome).contains(c.at("a.py") + " is not writable for user ID " + std::to_string(c.uid ? c.uid : getuid())));
+    d = {};
+    d.deletes = {gone(c, "old")};
+    const auto removal = c.deliver(d);
+    CHECK(reason(removal) == "NotWritable");
+    CHECK(told(removal).contains(c.at("old") + " is not writable"));
+    fs::permissions(c.root(), fs::perms(0755));
+
+    if (set.shell == "/bin/busybox") return;  // Debian's runs its own tar and rm whatever PATH says
+    Container bare(set, false);
+    d = {};
+    d.writes = {file(bare, "a.py", "x")};
+    d.deletes = {gone(bare, "old")};
+    bare.put("old", "stays");
+    CHECK(told(bare.deliver(d)).contains("ToolMissing: shop/web-1, container web: the image has no `tar` on its PATH"));
+    CHECK(bare.get("old") == "stays");
+    fs::remove(bare.tools() / "sh");
+    CHECK(told(bare.deliver(d)).contains("the image has no `sh` on its PATH"));
+  });
+}
+
+TEST_CASE("4.9: a full file system") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    fs::create_directory(c.at("small"));
+    if (mount("tmpfs", c.at("small").c_str(), "tmpfs", 0, "size=64k") != 0) {
+      MESSAGE("cannot mount a tmpfs here, left out");
+      return;
+    }
+    Delivery d;
+    d.writes = {file(c, "small/big", std::string(1'000'000, 'x'))};
+    const auto outcome = c.deliver(d);
+    CHECK(reason(outcome) == "NoSpace");
+    CHECK(mount(nullptr, c.at("small").c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+    d.writes = {file(c, "small/tiny", "x")};
+    CHECK(reason(c.deliver(d)) == "ReadOnlyFileSystem");
+    d.writes = {file(c, "small", "a file now")};
+    CHECK(told(c.deliver(d)).contains("is a mount point in the way of a file"));
+    umount(c.at("small").c_str());
+  });
+}
+
+TEST_CASE("a batch of 1,500 files and 1,500 deletes takes several commands") {
+  for (const Toolset& set : toolsets()) {
+    if (set.shell == "/bin/bash") continue;
+    CAPTURE(set.name);
+    Container c(set);
+    Delivery d;
+    for (int i = 0; i < 1500; ++i) {
+      const std::string name = "some/directory/number-" + std::to_string(i % 60) + "/a_file_with_a_rather_long_name_as_some_generators_make_them_" + std::to_string(i);
+      d.writes.push_back(file(c, name + ".py", "x"));
+      d.deletes.push_back(gone(c, name + ".pyc"));
+      if (i % 100 == 0) c.put(name + ".pyc", "old");
+    }
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(c.execs > 2);
+    int files = 0;
+    for (const auto& it : fs::recursive_directory_iterator(c.root())) files += it.is_regular_file();
+    CHECK(files == 1500);
+  }
+}
+
+TEST_CASE("4.6: a run has its directory, the changed paths, the sequence, and its own exit code") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    Delivery d;
+    d.sequence = 42;
+    d.writes = {file(c, "src/a b", "x")};
+    d.after_sync = {{3, {"sh", "-c", "pwd; echo \"$LIVE_UPDATE_SEQUENCE $LIVE_UPDATE_CHANGED\"; echo err >&2; exit 7"}, c.root().string(), 60, OnFailure::Continue},
+                    {4, {"sh", "-c", "kill -KILL $$"}, "", 60, OnFailure::Continue},
+                    {5, {"no such program"}, "", 60, OnFailure::Continue},
+                    {6, {"true"}, "/no such directory", 60, OnFailure::Continue},
+                    {7, {"sh", "-c", "i=0; while [ $i -lt 20000 ]; do echo 0123456789 0123456789 0123456789; i=$((i+1)); done; echo last; exit 1"}, "", 60, OnFailure::Stop},
+                    {8, {"true"}, "", 60, OnFailure::Stop}};
+    const auto outcome = c.deliver(d);
+    const auto& delivered = std::get<Delivered>(outcome);
+    REQUIRE(delivered.failures.size() == 5);
+    CHECK(delivered.failures[0].exit_code == 7);
+    CHECK(delivered.failures[0].tail.contains(c.root().string() + "\n42 " + c.at("src/a b")));
+    CHECK(delivered.failures[0].tail.contains("err"));
+    CHECK(!delivered.failures[0].tail.contains("live-update: pid"));
+    CHECK(delivered.failures[1].exit_code == 137);
+    CHECK(delivered.failures[2].exit_code == 127);
+    CHECK(delivered.failures[3].exit_code == 126);
+    CHECK(delivered.failures[3].tail.contains("/no such directory"));
+    CHECK(delivered.failures[4].tail.size() <= 4096);
+    CHECK(delivered.failures[4].tail.ends_with("\nlast"));
+    CHECK(delivered.skipped == std::vector{8});
+  });
+}
+
+TEST_CASE("4.6: a run that hangs is ended with its whole process group") {
+  for (const Toolset& set : toolsets()) {
+    if (set.shell == "/bin/bash") continue;
+    for (bool leader : {true, false}) {
+      CAPTURE(set.name);
+      CAPTURE(leader);
+      Container c(set);
+      c.leader = leader;
+      Delivery d;
+      d.after_sync = {{2, {"sh", "-c", "echo begin; sleep 30 & echo $! >" + c.at("pid") + "; wait"}, "", 1, OnFailure::Stop}};
+      const auto outcome = c.deliver(d);
+      const auto& failures = std::get<Delivered>(outcome).failures;
+      REQUIRE(failures.size() == 1);
+      CHECK(failures[0].timed_out);
+      CHECK(failures[0].tail.starts_with("begin"));
+      CHECK(ended(c.get("pid")));
+    }
+  }
+}
