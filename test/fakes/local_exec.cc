@@ -1,4 +1,4 @@
-#include "fakes/local_exec.h"
+#include "test/fakes/local_exec.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "fakes/local_exec.h"
+#include "test/fakes/local_exec.h"
 #include "operator/tar_transport.h"
 #include "run/content.h"
 #include "run/loop.h"
