@@ -1,5 +1,5 @@
-// Why a batch did not arrive, told from how an exec ended: a condition reason, and a message with the path, the user ID
-// and a remedy (rule 4.9). Pure.
+// Why a batch did not arrive, told from how an exec ended: a condition reason, and a message with the path,
+// the user ID and a remedy (rule 4.9). Pure.
 #pragma once
 
 #include <string>
@@ -14,16 +14,17 @@ namespace live_update {
 std::string to_string(const ContainerRef& to);
 
 // The command could not be started, or the connection to it broke: nothing is known of it.
-// Reasons: ToolMissing (no `sh`), ContainerNotRunning, Forbidden, ConnectionLost; all but the first curable.
+// Reasons: ToolMissing (no `sh`), Waiting (the container does not run), Forbidden, Unreachable; all but the
+// first curable.
 NotDelivered diagnose(const ContainerRef& to, const Error& error);
 
 // A batch command (tar_script.h) ended with `exit_code` other than 0, having written `err`.
-// Reasons: ToolMissing, NotWritable, ReadOnlyFileSystem, NoSpace, RefusedPath, ContentMissing, RestartFailed,
-// TransferFailed (whatever else; curable if the command was killed).
+// Reasons: ToolMissing, NotWritable, ReadOnlyFileSystem, NoSpace, PathEscapes, RestartFailed, Retrying (it
+// was killed; the only curable one), Failed (whatever else).
 NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err);
 
-// True where tar has unpacked everything and could only not set the mode or time of directories that belong to somebody
-// else (GNU tar exits with 2, busybox does not mind). `warning`: one sentence.
+// True where tar has unpacked everything and could only not set the mode or time of directories that belong
+// to somebody else (GNU tar exits with 2, busybox does not mind). `warning`: one sentence.
 bool only_metadata_failed(std::string_view err, std::string& warning);
 
 }  // namespace live_update

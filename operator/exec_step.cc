@@ -11,7 +11,8 @@ constexpr std::size_t kErrPart = 8 * 1024;
 
 }  // namespace
 
-ExecStep::ExecStep(ApiServer& api, After after, ExecRequest request, Wishes wishes, std::function<void(ExecReport)> done)
+ExecStep::ExecStep(ApiServer& api, After after, ExecRequest request, Wishes wishes,
+                   std::function<void(ExecReport)> done)
     : after_(std::move(after)), wishes_(std::move(wishes)), done_(std::move(done)) {
   request.stdin_open = static_cast<bool>(wishes_.input);
   ExecCallbacks callbacks;
@@ -42,7 +43,8 @@ void ExecStep::wait_for_ever() {
 void ExecStep::progress() {
   if (wishes_.idle == Millis(0) || ended_) return;
   idle_ = after_(wishes_.idle, [this] {
-    end(fail(ErrorKind::Timeout, "no progress for " + std::to_string(wishes_.idle.count() / 1000) + " s, the connection was cut"));
+    end(fail(ErrorKind::Timeout, "no progress for " + std::to_string(wishes_.idle.count() / 1000) +
+                                     " s, the connection was cut"));
   });
 }
 

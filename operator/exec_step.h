@@ -1,7 +1,9 @@
-// One command in a container from start to end: its input in bounded pieces, its output bounded, and an end to waiting.
+// One command in a container from start to end: its input in bounded pieces, its output bounded, and an end
+// to waiting.
 //
-// On the loop. `done` runs exactly once, on a later turn of the loop than what caused it, so that it may destroy the
-// step; destroying the step before cuts the connection (the command may go on) and `done` does not run.
+// On the loop. `done` runs exactly once, on a later turn of the loop than what caused it, so that it may
+// destroy the step; destroying the step before cuts the connection (the command may go on) and `done` does
+// not run.
 #pragma once
 
 #include <functional>
@@ -31,14 +33,16 @@ class ExecStep {
  public:
   struct Wishes {
     ByteSource input;  // none: the command has no stdin
-    // Cut with a Timeout when for this long no byte went in or came out, and nothing else happened either. 0: never.
+    // Cut with a Timeout when for this long no byte went in or came out, and nothing else happened either. 0:
+    // never.
     Millis idle{30'000};
     // Every piece of output, as it comes. For stderr before it is kept; what is left in the argument is.
     std::function<void(std::string_view)> on_stdout;
     std::function<void(std::string&)> on_stderr;
   };
 
-  ExecStep(ApiServer& api, After after, ExecRequest request, Wishes wishes, std::function<void(ExecReport)> done);
+  ExecStep(ApiServer& api, After after, ExecRequest request, Wishes wishes,
+           std::function<void(ExecReport)> done);
   ExecStep(const ExecStep&) = delete;
   ExecStep& operator=(const ExecStep&) = delete;
 

@@ -7,7 +7,8 @@
 
 namespace live_update {
 
-// Keeps the last `limit` bytes of whatever is added, however much that is: memory stays below twice the limit.
+// Keeps the last `limit` bytes of whatever is added, however much that is: memory stays below twice the
+// limit.
 class OutputTail {
  public:
   explicit OutputTail(std::size_t limit = 4096) : limit_(limit) {}

@@ -9,16 +9,20 @@
 namespace live_update {
 namespace {
 
-constexpr Millis kKillLimit{15'000};   // for the whole of kill_command, which gives the command five seconds
-constexpr Millis kEndLimit{5'000};     // from the kill until the session must have ended
+constexpr Millis kKillLimit{15'000};  // for the whole of kill_command, which gives the command five seconds
+constexpr Millis kEndLimit{5'000};    // from the kill until the session must have ended
 constexpr std::size_t kPidLimit = 4096;  // more stderr than this without a pid line: there will be none
 constexpr int kKilledExit = 137;
 
 }  // namespace
 
-RunStep::RunStep(ApiServer& api, After after, ContainerRef to, const DeliveryRun& run, const Delivery& delivery,
-                 std::function<void(RunOutcome)> done)
-    : api_(api), after_(std::move(after)), to_(std::move(to)), step_(run.step), timeout_seconds_(std::max(1, run.timeout_seconds)),
+RunStep::RunStep(ApiServer& api, After after, ContainerRef to, const DeliveryRun& run,
+                 const Delivery& delivery, std::function<void(RunOutcome)> done)
+    : api_(api),
+      after_(std::move(after)),
+      to_(std::move(to)),
+      step_(run.step),
+      timeout_seconds_(std::max(1, run.timeout_seconds)),
       done_(std::move(done)) {
   ExecStep::Wishes wishes;
   wishes.on_stdout = [this](std::string_view bytes) { output_.add(bytes); };
@@ -53,7 +57,8 @@ void RunStep::time_is_up() {
 }
 
 void RunStep::kill(std::function<void()> then) {
-  killer_ = std::make_unique<ExecStep>(api_, after_, request(kill_command(pid_)), ExecStep::Wishes{.idle = kKillLimit},
+  killer_ = std::make_unique<ExecStep>(api_, after_, request(kill_command(pid_)),
+                                       ExecStep::Wishes{.idle = kKillLimit},
                                        [then = std::move(then)](ExecReport) { then(); });
 }
 

@@ -1,7 +1,8 @@
-// One run step in one container (rules 4.6 and 4.7): executed, its output kept at the end, ended when its time is up.
+// One run step in one container (rules 4.6 and 4.7): executed, its output kept at the end, ended when its
+// time is up.
 //
-// On the loop. `done` runs exactly once, on a later turn than what caused it, and may destroy the step. Destroying the
-// step before cuts the connection and leaves the command alone.
+// On the loop. `done` runs exactly once, on a later turn than what caused it, and may destroy the step.
+// Destroying the step before cuts the connection and leaves the command alone.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,8 @@
 namespace live_update {
 
 struct RunSucceeded {};
-// NotDelivered: it could not be started, or nobody knows how it ended because the connection broke; what was left of it
-// has been killed as far as it could be reached, since it will be tried again.
+// NotDelivered: it could not be started, or nobody knows how it ended because the connection broke; what was
+// left of it has been killed as far as it could be reached, since it will be tried again.
 using RunOutcome = std::variant<RunSucceeded, RunFailure, NotDelivered>;
 
 class RunStep {

@@ -15,15 +15,16 @@ namespace {
 constexpr std::size_t kChangedLimit = 32 * 1024;
 constexpr std::size_t kArgumentOverhead = 10;  // "&command=" and a little
 
-// $1: 1 if an archive follows on stdin. $2: number of arguments up to and with ".". Then the entries: a kind (one of the
-// words below) stands for all paths after it; "/path" is a path, "./name" one below the directory that "@/dir" named.
-// After ".": files that are to be deleted. Missing directories on the way get the mode that the umask gives them; what the
-// archive names gets the mode it says there, for which busybox needs the umask 0 unless it is root.
+// $1: 1 if an archive follows on stdin. $2: number of arguments up to and with ".". Then the entries: a kind
+// (one of the words below) stands for all paths after it; "/path" is a path, "./name" one below the directory
+// that "@/dir" named. After ".": files that are to be deleted. Missing directories on the way get the mode
+// that the umask gives them; what the archive names gets the mode it says there, for which busybox needs the
+// umask 0 unless it is root.
 //   root   a sync root that must be a directory or a link to one   mkdir  one that is created now
-//   on     a directory on the way to a write                       made   the same, and on the way for another sync
-//   off    a directory on the way to a delete                      dir    a directory that is written
-//   file   a file or link that is written                          only   one that is itself a sync root
-//   gone   a directory to be deleted, deepest first                mode/0644  a file that gets this mode
+//   on     a directory on the way to a write                       made   the same, and on the way for
+//   another sync off    a directory on the way to a delete                      dir    a directory that is
+//   written file   a file or link that is written                          only   one that is itself a sync
+//   root gone   a directory to be deleted, deepest first                mode/0644  a file that gets this mode
 constexpr std::string_view kBatchScript = R"sh(export LC_ALL=C EXTRACT_UNSAFE_SYMLINKS=1
 uid() { id -u 2>/dev/null || echo unknown; }
 fail() { printf 'live-update: %s uid=%s %s\n' "$1" "$(uid)" "$2" >&2; exit 181; }
@@ -150,7 +151,8 @@ kill -s "$1" 1 || fail kill "$name")sh";
 
 Argv shell(std::string_view script, Argv arguments) {
   Argv argv{"sh", "-c", std::string(script), "live-update"};
-  argv.insert(argv.end(), std::make_move_iterator(arguments.begin()), std::make_move_iterator(arguments.end()));
+  argv.insert(argv.end(), std::make_move_iterator(arguments.begin()),
+              std::make_move_iterator(arguments.end()));
   return argv;
 }
 
@@ -177,7 +179,9 @@ bool clean_path(const std::string& path) {
 // Parents before what is below them, and that right after them, whatever bytes the names have.
 bool by_component(const std::string& a, const std::string& b) {
   const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  const auto key = [](auto at, const std::string& in) { return at == in.end() ? -1 : *at == '/' ? 0 : static_cast<unsigned char>(*at) + 1; };
+  const auto key = [](auto at, const std::string& in) {
+    return at == in.end() ? -1 : *at == '/' ? 0 : static_cast<unsigned char>(*at) + 1;
+  };
   return key(x, a) < key(y, b);
 }
 
@@ -212,10 +216,13 @@ class Survey {
 
  private:
   Result<> take_write(const DeliveryWrite& write) {
-    if (auto inside = confined(write.to, write.root, write.type == FileType::Directory); !inside) return inside;
+    if (auto inside = confined(write.to, write.root, write.type == FileType::Directory); !inside)
+      return inside;
     if (under_an_end(write.to)) {
-      return fail(ErrorKind::Invalid, write.to + " lies below a path that is a file or a symbolic link in the same batch; "
-                                                 "two syncs map to it, change one of their `to`");
+      return fail(ErrorKind::Invalid,
+                  write.to +
+                      " lies below a path that is a file or a symbolic link in the same batch; "
+                      "two syncs map to it, change one of their `to`");
     }
     const bool is_root = write.to == write.root;
     if (!is_root) take_parents(write.to, write.root, "on");
@@ -232,7 +239,8 @@ class Survey {
 
   Result<> take_delete(const RemoteDelete& gone) {
     if (auto inside = confined(gone.to, gone.root, true); !inside) return inside;
-    // What is written in the place of its directory takes it away (it may be there already: a batch can come twice).
+    // What is written in the place of its directory takes it away (it may be there already: a batch can come
+    // twice).
     if (ends_.contains(gone.to) || under_an_end(gone.to)) return {};
     if (gone.to != gone.root) take_parents(gone.to, gone.root, "off");
     (gone.type == FileType::Directory ? directories_ : files_).push_back(gone.to);
@@ -264,7 +272,9 @@ class Survey {
 
   // A path can be asked for more than once (syncs below one another): the kind that covers both.
   void set(const std::string& path, const std::string& kind) {
-    const auto only_on_the_way = [](const std::string& it) { return it == "on" || it == "off" || it == "root"; };
+    const auto only_on_the_way = [](const std::string& it) {
+      return it == "on" || it == "off" || it == "root";
+    };
     std::string& have = kinds_[path];
     if (have.empty() || have == kind) {
       have = kind;
@@ -283,15 +293,15 @@ class Survey {
     return digits;
   }
 
-  std::unordered_set<std::string> ends_;  // paths below which nothing can be
+  std::unordered_set<std::string> ends_;                // paths below which nothing can be
   std::unordered_map<std::string, std::string> kinds_;  // by path
   std::tuple<std::string, std::string, std::string> last_;
   Argv files_, directories_;
   bool with_tar_ = false;
 };
 
-// Cuts entries and deletes into commands that keep to kArgumentLimit. An entry names its kind and directory only where
-// they differ from those before it; a new command names them again.
+// Cuts entries and deletes into commands that keep to kArgumentLimit. An entry names its kind and directory
+// only where they differ from those before it; a new command names them again.
 class Packer {
  public:
   void entry(const std::string& path, const std::string& kind) {
@@ -345,7 +355,8 @@ Result<std::vector<BatchCommand>> batch_commands(const Delivery& delivery) {
   if (auto taken = survey.take(delivery); !taken) return std::unexpected(taken.error());
   const Argv directories = survey.deleted_directories();
   const auto kinds = survey.kinds();
-  if (kinds.empty() && survey.deleted_files().empty() && directories.empty()) return std::vector<BatchCommand>{};
+  if (kinds.empty() && survey.deleted_files().empty() && directories.empty())
+    return std::vector<BatchCommand>{};
   Packer packer;
   for (const auto& [path, kind] : kinds) packer.entry(path, kind);
   for (const std::string& path : survey.deleted_files()) packer.remove(path);
@@ -399,9 +410,10 @@ Argv signal_command(std::string_view signal) {
 
 int signal_number(std::string_view name) {
   static const std::map<std::string_view, int> kNumbers{
-      {"HUP", 1},   {"INT", 2},   {"QUIT", 3},  {"ILL", 4},   {"TRAP", 5},  {"ABRT", 6},  {"BUS", 7},    {"FPE", 8},
-      {"KILL", 9},  {"USR1", 10}, {"SEGV", 11}, {"USR2", 12}, {"PIPE", 13}, {"ALRM", 14}, {"TERM", 15},  {"CHLD", 17},
-      {"CONT", 18}, {"STOP", 19}, {"TSTP", 20}, {"TTIN", 21}, {"TTOU", 22}, {"URG", 23},  {"WINCH", 28}, {"IO", 29}};
+      {"HUP", 1},   {"INT", 2},   {"QUIT", 3},  {"ILL", 4},   {"TRAP", 5},   {"ABRT", 6},
+      {"BUS", 7},   {"FPE", 8},   {"KILL", 9},  {"USR1", 10}, {"SEGV", 11},  {"USR2", 12},
+      {"PIPE", 13}, {"ALRM", 14}, {"TERM", 15}, {"CHLD", 17}, {"CONT", 18},  {"STOP", 19},
+      {"TSTP", 20}, {"TTIN", 21}, {"TTOU", 22}, {"URG", 23},  {"WINCH", 28}, {"IO", 29}};
   if (name.starts_with("SIG")) name.remove_prefix(3);
   const auto found = kNumbers.find(name);
   return found == kNumbers.end() ? 0 : found->second;

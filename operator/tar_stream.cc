@@ -23,9 +23,9 @@ struct Item {
   std::uint32_t mode;
 };
 
-// Directories first, a parent before its children; then files and links (rule 4.1); then once more those directories
-// whose mode would have kept us from writing into them (busybox sets modes at once, and as another user than root only
-// where it creates the directory: there they stay writable).
+// Directories first, a parent before its children; then files and links (rule 4.1); then once more those
+// directories whose mode would have kept us from writing into them (busybox sets modes at once, and as
+// another user than root only where it creates the directory: there they stay writable).
 std::vector<Item> in_order(const Delivery& delivery) {
   std::vector<Item> order, others, closed;
   for (const DeliveryWrite& write : delivery.writes) {
@@ -49,9 +49,12 @@ std::vector<Item> in_order(const Delivery& delivery) {
 
 unsigned file_type(FileType type) {
   switch (type) {
-    case FileType::File: return AE_IFREG;
-    case FileType::Directory: return AE_IFDIR;
-    case FileType::Symlink: return AE_IFLNK;
+    case FileType::File:
+      return AE_IFREG;
+    case FileType::Directory:
+      return AE_IFDIR;
+    case FileType::Symlink:
+      return AE_IFLNK;
   }
   return AE_IFREG;
 }
@@ -77,7 +80,9 @@ Result<> ContentCheck::look(const DeliveryWrite& write) {
   std::uint64_t at = 0;
   digest_ = Sha256();
   for (const Piece& piece : write.pieces) {
-    if (piece.offset != at) return std::unexpected(broken(write, "a piece of its content is missing at byte " + std::to_string(at)));
+    if (piece.offset != at)
+      return std::unexpected(
+          broken(write, "a piece of its content is missing at byte " + std::to_string(at)));
     const auto bytes = decode_content(piece.encoding, *piece.content, write.size - at);
     if (!bytes) return std::unexpected(broken(write, "its content " + bytes.error().message));
     digest_.add(*bytes);
@@ -85,16 +90,23 @@ Result<> ContentCheck::look(const DeliveryWrite& write) {
   }
   looked_ += at;
   if (at != write.size) {
-    return std::unexpected(broken(write, "its content has " + std::to_string(at) + " bytes, announced were " + std::to_string(write.size)));
+    return std::unexpected(broken(write, "its content has " + std::to_string(at) + " bytes, announced were " +
+                                             std::to_string(write.size)));
   }
   const std::string digest = digest_.finish();
-  if (digest != write.digest) return std::unexpected(broken(write, "its content has the digest " + digest + ", announced was " + write.digest));
+  if (digest != write.digest)
+    return std::unexpected(
+        broken(write, "its content has the digest " + digest + ", announced was " + write.digest));
   return {};
 }
 
 struct TarStream::State {
   State(std::shared_ptr<const Delivery> what, Time time)
-      : delivery(std::move(what)), now(time), entries(in_order(*delivery)), archive(archive_write_new()), entry(archive_entry_new()) {
+      : delivery(std::move(what)),
+        now(time),
+        entries(in_order(*delivery)),
+        archive(archive_write_new()),
+        entry(archive_entry_new()) {
     if (!archive || !entry) throw std::bad_alloc();
     archive_write_set_format_gnutar(archive);
     archive_write_set_bytes_per_block(archive, 0);  // no padding to ten kilobytes
@@ -142,7 +154,8 @@ struct TarStream::State {
     archive_entry_set_filetype(entry, file_type(write.type));
     archive_entry_set_perm(entry, mode);
     archive_entry_set_size(entry, write.type == FileType::File ? static_cast<la_int64_t>(write.size) : 0);
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(write.mtime.value_or(now)).time_since_epoch().count();
+    const auto seconds =
+        std::chrono::floor<std::chrono::seconds>(write.mtime.value_or(now)).time_since_epoch().count();
     archive_entry_set_mtime(entry, std::max<std::int64_t>(0, seconds), 0);
     if (write.type == FileType::Symlink) archive_entry_copy_symlink(entry, write.target.c_str());
   }
@@ -162,7 +175,8 @@ struct TarStream::State {
 
   Result<> write_body() {
     const std::string_view slice = rest.substr(0, kChunk);
-    if (archive_write_data(archive, slice.data(), slice.size()) != static_cast<la_ssize_t>(slice.size())) return failed(*body);
+    if (archive_write_data(archive, slice.data(), slice.size()) != static_cast<la_ssize_t>(slice.size()))
+      return failed(*body);
     rest.remove_prefix(slice.size());
     sent += slice.size();
     if (!rest.empty()) return {};
@@ -182,7 +196,7 @@ struct TarStream::State {
   std::shared_ptr<const Delivery> delivery;
   Time now;
   std::vector<Item> entries;
-  std::size_t at = 0;  // the next of `entries`
+  std::size_t at = 0;                   // the next of `entries`
   const DeliveryWrite* body = nullptr;  // the file whose bytes are being written
   std::size_t piece = 0;
   std::uint64_t sent = 0;
@@ -194,7 +208,8 @@ struct TarStream::State {
   struct archive_entry* entry;
 };
 
-TarStream::TarStream(std::shared_ptr<const Delivery> delivery, Time now) : state_(std::make_unique<State>(std::move(delivery), now)) {}
+TarStream::TarStream(std::shared_ptr<const Delivery> delivery, Time now)
+    : state_(std::make_unique<State>(std::move(delivery), now)) {}
 TarStream::~TarStream() = default;
 TarStream::TarStream(TarStream&&) noexcept = default;
 TarStream& TarStream::operator=(TarStream&&) noexcept = default;

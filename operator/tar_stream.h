@@ -1,8 +1,9 @@
-// The files of a delivery as a tar archive, made while it is read, so that a large batch costs a chunk of memory
-// per container and not its size.
+// The files of a delivery as a tar archive, made while it is read, so that a large batch costs a chunk of
+// memory per container and not its size.
 //
-// Format: GNU tar (long names as 'L' and 'K' records), which GNU tar, busybox and toybox read. Names are relative
-// to `/`. Owner and group are left to whoever unpacks. mtime has whole seconds, as that format has it.
+// Format: GNU tar (long names as 'L' and 'K' records), which GNU tar, busybox and toybox read. Names are
+// relative to `/`. Owner and group are left to whoever unpacks. mtime has whole seconds, as that format has
+// it.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +20,13 @@ namespace live_update {
 // True for a write that brings a mode and no bytes (rule 2.7): nothing for an archive.
 bool is_mode_change(const DeliveryWrite& write);
 
-// Decodes every file of `delivery` once and compares size and digest with what was announced, a bounded amount of
-// work at a time. `delivery` must outlive it.
+// Decodes every file of `delivery` once and compares size and digest with what was announced, a bounded
+// amount of work at a time. `delivery` must outlive it.
 class ContentCheck {
  public:
   explicit ContentCheck(const Delivery& delivery) : delivery_(delivery) {}
-  // Looks at about `budget` bytes more. True: all is well; false: call again. Error Invalid: names the file and
-  // says how it differs; comes again with every further call.
+  // Looks at about `budget` bytes more. True: all is well; false: call again. Error Invalid: names the file
+  // and says how it differs; comes again with every further call.
   Result<bool> step(std::uint64_t budget);
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/conditions.h"
 #include "operator/exec_diagnosis.h"
 #include "operator/run_step.h"
 
@@ -14,13 +15,21 @@ constexpr std::uint64_t kCheckedPerTurn = 4 * 1024 * 1024;
 // One delivery to one container. Each step ends in `next`, on a turn of its own.
 class TarDelivery {
  public:
-  TarDelivery(ApiServer& api, After after, Time now, ContainerRef to, std::shared_ptr<TarTransport::Prepared> prepared,
+  TarDelivery(ApiServer& api, After after, Time now, ContainerRef to,
+              std::shared_ptr<TarTransport::Prepared> prepared,
               std::move_only_function<void(DeliveryOutcome)> done)
-      : api_(api), after_(std::move(after)), now_(now), to_(std::move(to)), prepared_(std::move(prepared)),
-        delivery_(*prepared_->delivery), done_(std::move(done)) {}
+      : api_(api),
+        after_(std::move(after)),
+        now_(now),
+        to_(std::move(to)),
+        prepared_(std::move(prepared)),
+        delivery_(*prepared_->delivery),
+        done_(std::move(done)) {}
 
   void start() {
-    if (!prepared_->commands) return finish_later({"RefusedPath", about(prepared_->commands.error().message), false});
+    if (!prepared_->commands)
+      return finish_later(
+          {std::string(reason::kPathEscapes), about(prepared_->commands.error().message), false});
     check();
   }
 
@@ -29,7 +38,10 @@ class TarDelivery {
   void check() {
     const auto checked = prepared_->check.step(kCheckedPerTurn);
     if (!checked) {
-      return finish_later({"DigestMismatch", about(checked.error().message + "; nothing of the batch was written, save the file again"), false});
+      return finish_later(
+          {std::string(reason::kDigestMismatch),
+           about(checked.error().message + "; nothing of the batch was written, save the file again"),
+           false});
     }
     later_ = after_(Millis(0), [this, done = *checked] { done ? next() : check(); });
   }
@@ -61,7 +73,8 @@ class TarDelivery {
     if (!report.exit) return finish(diagnose(to_, report.exit.error()));
     if (report.exit->code == 0) return next();
     std::string warning;
-    if (!only_metadata_failed(report.err, warning)) return finish(diagnose(to_, report.exit->code, report.err));
+    if (!only_metadata_failed(report.err, warning))
+      return finish(diagnose(to_, report.exit->code, report.err));
     delivered_.warnings.push_back(about(warning));
     next();
   }
@@ -72,7 +85,9 @@ class TarDelivery {
       return next();
     }
     run_ = std::make_unique<RunStep>(api_, after_, to_, run, delivery_,
-                                     [this, on_failure = run.on_failure](RunOutcome outcome) { run_ended(std::move(outcome), on_failure); });
+                                     [this, on_failure = run.on_failure](RunOutcome outcome) {
+                                       run_ended(std::move(outcome), on_failure);
+                                     });
   }
 
   void run_ended(RunOutcome outcome, OnFailure on_failure) {
@@ -87,30 +102,40 @@ class TarDelivery {
   void restart(const Restart& restart) {
     restarted_ = true;
     if (std::holds_alternative<RestartProcess>(restart.how)) {
-      return finish(NotDelivered{"RestartFailed",
-                                 about("the files are there, but restart.process needs the supervising agent, which transport Tar does not put "
+      return finish(NotDelivered{std::string(reason::kUnsupported),
+                                 about("the files are there, but restart.process needs the supervising "
+                                       "agent, which transport Tar does not put "
                                        "into a container; use restart: {signal: ...} or {container: {}}"),
                                  false});
     }
     const auto* signal = std::get_if<RestartSignal>(&restart.how);
     const std::string name = signal ? signal->signal : "TERM";
-    if (signal_number(name) == 0) return finish(NotDelivered{"RestartFailed", about("there is no signal " + name), false});
-    exec_ = std::make_unique<ExecStep>(api_, after_, request(signal_command(name)), ExecStep::Wishes{},
-                                       [this, container = !signal](ExecReport report) { restart_ended(report, container); });
+    if (signal_number(name) == 0)
+      return finish(
+          NotDelivered{std::string(reason::kRestartFailed), about("there is no signal " + name), false});
+    exec_ = std::make_unique<ExecStep>(
+        api_, after_, request(signal_command(name)), ExecStep::Wishes{},
+        [this, container = !signal](ExecReport report) { restart_ended(report, container); });
   }
 
   // Where the container itself goes away, the connection may go first: that is what was asked for.
   void restart_ended(const ExecReport& report, bool container) {
     if (report.exit && report.exit->code == 0) return next();
-    const NotDelivered problem = report.exit ? diagnose(to_, report.exit->code, report.err) : diagnose(to_, report.exit.error());
-    const bool gone = report.exit ? report.exit->code != kRefusedExit : problem.reason == "ConnectionLost" || problem.reason == "ContainerNotRunning";
+    const NotDelivered problem =
+        report.exit ? diagnose(to_, report.exit->code, report.err) : diagnose(to_, report.exit.error());
+    const bool gone = report.exit
+                          ? report.exit->code != kRefusedExit
+                          : problem.reason == reason::kUnreachable || problem.reason == reason::kWaiting;
     return container && gone ? next() : finish(problem);
   }
 
-  ExecRequest request(std::vector<std::string> command) const { return {to_.ns, to_.pod, to_.container, std::move(command), false}; }
+  ExecRequest request(std::vector<std::string> command) const {
+    return {to_.ns, to_.pod, to_.container, std::move(command), false};
+  }
 
   void finish_later(NotDelivered problem) {
-    later_ = after_(Millis(0), [this, problem = std::move(problem)]() mutable { finish(std::move(problem)); });
+    later_ =
+        after_(Millis(0), [this, problem = std::move(problem)]() mutable { finish(std::move(problem)); });
   }
   void finish(DeliveryOutcome outcome) {
     auto done = std::move(done_);
@@ -139,7 +164,8 @@ TarTransport::TarTransport(ApiServer& api, After after, std::function<Time()> no
     : api_(api), after_(std::move(after)), now_(std::move(now)) {}
 TarTransport::~TarTransport() = default;
 
-std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(const std::shared_ptr<const Delivery>& delivery) {
+std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(
+    const std::shared_ptr<const Delivery>& delivery) {
   std::erase_if(prepared_, [](const auto& it) { return it.expired(); });
   for (const auto& it : prepared_) {
     if (auto known = it.lock(); known && known->delivery == delivery) return known;

@@ -1,12 +1,14 @@
-// Transport `Tar`: one exec per batch and container for deletes and copy, then one per run step (rules 4.1 to 4.8).
+// Transport `Tar`: one exec per batch and container for deletes and copy, then one per run step (rules 4.1
+// to 4.8).
 //
-// For where no agent may be. All guarantees but atomicity: a reader may see a file in the middle of its replacement.
-// What is needed in the image, and how paths are kept inside their sync root: tar_script.h.
+// For where no agent may be. All guarantees but atomicity: a reader may see a file in the middle of its
+// replacement. What is needed in the image, and how paths are kept inside their sync root: tar_script.h.
 //
-// Order: BeforeSync runs; deletes, directories, files; AfterSync runs; restart. A failed run with onFailure Stop or
-// FallBack ends the runs and the restart; the files are delivered all the same, also after a failed BeforeSync run.
-// There is no deadline for a batch that makes progress; one that makes none for 30 s is cut, and curable. A run has
-// its own timeout. `restart: process` needs an agent in the container, which this transport does not have.
+// Order: BeforeSync runs; deletes, directories, files; AfterSync runs; restart. A failed run with onFailure
+// Stop or FallBack ends the runs and the restart; the files are delivered all the same, also after a failed
+// BeforeSync run. There is no deadline for a batch that makes progress; one that makes none for 30 s is cut,
+// and curable. A run has its own timeout. `restart: process` needs an agent in the container, which this
+// transport does not have.
 #pragma once
 
 #include <functional>
@@ -31,9 +33,11 @@ class TarTransport : public ContainerTransport {
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                std::move_only_function<void(DeliveryOutcome)> done) override;
 
-  // What all containers that get the same delivery share: its content is checked and its paths are planned once.
+  // What all containers that get the same delivery share: its content is checked and its paths are planned
+  // once.
   struct Prepared {
-    explicit Prepared(std::shared_ptr<const Delivery> it) : delivery(std::move(it)), check(*delivery), commands(batch_commands(*delivery)) {}
+    explicit Prepared(std::shared_ptr<const Delivery> it)
+        : delivery(std::move(it)), check(*delivery), commands(batch_commands(*delivery)) {}
     std::shared_ptr<const Delivery> delivery;
     ContentCheck check;
     Result<std::vector<BatchCommand>> commands;

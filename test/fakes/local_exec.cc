@@ -44,13 +44,16 @@ class LocalSession : public ExecSession {
     const std::string file = find(request.command[0], options.path);
     if (file.empty()) {
       later_ = loop_.after(Millis(0), [this, name = request.command[0]] {
-        callbacks_.on_end(fail(ErrorKind::Internal, "exec: \"" + name + "\": executable file not found in $PATH"));
+        callbacks_.on_end(
+            fail(ErrorKind::Internal, "exec: \"" + name + "\": executable file not found in $PATH"));
       });
       return;
     }
     spawn(file, options, request);
-    if (!request.stdin_open) in_.close(1);
-    else fcntl(in_.write_end(), F_SETFL, O_NONBLOCK);
+    if (!request.stdin_open)
+      in_.close(1);
+    else
+      fcntl(in_.write_end(), F_SETFL, O_NONBLOCK);
     readers_[0] = loop_.on_readable(out_.read_end(), [this] { drain(0, out_, callbacks_.on_stdout); });
     readers_[1] = loop_.on_readable(err_.read_end(), [this] { drain(1, err_, callbacks_.on_stderr); });
   }
@@ -126,7 +129,8 @@ class LocalSession : public ExecSession {
         writer_ = loop_.after(Millis(1), [this] { flush(); });
         return;
       }
-      chunk.bytes.erase(0, size < 0 ? chunk.bytes.size() : static_cast<std::size_t>(size));  // EPIPE: nobody reads any more
+      chunk.bytes.erase(
+          0, size < 0 ? chunk.bytes.size() : static_cast<std::size_t>(size));  // EPIPE: nobody reads any more
       if (!chunk.bytes.empty()) continue;
       Callback written = std::move(chunk.written);
       pending_.pop_front();
