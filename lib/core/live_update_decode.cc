@@ -208,12 +208,7 @@ bool valid_name(std::string_view name) {
   return true;
 }
 
-void read_identity(ObjectReader& object, LiveUpdate& out) {
-  std::string api_version, kind;
-  object.read("apiVersion", api_version);
-  object.read("kind", kind);
-  if (api_version != kApiVersion) object.wrong("apiVersion", "must be " + std::string(kApiVersion));
-  if (kind != "LiveUpdate") object.wrong("kind", "must be LiveUpdate");
+void read_name(ObjectReader& object, LiveUpdate& out) {
   read_meta(object, out.meta);
   const rapidjson::Value* meta = object.find("metadata");
   if (!meta || !meta->IsObject() || !meta->HasMember("name")) {
@@ -224,6 +219,22 @@ void read_identity(ObjectReader& object, LiveUpdate& out) {
     object.wrong("metadata.name",
                  "must be at most 63 characters, as it becomes a label value: choose a shorter name");
   }
+}
+
+// False if it is of another kind: then there is no sense in complaining about its fields.
+bool read_kind(ObjectReader& object) {
+  std::string api_version, kind;
+  object.read("apiVersion", api_version);
+  object.read("kind", kind);
+  auto check = [&](std::string_view field, std::string_view is, std::string_view wanted) {
+    if (is == wanted) return;
+    const std::string what = is.empty() ? "is missing" : "is " + to_utf8(is.substr(0, 100));
+    object.wrong(field, what + ", must be " + std::string(wanted));
+  };
+  check("apiVersion", api_version, kApiVersion);
+  check("kind", kind, "LiveUpdate");
+  const bool foreign_kind = !kind.empty() && kind != "LiveUpdate";
+  return !foreign_kind && (api_version.empty() || api_version.starts_with(std::string(kApiGroup) + "/"));
 }
 
 }  // namespace
@@ -245,11 +256,13 @@ StrictLiveUpdate decode_live_update_strict(const rapidjson::Value& json) {
   StrictLiveUpdate out;
   {
     ObjectReader object(&json, {}, errors);
-    if (object.present()) read_identity(object, out.value);
-    const bool has_spec = object.find("spec") != nullptr;
-    if (object.present() && !has_spec)
+    const bool ours = !object.present() || read_kind(object);
+    if (!ours) errors.strictness = Strictness::Lenient;
+    if (ours && object.present()) read_name(object, out.value);
+    if (ours && object.present() && !object.find("spec")) {
       object.wrong("spec", "is missing: it says what is synced and where to");
-    read_spec(object.object("spec"), out.value.spec);
+    }
+    if (ours) read_spec(object.object("spec"), out.value.spec);
     object.skip({"status"});
   }
   out.errors = std::move(errors.list);

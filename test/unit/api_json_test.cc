@@ -307,7 +307,8 @@ TEST_CASE("the strict reader wants our kind, a name and a spec") {
     return out;
   };
   CHECK(errors("[]") == Lines{": must be an object, is a list"});
-  CHECK(errors("{}") == Lines{"apiVersion: must be liveupdate.dev/v1alpha1", "kind: must be LiveUpdate",
+  CHECK(errors("{}") == Lines{"apiVersion: is missing, must be liveupdate.dev/v1alpha1",
+                              "kind: is missing, must be LiveUpdate",
                               "metadata.name: is missing: give the object a name",
                               "spec: is missing: it says what is synced and where to"});
   CHECK(
