@@ -19,12 +19,11 @@ def app(shared):
 
 def replaced(shared, app, change, reason, path):
     """Makes the change and sees that all pods are replaced, for the right reason, and have all files."""
-    before = {container.id for container in app.containers()}
+    before = app.containers()
     events = len(app.live_update.events())
     mark = app.watcher.mark()
     change()
-    shared.eventually(lambda: len(app.containers()) == app.replicas and not before & {c.id for c in app.containers()},
-                      "all pods are new", timeout=60, every=0.2)
+    shared.eventually(lambda: app.all_new(before), "all pods are new", timeout=60, every=0.2)
     shared.in_sync(app, timeout=40)
     app.live_update.wait_synced(2, timeout=40)
     said = [f"{kind}: {message}" for kind, message in app.live_update.events()[events:]]
@@ -56,7 +55,7 @@ def test_condition_names_reason_and_path_while_it_lasts(workspace):
     live_update = workspace.live_update(fallBack={"redeploy": "None"}, source={"context": ["src", "Dockerfile"]},
                                         steps=[{"fallBackOn": {"paths": ["Dockerfile"]}}, {"sync": {"from": "src", "to": "/app/src"}}])
     watcher = workspace.watch()
-    before = app.only().id
+    before = app.only()
     write(workspace.root / "Dockerfile", "new")
     condition = live_update.wait_condition("FallBack", reason="StopPath")
     assert "Dockerfile" in condition["message"]
@@ -65,9 +64,9 @@ def test_condition_names_reason_and_path_while_it_lasts(workspace):
     watcher.wait_line(r"Dockerfile")
     write(workspace.root / "src/a", "others go on")
     workspace.eventually(lambda: app.only().read("/app/src/a") == "others go on", "files of other saves arrive")
-    assert app.only().id == before, "redeploy: None redeploys nothing"
+    assert app.only().id == before.id, "redeploy: None redeploys nothing"
     workspace.kubectl("rollout", "restart", "deployment/app")
-    workspace.eventually(lambda: len(app.containers()) == 1 and app.containers()[0].id != before, "the pod is new", timeout=60)
+    workspace.eventually(lambda: app.all_new([before]), "the pod is new", timeout=60)
     live_update.wait_condition("FallBack", "False", timeout=30)
     workspace.in_sync(app)
 
@@ -93,7 +92,7 @@ def test_failing_run_falls_back_on_request(workspace):
     before = app.only()
     before.exec("touch", "/tmp/broken")
     write(workspace.root / "src/a", "1")
-    workspace.eventually(lambda: len(app.containers()) == 1 and app.containers()[0].id != before.id, "the pod is new", timeout=60, every=0.2)
+    workspace.eventually(lambda: app.all_new([before]), "the pod is new", timeout=60, every=0.2)
     workspace.in_sync(app, timeout=30)
     live_update.wait_synced(1, timeout=30)
     assert any("RunFailed" in f"{kind} {message}" for kind, message in live_update.events())

@@ -53,3 +53,8 @@ class App:
     def only(self):
         """The container of an app with one replica."""
         return eventually(lambda: len(found := self.containers()) == 1 and found[0], f"one container of {self.name}")
+
+    def all_new(self, before):
+        """Whether every replica runs, and none of them is one of the containers `before`."""
+        ids = {container.id for container in self.containers()}
+        return len(ids) == self.replicas and not ids & {container.id for container in before}
