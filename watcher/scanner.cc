@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <cstring>
 #include <set>
 
+#include "core/path.h"
 #include "run/content.h"
 
 namespace live_update {
@@ -275,16 +274,6 @@ void Scanner::forget(const std::string& path, Tree& tree) {
 
 void Scanner::warn_errno(const std::string& path, int error) {
   warn_(path, fmt::format("not synced: {}; make it readable for you, or ignore it", std::strerror(error)));
-}
-
-bool is_utf8(std::string_view bytes) {
-  rapidjson::MemoryStream stream(bytes.data(), bytes.size());
-  struct Sink {
-    void Put(char) {}
-  } sink;
-  while (stream.Tell() < bytes.size())
-    if (!rapidjson::UTF8<>::Validate(stream, sink)) return false;
-  return true;
 }
 
 }  // namespace live_update

@@ -80,7 +80,4 @@ class Scanner {
   std::uint64_t files_read_ = 0;
 };
 
-// Whether the bytes are well-formed UTF-8; other names cannot be sent (rule 2.1).
-bool is_utf8(std::string_view bytes);
-
 }  // namespace live_update

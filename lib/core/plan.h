@@ -4,7 +4,6 @@
 // asks with those it knows. The same function decides in both.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -12,13 +11,14 @@
 
 #include "core/api.h"
 #include "core/api_json.h"
+#include "core/ignore_rules.h"
 
 namespace live_update {
 
-class IgnoreRules;
-
 // What the planner may ask about the host tree: what is at a clean relative path now, and which paths are
-// below a directory. Answers must not change during one call.
+// below a directory. Answers must not change during one call. Whether the tree already has the batch's
+// changes is of no matter: the planner lays them over it. A symlink to a directory that is followed
+// (Mapping::follows) counts as that directory.
 class HostTree {
  public:
   virtual ~HostTree() = default;
@@ -48,6 +48,9 @@ struct RemoteDelete {
   std::string from, to;
   FileType type = FileType::File;
   std::string root;
+  // Remote paths below `to` that other existing host files map to (rule 3.3): they stay, and with them the
+  // directories above them. Not empty: `to` itself stays, only the rest of what we put below it goes.
+  std::vector<std::string> keep;
   bool operator==(const RemoteDelete&) const = default;
 };
 struct PlannedRun {
@@ -74,10 +77,14 @@ struct Update {
 
 struct Plan {
   std::variant<Nothing, FallBack, Update> decision;
+  // All of them, whatever was decided, each sorted by path.
   std::vector<IgnoredPath> ignored;
   std::vector<std::string> outside;    // outside the context
-  std::vector<std::string> unmatched;  // all of them, also those that onUnmatched: Ignore drops
-  std::vector<PathMatch> stopped;
+  std::vector<std::string> unmatched;  // also those that onUnmatched: Ignore drops
+  std::vector<PathMatch> stopped;      // that match fallBackOn, with the first entry that does
+  // Changes that a sync maps to /proc, /sys or /dev (rule 1.4), which no check of the spec alone can see.
+  // They are not in the decision; who asked says so and refuses the batch if it can.
+  std::vector<FieldError> refused;
 };
 
 enum class PlanMode {
@@ -86,11 +93,21 @@ enum class PlanMode {
             // not fall back
 };
 
+// `changes` have clean paths, each at most once. A delete whose type is not known comes as File: it is a
+// directory's if the batch has a path below it (rule 3.3). A File that the host tree does not have is a
+// directory if the batch has a counted path below it.
 Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
           const HostTree& host, PlanMode mode = PlanMode::Batch);
 
-// Every rule of semantics.md 1 that can be told from the spec alone, each with its field; empty: valid
-// (rule 1.8, 1.9).
+// Every rule of semantics.md 1 and 2 that can be told from the spec alone, each with its field; empty: valid
+// (rules 1.8, 1.9). The same words as in the CRD for the same rule.
 std::vector<FieldError> validate(const LiveUpdateSpec& spec);
+
+// A sync.from or literal trigger that `rules` ignore as a whole (rule 2.2). `validate` has asked this with
+// the patterns of the spec; who has read the ignore file asks again.
+std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const IgnoreRules& rules);
+
+// What is legal, but probably not meant: a literal trigger inside the context that no sync covers (rule 1.6).
+std::vector<FieldError> warnings(const LiveUpdateSpec& spec);
 
 }  // namespace live_update

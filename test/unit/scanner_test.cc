@@ -218,12 +218,3 @@ TEST_CASE("a root that is gone is an error, not a tree without files (7.4)") {
   CHECK(scanned.error().kind == ErrorKind::NotFound);
   CHECK(g.text() == "a");
 }
-
-TEST_CASE("UTF-8 names") {
-  CHECK(is_utf8("plain"));
-  CHECK(is_utf8("gr\xc3\xbc\xc3\x9f"));
-  CHECK(is_utf8(""));
-  CHECK_FALSE(is_utf8("\xc3"));
-  CHECK_FALSE(is_utf8("a\xff"));
-  CHECK_FALSE(is_utf8("\xed\xa0\x80"));
-}
