@@ -4,52 +4,19 @@ The cluster is that of KUBECONFIG, else the one of `scripts/cluster up`. Tests n
 """
 import json
 import os
-import pathlib
 import re
 import shutil
-import subprocess
 import uuid
 
 import pytest
 import yaml
 
-REPO = pathlib.Path(__file__).resolve().parents[2]
-
-
-class Kubectl:
-    """kubectl with a kubeconfig and, unless a call says otherwise, a namespace."""
-
-    def __init__(self, program, kubeconfig, namespace=None):
-        self.program, self.kubeconfig, self.namespace = program, str(kubeconfig), namespace
-
-    def run(self, *args, stdin=None, timeout=60):
-        """The finished process; never raises because of its exit code."""
-        command = [self.program, "--kubeconfig", self.kubeconfig]
-        if self.namespace:
-            command += ["--namespace", self.namespace]
-        if stdin is not None and not isinstance(stdin, str):
-            stdin = json.dumps(stdin)
-        return subprocess.run(command + [str(a) for a in args], input=stdin, capture_output=True, text=True, timeout=timeout)
-
-    def __call__(self, *args, stdin=None, timeout=60):
-        """The output; a failure fails the test with what kubectl said."""
-        done = self.run(*args, stdin=stdin, timeout=timeout)
-        if done.returncode:
-            pytest.fail(f"kubectl {' '.join(map(str, args))}: {done.stderr.strip() or done.stdout.strip()}", pytrace=False)
-        return done.stdout
-
-    def get(self, *args):
-        """The object, or the list of objects, as Python values."""
-        return json.loads(self("get", *args, "-o", "json"))
-
-    def refused(self, *args, stdin=None):
-        """What kubectl says when the API server refuses; accepting it fails the test."""
-        done = self.run(*args, stdin=stdin)
-        assert done.returncode, f"kubectl {' '.join(map(str, args))} was accepted: {done.stdout.strip()}"
-        return done.stderr
-
-    def within(self, namespace):
-        return Kubectl(self.program, self.kubeconfig, namespace)
+from harness import cluster as clusters
+from harness import images
+from harness.cluster import REPO
+from harness.kubectl import Kubectl
+from harness.product import Product
+from harness.workspace import Workspace
 
 
 def changed(base, changes):
@@ -69,15 +36,10 @@ def changed(base, changes):
     return out
 
 
-def _own_cluster(command):
-    done = subprocess.run([REPO / "scripts" / "cluster", command], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
 @pytest.fixture(scope="session")
 def kubeconfig():
-    path = os.environ.get("KUBECONFIG") or _own_cluster("kubeconfig")
-    if not path or not os.path.exists(path.split(":")[0]):
+    path = os.environ.get("KUBECONFIG") or clusters.local_cluster("kubeconfig")
+    if not os.path.exists(path.split(":")[0]):
         pytest.exit("no cluster: run scripts/cluster up, or set KUBECONFIG", returncode=1)
     return path
 
@@ -85,7 +47,7 @@ def kubeconfig():
 @pytest.fixture(scope="session")
 def cluster(kubeconfig):
     """kubectl without a namespace."""
-    program = shutil.which("kubectl") or os.path.join(_own_cluster("tools").split(":")[0], "kubectl")
+    program = shutil.which("kubectl") or os.path.join(clusters.local_cluster("tools").split(":")[0], "kubectl")
     if ":" in kubeconfig:
         os.environ["KUBECONFIG"] = kubeconfig
         kubeconfig = kubeconfig.split(":")[0]
@@ -102,6 +64,52 @@ def crds(cluster):
     names = ["crd/liveupdates.liveupdate.dev", "crd/changesets.liveupdate.dev"]
     cluster("wait", "--for=condition=Established", "--timeout=30s", *names)
     return names
+
+
+@pytest.fixture(scope="session")
+def product(cluster):
+    """The programs, and the operator installed by the chart."""
+    product = Product(cluster)
+    product.install()
+    return product
+
+
+@pytest.fixture(scope="session")
+def image(cluster, tmp_path_factory):
+    """Makes a test image known to the cluster, once: image(images.GNU)."""
+    made = {images.BUSYBOX} if clusters.is_local(cluster.kubeconfig) else set()
+
+    def known(name):
+        if name not in made:
+            images.make(name, tmp_path_factory.mktemp("images"))
+            made.add(name)
+        return name
+    return known
+
+
+def _workspace(cluster, product, image, folder):
+    workspace = Workspace(cluster, product, image, folder)
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture
+def workspace(cluster, product, image, tmp_path):
+    """A namespace and a source root for this test."""
+    yield from _workspace(cluster, product, image, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(cluster, product, image, tmp_path_factory):
+    """A namespace and a source root for this file."""
+    yield from _workspace(cluster, product, image, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def local(cluster):
+    """For tests that reach into the machinery of scripts/cluster."""
+    if not clusters.is_local(cluster.kubeconfig):
+        pytest.skip("needs the cluster of scripts/cluster")
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""Container images for the tests, made from this machine's programs. All of them idle."""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from harness import cluster
+
+BUSYBOX = "localhost/busybox:1"  # sh, tar and everything else, by busybox
+GNU = "localhost/e2e-gnu:1"  # bash and GNU tar with their libraries, as Debian has them
+NO_TAR = "localhost/e2e-no-tar:1"  # bash, but no tar
+NO_SHELL = "localhost/e2e-no-shell:1"  # tar, but no shell
+EMPTY = "localhost/e2e-empty:1"  # one static program that sleeps
+
+TOOLS = {
+    GNU: ["bash", "tar", "rm", "rmdir", "mkdir", "chmod", "cat", "ls", "id", "sleep", "date", "mv", "cp", "ln", "touch"],
+    NO_TAR: ["bash", "rm", "rmdir", "mkdir", "chmod", "cat", "id", "sleep"],
+    NO_SHELL: ["tar", "cat", "sleep"],
+    EMPTY: [],
+}
+
+
+def libraries(program):
+    """The files that a program needs to start."""
+    said = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    return [word for line in said.splitlines() for word in line.split() if word.startswith("/")]
+
+
+def stage(root, tools):
+    """Puts the programs, their libraries and a sleeper into a folder."""
+    for name in ("bin", "tmp", "etc", "proc", "sys", "dev"):
+        (root / name).mkdir()
+    (root / "tmp").chmod(0o1777)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
+    for tool in tools:
+        program = shutil.which(tool)
+        shutil.copy(program, root / "bin" / tool)
+        for library in libraries(program):
+            target = root / library.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, target)
+    if "bash" in tools:
+        (root / "bin/sh").symlink_to("bash")
+    subprocess.run(["gcc", "-Os", "-static", "-s", "-o", root / "idle", cluster.REPO / "test/cluster/pause.c"], check=True)
+
+
+def make(name, folder):
+    """Makes and loads one of the images above. Busybox is in the local cluster from the start."""
+    image = pathlib.Path(folder) / f"{name.split('/')[-1].replace(':', '-')}.tar"
+    if name == BUSYBOX:
+        subprocess.run([cluster.REPO / "test/cluster/busybox-image", name, image], check=True)
+        return cluster.load(image)
+    with tempfile.TemporaryDirectory() as root:
+        root = pathlib.Path(root)
+        root.chmod(0o755)
+        stage(root, TOOLS[name])
+        subprocess.run([sys.executable, cluster.REPO / "scripts/image.py", "--name", name, "--root", root, "--output", image, "--default",
+                        "--", "/idle"], check=True)
+    cluster.load(image)

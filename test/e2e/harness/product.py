@@ -1,0 +1,76 @@
+"""The product under test: its programs, and the operator in the cluster."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from harness.cluster import REPO, load, local_cluster
+
+NAMESPACE = "live-update"
+LABEL = "app.kubernetes.io/name=live-update"
+
+
+def run(*command, timeout=1800):
+    """Runs a command; a failure shows all it said."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout.strip()
+
+
+class Product:
+    """LIVE_UPDATE_BUILD names the build folder (default build-release), LIVE_UPDATE_INSTALLED=1 says that the operator is there already."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.kubectl = cluster.within(NAMESPACE)
+        self.build = pathlib.Path(os.environ.get("LIVE_UPDATE_BUILD", REPO / "build-release")).resolve()
+        self.program = self.build / "watcher/live-update"
+
+    def install(self):
+        self._compile()
+        if os.environ.get("LIVE_UPDATE_INSTALLED"):
+            return
+        name, tar = run(REPO / "scripts/image", "--build", self.build).splitlines()[-1].split()
+        load(tar)
+        repository, tag = name.rsplit(":", 1)
+        self._helm("upgrade", "--install", "live-update", REPO / "charts/live-update", "--namespace", NAMESPACE, "--create-namespace",
+                   "--take-ownership", "--wait", "--timeout", "60s", "--set", f"image.repository={repository},image.tag={tag},logLevel=debug")
+
+    def _compile(self):
+        if not (self.build / "build.ninja").exists():
+            run("meson", "setup", self.build, REPO, "-Dbuildtype=release")
+        run("ninja", "-C", self.build, "watcher/live-update", "operator/live-update-operator")
+
+    def _helm(self, *args):
+        program = shutil.which("helm") or os.path.join(local_cluster("tools").split(":")[1], "helm")
+        return run(program, "--kubeconfig", self.cluster.kubeconfig, *args)
+
+    def operator_pods(self):
+        """The operator's pods that are not going away."""
+        return [pod for pod in self.kubectl.get("pods", "-l", LABEL)["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+    def operator_ready(self):
+        """Whether an operator runs and is ready."""
+        return any(c["type"] == "Ready" and c["status"] == "True" for pod in self.operator_pods() for c in pod["status"].get("conditions", []))
+
+    def kill_operator(self):
+        """Without a chance to say goodbye; the Deployment makes a new one."""
+        self.kubectl("delete", "pod", "-l", LABEL, "--grace-period=0", "--force")
+
+    def operator_log(self, word="", lines=40):
+        """The end of the log, only lines with `word`."""
+        said = self.kubectl.run("logs", "-l", LABEL, "--tail=2000", "--prefix=false").stdout.splitlines()
+        return "\n".join([line for line in said if word in line][-lines:])
+
+    def metrics(self):
+        """What /metrics says, as a dictionary from the sample's name with labels to its value."""
+        pod = self.operator_pods()[0]["metadata"]["name"]
+        said = self.kubectl("get", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/metrics")
+        samples = (line.rsplit(" ", 1) for line in said.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in samples}
+
+
+def pretty(value):
+    """JSON for people."""
+    return json.dumps(value, indent=1, sort_keys=True)

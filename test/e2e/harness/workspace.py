@@ -1,0 +1,132 @@
+"""A namespace in the cluster and a source root on this machine: what one test, or one file of tests, works in."""
+import json
+import os
+import re
+import subprocess
+import uuid
+
+from harness import files, images
+from harness.app import App
+from harness.live_update import LiveUpdate, default_steps
+from harness.product import pretty
+from harness.waiting import NotYet, eventually
+from harness.watcher import Watcher, environment
+
+
+class Workspace:
+    def __init__(self, cluster, product, image, folder):
+        self.cluster, self.product, self.image = cluster, product, image
+        self.namespace = f"e2e-{uuid.uuid4().hex[:8]}"
+        self.kubectl = cluster.within(self.namespace)
+        self.folder = folder
+        self.root = folder / "project"
+        (self.root / "src").mkdir(parents=True)
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.watchers = []
+        cluster("create", "namespace", self.namespace)
+        eventually(lambda: self.kubectl.run("get", "serviceaccount", "default").returncode == 0, "a service account", every=0.2)
+
+    def close(self):
+        for watcher in self.watchers:
+            watcher.kill()
+        self.cluster("delete", "namespace", self.namespace, "--wait=false")
+
+    # ---- what is in the cluster
+
+    def deploy(self, name="app", image=images.BUSYBOX, **options):
+        """A Deployment that idles, ready."""
+        app = App(self, name, self.image(image), **options)
+        app.apply()
+        app.wait_ready()
+        return app
+
+    def live_update(self, name="app", steps=None, target=None, **spec):
+        """Creates a LiveUpdate; by default src goes to /app/src of the Deployment of the same name."""
+        spec = {"target": target or {"workload": {"kind": "Deployment", "name": name}}, "steps": steps or default_steps(), **spec}
+        live_update = LiveUpdate(self, name)
+        live_update.apply(spec)
+        return live_update
+
+    # ---- the command line
+
+    def environment(self, kubeconfig=None):
+        return environment(self.home, kubeconfig or self.cluster.kubeconfig)
+
+    def command(self, *args):
+        return [str(self.product.program), *map(str, args), "-n", self.namespace]
+
+    def run(self, *args, kubeconfig=None, timeout=30, **options):
+        """Runs `live-update ARGS` to its end in the source root."""
+        options.setdefault("cwd", self.root)
+        return subprocess.run(self.command(*args), capture_output=True, text=True, errors="replace", timeout=timeout,
+                              env=self.environment(kubeconfig), stdin=subprocess.DEVNULL, **options)
+
+    def watch(self, *args, kubeconfig=None, ready=True, before=(), root=None):
+        """Starts `live-update watch ARGS` (by default of the LiveUpdate `app`) in the source root and waits until it watches.
+
+        `before`: words to put before the command, such as a program that sets limits."""
+        log = self.folder / f"watcher-{len(self.watchers)}.log"
+        command = [*before, *self.command("watch", *(args or ("app",)))]
+        watcher = Watcher(command, root or self.root, self.environment(kubeconfig), log, self.diagnosis)
+        self.watchers.append(watcher)
+        return watcher.start(ready)
+
+    # ---- what should come to pass
+
+    def eventually(self, check, what, timeout=20, every=0.05):
+        return eventually(check, what, timeout, every, self.diagnosis)
+
+    def in_sync(self, app, source="src", to="/app/src", leave_out=(), timeout=20, containers=None):
+        """Every container of the app has, below `to`, exactly what is below `source` on this machine."""
+        def equal():
+            expected = files.tree_of(self.root / source, leave_out)
+            running = containers or app.containers()
+            if not containers and len(running) != app.replicas:
+                raise NotYet(f"{len(running)} of {app.replicas} containers run")
+            for container in running:
+                differs = files.difference(expected, container.tree(to))
+                if differs:
+                    raise NotYet(f"{container} differs:\n{differs}")
+            return True
+        self.eventually(equal, f"{source} of the host is in {to} of {app.name}'s containers", timeout, every=0.05)
+
+    def diagnosis(self):
+        """Everything that helps to see why a test failed."""
+        parts = []
+        for watcher in self.watchers:
+            parts.append(f"--- watcher ({'runs' if watcher.running() else 'ended'})\n{watcher.text()[-4000:]}")
+        for item in self._list("liveupdates"):
+            parts.append(f"--- LiveUpdate {item['metadata']['name']}\n{pretty(item.get('status'))[:6000]}")
+        for item in self._list("changesets")[-5:]:
+            parts.append(f"--- ChangeSet {item['metadata']['name']}: {pretty(item.get('status'))}")
+        parts.append("--- pods\n" + self.kubectl.run("get", "pods", "-o", "wide").stdout)
+        parts.append("--- events\n" + self.kubectl.run("get", "events", "--sort-by=.lastTimestamp").stdout[-3000:])
+        parts.append("--- operator\n" + self.product.operator_log(self.namespace))
+        return "\n".join(parts)
+
+    def _list(self, kind):
+        done = self.kubectl.run("get", kind, "-o", "json")
+        return json.loads(done.stdout)["items"] if done.returncode == 0 else []
+
+
+def write(path, content, mode=None):
+    """Writes a file in place, making its folders; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if mode is not None:
+        path.chmod(mode)
+    return path
+
+
+def save_as_editor(path, content):
+    """Writes beside the file and renames over it, as most editors do."""
+    beside = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    write(beside, content)
+    beside.rename(path)
+    return path
+
+
+def name_of(request, longest=30):
+    """The test's name as the name of an object."""
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:longest].strip("-")

@@ -1,0 +1,178 @@
+"""Containers that cannot be updated, or only in part: one clear condition each (semantics.md 4.9, 5.1, 5.2)."""
+import pytest
+
+from harness import images
+from harness.workspace import name_of, write
+
+NON_ROOT = {"runAsUser": 1000, "runAsGroup": 1000}
+
+
+@pytest.fixture
+def project(shared, request):
+    """A Deployment, a LiveUpdate and a watcher, named after the test."""
+    name = name_of(request)
+    watchers = []
+
+    class Project:
+        host = shared.root / name
+        remote = "/app/src"
+
+        def start(self, image=images.BUSYBOX, to="/app/src", steps=(), target=None, **options):
+            self.host.mkdir(exist_ok=True)
+            self.remote = to
+            self.app = shared.deploy(name, image, **options)
+            self.live_update = shared.live_update(name, target=target, steps=[{"sync": {"from": name, "to": to}}, *steps])
+            self.watcher = shared.watch(name)
+            watchers.append(self.watcher)
+            return self
+
+        def in_sync(self, **options):
+            shared.in_sync(self.app, name, self.remote, **options)
+
+    project = Project()
+    project.name = name
+    yield project
+    for watcher in watchers:
+        watcher.stop()
+    shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
+
+
+def test_gnu_tar_and_bash(project):
+    project.start(images.GNU)
+    write(project.host / "dir/name with\nnewline", "1")
+    write(project.host / "a", "a", 0o755)
+    (project.host / "link").symlink_to("a")
+    project.in_sync()
+    (project.host / "a").unlink()
+    (project.host / "dir").rename(project.host / "moved")
+    project.in_sync()
+    project.live_update.wait_synced(1)
+
+
+def test_no_tar(project):
+    project.start(images.NO_TAR)
+    write(project.host / "a", "1")
+    project.live_update.wait_stalled("ToolMissing", "tar", project.app.only().pod)
+    project.watcher.wait_line(r"tar")
+
+
+@pytest.mark.parametrize("image", [images.NO_SHELL, images.EMPTY], ids=["no-shell", "empty"])
+def test_no_shell(project, image):
+    project.start(image)
+    write(project.host / "a", "1")
+    project.live_update.wait_stalled("ToolMissing", "sh", project.app.only().pod)
+
+
+def test_not_writable_as_another_user(project):
+    project.start(container={"securityContext": NON_ROOT})
+    write(project.host / "a", "1")
+    project.live_update.wait_stalled("NotWritable", "/app", "1000", "chown")
+    project.watcher.wait_line(r"/app.*1000")
+
+
+def test_writable_as_another_user(project):
+    project.start(container={"securityContext": NON_ROOT, "volumeMounts": [{"name": "data", "mountPath": "/app/src"}]},
+                  pod={"volumes": [{"name": "data", "emptyDir": {}}], "securityContext": {"fsGroup": 1000}})
+    write(project.host / "dir/a", "1", 0o755)
+    project.in_sync()
+    project.live_update.wait_synced(1)
+    assert project.app.only().exec("stat", "-c", "%u", "/app/src/dir/a").strip() == "1000"
+
+
+def test_read_only_root(project):
+    project.start(container={"securityContext": {"readOnlyRootFilesystem": True}})
+    write(project.host / "a", "1")
+    project.live_update.wait_stalled("ReadOnlyFileSystem", "/app", "emptyDir")
+
+
+def test_read_only_root_with_a_volume(project):
+    project.start(container={"securityContext": {"readOnlyRootFilesystem": True}, "volumeMounts": [{"name": "data", "mountPath": "/app/src"}]},
+                  pod={"volumes": [{"name": "data", "emptyDir": {}}]})
+    write(project.host / "a", "1")
+    project.in_sync()
+
+
+def test_disk_full_and_freed(project):
+    project.start(container={"volumeMounts": [{"name": "data", "mountPath": "/app/src"}]},
+                  pod={"volumes": [{"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "2Mi"}}]})
+    write(project.host / "small", "fits")
+    project.in_sync()
+    write(project.host / "large", bytes(4_000_000))
+    project.live_update.wait_stalled("NoSpace", "/app/src", timeout=30)
+    assert project.app.only().read("/app/src/small") == "fits"
+    write(project.host / "large", "small now")
+    project.in_sync()
+    project.live_update.wait_synced(1)
+
+
+def test_several_containers_and_none_chosen(project):
+    extra = [{"name": "sidecar", "image": images.BUSYBOX, "command": ["sleep", "infinity"]}]
+    project.start(extra=extra)
+    write(project.host / "a", "1")
+    project.live_update.wait_stalled("ContainerNotChosen", project.name, "sidecar", "spec.target.container")
+    project.live_update.patch({"spec": {"target": {"container": "sidecar"}}})
+    project.app.name = project.name
+    project.live_update.wait_synced(1)
+    sidecar, = project.app.containers("sidecar")
+    main, = project.app.containers()
+    assert sidecar.read("/app/src/a") == "1"
+    assert main.read("/app/src/a") is None
+
+
+def test_container_chosen_by_image(project):
+    extra = [{"name": "sidecar", "image": "localhost/busybox:1", "command": ["sleep", "infinity"]}]
+    project.start(images.GNU, extra=extra, target={"workload": {"kind": "Deployment", "name": project.name}, "image": "localhost/e2e-gnu"})
+    write(project.host / "a", "1")
+    project.in_sync()
+    sidecar, = project.app.containers("sidecar")
+    assert sidecar.read("/app/src/a") is None
+
+
+def test_no_such_container(project):
+    project.start(target={"workload": {"kind": "Deployment", "name": project.name}, "container": "nobody"})
+    project.live_update.wait_stalled("NoSuchContainer", "nobody", project.name)
+
+
+def test_target_matches_nothing(shared, project):
+    project.host.mkdir()
+    project.live_update = shared.live_update(project.name, target={"selector": {"matchLabels": {"app": "nobody-has-this"}}},
+                                             steps=[{"sync": {"from": project.name, "to": "/app"}}])
+    watcher = shared.watch(project.name)
+    project.live_update.wait_condition("Synced", "False", "NoTarget", "app=nobody-has-this")
+    mark = watcher.mark()
+    write(project.host / "a", "stays due")
+    watcher.wait_line(rf"{project.name}/a", after=mark)
+    watcher.stop()
+
+
+def test_selector(shared, project):
+    project.start(target={"selector": {"matchExpressions": [{"key": "app", "operator": "In", "values": [project.name, "other"]}]}})
+    write(project.host / "a", "1")
+    project.in_sync()
+
+
+def test_pod_that_refuses(shared, project):
+    project.start()
+    shared.kubectl("annotate", "pod", project.app.only().pod, "liveupdate.dev/allow=false")
+    project.live_update.wait_condition("Synced", "False", "NotAllowed", timeout=10)
+    write(project.host / "a", "1")
+    assert project.app.only().read("/app/src/a") is None
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_workload_of_kind(shared, project, kind):
+    name = f"{kind.lower()}"
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [
+        {"name": name, "image": images.BUSYBOX, "command": ["sleep", "infinity"]}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template} | ({"serviceName": name} if kind == "StatefulSet" else {})
+    shared.kubectl("apply", "-f", "-", stdin={"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+    shared.kubectl("rollout", "status", f"{kind}/{name}", "--timeout=60s", timeout=70)
+    (shared.root / name).mkdir()
+    live_update = shared.live_update(name, target={"workload": {"kind": kind, "name": name}}, steps=[{"sync": {"from": name, "to": "/app"}}])
+    watcher = shared.watch(name)
+    write(shared.root / name / "a", "1")
+    live_update.wait_synced(1)
+    pod = shared.kubectl.get("pods", "-l", f"app={name}")["items"][0]["metadata"]["name"]
+    shared.eventually(lambda: shared.kubectl.run("exec", pod, "--", "cat", "/app/a").stdout == "1", "the file has arrived")
+    watcher.stop()
