@@ -21,11 +21,18 @@ find_go() {
 go_minor() { { "$1" version 2>/dev/null || true; } | sed -nE 's/.* go1\.([0-9]+).*/\1/p;T;q' | grep . || echo 0; }
 
 fetch_toolchain() {
-  local root
-  root=$(cd / && "$1" mod download -json "golang.org/toolchain@$toolchain" | sed -nE 's/.*"Dir": "(.*)".*/\1/p')
-  [[ -d $root ]] || die "go mod download golang.org/toolchain@$toolchain failed: Go 1.24 is needed to build Kubernetes"
+  local answer root
+  answer=$(cd / && "$1" mod download -json "golang.org/toolchain@$toolchain" 2>&1 || true)
+  root=$(sed -nE 's/.*"Dir": "(.*)".*/\1/p' <<<"$answer")
+  [[ -d $root ]] || die "Kubernetes needs Go 1.24, and the Go here could not fetch it: $(tr -d '\n' <<<"$answer")"
   chmod -R u+wx "$root/bin" "$root/pkg/tool" # a module's files are not executable
   echo "$root/bin/go"
+}
+
+go_build() { # FOLDER OUTPUT FLAGS PACKAGE: the go.mod in the folder says which toolchain, whatever the user's settings say
+  local go
+  go=$(find_go) || exit 1
+  (cd "$1" && CGO_ENABLED=0 GOTOOLCHAIN=auto GOFLAGS= "$go" build -buildvcs=false -o "$2" -ldflags "$3" "$4")
 }
 
 input_key() { # FLAGS FILE...
@@ -51,14 +58,8 @@ build_once() { # DIR WHAT FUNCTION
   exec 8>&-
 }
 
-build_k8s() {
-  (cd "$here" && CGO_ENABLED=0 "$(find_go)" build -o "$1/k8s" -ldflags "$k8s_flags" .) && ln -s k8s "$1/kubectl"
-}
-
-build_helm() {
-  (cd "$here/helm" && CGO_ENABLED=0 "$(find_go)" build -o "$1/helm" -ldflags "$helm_flags" "$helm_package/cmd/helm")
-}
-
+build_k8s() { go_build "$here" "$1/k8s" "$k8s_flags" . && ln -s k8s "$1/kubectl"; }
+build_helm() { go_build "$here/helm" "$1/helm" "$helm_flags" "$helm_package/cmd/helm"; }
 build_pause() { gcc -Os -static -s -o "$1" "$here/pause.c"; }
 
 k8s_up() { build_once "$(k8s_dir)" "Kubernetes $k8s_version, about 6 minutes on 2 cores" build_k8s; }
