@@ -6,6 +6,7 @@ namespace live_update {
 namespace {
 
 constexpr Millis kListDeadline{60'000};
+constexpr Millis kHeadersDeadline{30'000};  // a watch itself lasts until the server ends it
 
 }  // namespace
 
@@ -70,7 +71,7 @@ void InformerShell::run(const Informer::Watch& watch) {
   get.query.emplace_back("allowWatchBookmarks", "true");
   get.query.emplace_back("resourceVersion", watch.resource_version);
   get.query.emplace_back("timeoutSeconds", std::to_string(watch.timeout_seconds));
-  get.deadline = Millis((watch.timeout_seconds + 30) * 1000);
+  get.deadline = kHeadersDeadline;
   exchange_ = api_.watch(
       std::move(get), [this](std::string line) { feed(Informer::Line{std::move(line)}); },
       [this](Result<> how) { feed(Informer::WatchEnded{std::move(how)}); });
