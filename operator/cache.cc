@@ -50,8 +50,8 @@ Cache::Cache(Loop& loop, ApiServer& api, Options options) : options_(std::move(o
     auto problem = [this](const Error& error) { options_.on_problem(error); };
     scope->live_update_reflector = std::make_unique<Reflector<LiveUpdate>>(
         loop, api, resource(ours, ns, "liveupdates"), scope->live_updates, decode_live_update,
-        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { options_.on_change(change.key); },
-                                         came_in, problem});
+        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { changed(change.key); }, came_in,
+                                         problem});
     scope->change_set_reflector = std::make_unique<Reflector<ChangeSet>>(
         loop, api, resource(ours, ns, "changesets"), scope->change_sets, decode_change_set,
         Reflector<ChangeSet>::Callbacks{[this](const auto& change) { change_set_changed(change); }, came_in,
@@ -89,6 +89,10 @@ bool Cache::synced() const {
   return std::ranges::all_of(scopes_, [](const auto& it) { return it.second->synced(); });
 }
 
+void Cache::changed(const ObjectKey& live_update) {
+  if (synced_) options_.on_change(live_update);
+}
+
 void Cache::list_came_in() {
   if (synced_ || !synced()) return;
   synced_ = true;
@@ -104,7 +108,7 @@ void Cache::change_set_changed(const ObjectChange<ChangeSet>& change) {
     change_sets_[live_update][change.key.name] = change.after;
   else if (change_sets_[live_update].erase(change.key.name); change_sets_[live_update].empty())
     change_sets_.erase(live_update);
-  options_.on_change(live_update);
+  changed(live_update);
 }
 
 void Cache::namespace_changed(const std::string& ns) {
@@ -112,7 +116,7 @@ void Cache::namespace_changed(const std::string& ns) {
   if (!scope) return;
   std::vector<const LiveUpdate*> live_updates;
   append(live_updates, scope->live_updates, ns);
-  for (const LiveUpdate* it : live_updates) options_.on_change(key_of(it->meta));
+  for (const LiveUpdate* it : live_updates) changed(key_of(it->meta));
 }
 
 const Cache::Scope* Cache::scope_of(const std::string& ns) const {

@@ -23,7 +23,8 @@ class Cache {
  public:
   struct Options {
     std::vector<std::string> namespaces;  // empty: all
-    // Something that this LiveUpdate depends on has changed, or it has itself.
+    // Something that this LiveUpdate depends on has changed, or it has itself. Only once everything has come
+    // in.
     std::function<void(const ObjectKey&)> on_change;
     // Everything has come in once: only then can be told what is not there.
     std::function<void()> on_synced;
@@ -47,6 +48,7 @@ class Cache {
   const Scope* scope_of(const std::string& ns) const;
   void change_set_changed(const ObjectChange<ChangeSet>& change);
   void namespace_changed(const std::string& ns);
+  void changed(const ObjectKey& live_update);
   void list_came_in();
 
   Options options_;

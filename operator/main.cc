@@ -1,7 +1,117 @@
 // live-update-operator: the program in the cluster. Builds the graph of objects by hand and runs the loop.
 //
-//   caches (list and watch) -> Controller (gather, decide, act, record) -> TarTransport (exec into the target
+//   Cache (list and watch) -> Controller (gather, decide, act, record) -> TarTransport (exec into the target
 //   containers)
+#include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
+
+#include "kube/io.h"
+#include "kube/kube_api_server.h"
+#include "kube/kubeconfig.h"
+#include "operator/cache.h"
+#include "operator/controller.h"
+#include "operator/tar_transport.h"
+#include "run/http_endpoint.h"
+#include "run/log.h"
+#include "run/metrics.h"
+
+namespace live_update {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr Millis kHeartbeat{1'000};
+constexpr auto kStuck = std::chrono::seconds(10);
+
+struct Options {
+  std::string listen = ":8080", log_level = "info";
+  std::vector<std::string> namespaces;
+  KubeOptions kube;
+};
+
+// What the probes ask; written by the loop, read by the endpoint's threads.
+struct Health {
+  std::atomic<steady_clock::time_point> last_turn{steady_clock::now()};
+  std::atomic<bool> synced{false};
+
+  std::string unhealthy() const {
+    return steady_clock::now() - last_turn.load() > kStuck ? "the event loop has not turned for 10 s" : "";
+  }
+  std::string not_ready() const {
+    return synced ? "" : "the first lists of the API server have not come in yet";
+  }
+};
+
+std::string host_name() {
+  const char* name = std::getenv("HOSTNAME");
+  return name ? name : "live-update-operator";
+}
+
+int run(const Options& options, Log& log) {
+  init_kube_io();
+  Loop loop;
+  const auto config = load_client_config(options.kube, KubeEnvironment::of_process());
+  if (!config) return log.error("cannot reach the cluster", {{"error", config.error().message}}), 1;
+  auto api = make_api_server(loop, *config);
+  if (!api) return log.error("cannot reach the cluster", {{"error", api.error().message}}), 1;
+
+  Health health;
+  Metrics metrics;
+  auto endpoint = HttpEndpoint::listen(
+      options.listen, {[&] { return health.unhealthy(); }, [&] { return health.not_ready(); },
+                       [&] { return metrics.text(); }});
+  if (!endpoint) return log.error("cannot start", {{"error", endpoint.error().message}}), 1;
+
+  TarTransport transport(
+      **api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
+      [&] { return loop.wall_clock(); });
+  std::unique_ptr<Controller> controller;
+  Cache cache(
+      loop, **api,
+      {.namespaces = options.namespaces,
+       .on_change = [&](const ObjectKey& key) { controller->enqueue(key); },
+       .on_synced =
+           [&] {
+             health.synced = true;
+             log.info("ready", {{"server", config->server}});
+           },
+       .on_problem = [&](const Error& error) { log.warn("cannot watch", {{"error", error.message}}); }});
+  controller = std::make_unique<Controller>(loop, **api, cache, transport, log, metrics,
+                                            Controller::Options{.instance = host_name()});
+  cache.start();
+
+  const Handle heartbeat = loop.every(kHeartbeat, [&] { health.last_turn = steady_clock::now(); });
+  const Handle on_term = loop.on_signal(SIGTERM, [&] { loop.stop(); });
+  const Handle on_int = loop.on_signal(SIGINT, [&] { loop.stop(); });
+  log.info("started", {{"version", LIVE_UPDATE_VERSION}, {"server", config->server}});
+  const int code = loop.run();
+  log.info("stopped");
+  return code;
+}
+
+int parse_and_run(int argc, char** argv) {
+  Options options;
+  CLI::App app("The live-update operator: applies ChangeSets to the containers that LiveUpdates select.");
+  app.set_version_flag("--version", LIVE_UPDATE_VERSION);
+  app.add_option("--listen", options.listen, "address of /healthz, /readyz and /metrics")
+      ->capture_default_str();
+  app.add_option("--watch-namespaces", options.namespaces, "namespaces to serve; not given: all")
+      ->delimiter(',');
+  app.add_option("--log-level", options.log_level, "debug, info, warn or error")->capture_default_str();
+  app.add_option("--kubeconfig", options.kube.kubeconfig, "outside of a cluster: the kubeconfig file");
+  app.add_option("--context", options.kube.context, "outside of a cluster: the context of the kubeconfig");
+  CLI11_PARSE(app, argc, argv);
+  auto log = Log::create(options.log_level);
+  if (!log) {
+    std::cerr << log.error().message << "\n";
+    return 2;
+  }
+  return run(options, **log);
+}
+
+}  // namespace
+}  // namespace live_update
+
+int main(int argc, char** argv) { return live_update::parse_and_run(argc, argv); }
