@@ -23,6 +23,7 @@ Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransp
       metrics_(metrics),
       options_(std::move(options)),
       writes_(loop, api, [this](const std::string& path, const Error& error) {
+        metrics_.write_failed();
         log_.warn("could not write", {{"path", path}, {"error", error.message}});
       }) {}
 
@@ -43,9 +44,12 @@ void Controller::schedule() {
 
 void Controller::drain() {
   drain_.reset();
+  metrics_.queue_depth(queue_.depth());
   while (const auto key = queue_.get(loop_.now())) {
+    const auto began = std::chrono::steady_clock::now();
     reconcile(*key);
     queue_.done(*key);
+    metrics_.reconciled(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   }
   schedule();
 }
@@ -139,7 +143,9 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
   settle(memory.lanes[to.container_id], outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(),
          took);
   memory.deliveries.erase(to.container_id);
-  if (const auto* problem = std::get_if<NotDelivered>(&outcome))
+  const auto* problem = std::get_if<NotDelivered>(&outcome);
+  metrics_.delivered(std::chrono::duration<double>(took).count(), !problem);
+  if (problem)
     log_.warn("not applied", {{"liveUpdate", to_string(key)},
                               {"pod", to.pod},
                               {"sequence", std::to_string(sequence)},
@@ -198,6 +204,8 @@ void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision&
     auto& written = memory.written_change_sets[it.meta.name];
     if (written == it.status) continue;
     metrics_.change_set(it.status.phase);
+    if (it.status.phase == "Applied" && written.phase != "Applied" && it.status.applied_milliseconds)
+      metrics_.saved_to_applied(static_cast<double>(*it.status.applied_milliseconds) / 1000);
     writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status));
     written = std::move(it.status);
   }

@@ -1,0 +1,189 @@
+// The whole operator in memory: caches, controller and transport on a fake API server whose exec sessions
+// always succeed.
+#include "operator/controller.h"
+
+#include <doctest/doctest.h>
+
+#include "core/api_json.h"
+#include "operator/tar_transport.h"
+#include "run/content.h"
+#include "test/fakes/fake_api_server.h"
+
+using namespace live_update;
+
+namespace {
+
+// One operator; destroying it is a crash.
+class Operator {
+ public:
+  Operator(Loop& loop, FakeApiServer& api)
+      : transport_(
+            api, [&loop](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
+            [] { return Time{}; }),
+        cache_(loop, api,
+               {.on_change = [this](const ObjectKey& key) { controller_->enqueue(key); },
+                .on_synced = [] {},
+                .on_problem = [](const Error&) {}}) {
+    log_ = std::move(*Log::create("error"));
+    controller_ = std::make_unique<Controller>(loop, api, cache_, transport_, *log_, metrics_,
+                                               Controller::Options{"test"});
+    cache_.start();
+  }
+  std::string metrics() const { return metrics_.text(); }
+
+ private:
+  Metrics metrics_;
+  std::unique_ptr<Log> log_;
+  TarTransport transport_;
+  std::unique_ptr<Controller> controller_;
+  Cache cache_;
+};
+
+class Cluster {
+ public:
+  Cluster() : api(loop) {
+    api.on_exec = [this](FakeExec& exec) {
+      execs.push_back(exec.request().pod);
+      exec.on_input([exec]() mutable {
+        if (exec.input_closed()) exec.exit(0);
+      });
+      if (!exec.request().stdin_open) exec.exit(0);
+    };
+    api.objects.set("/apis/apps/v1/namespaces/shop/deployments/web",
+                    R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":{"metadata":{}}}})");
+    api.objects.set(kLiveUpdate, R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","spec":{
+      "target":{"workload":{"kind":"Deployment","name":"web"}},
+      "source":{"context":["."]},
+      "steps":[{"sync":{"from":"src","to":"/app"}}]}})");
+    replica_set("web-1", 1);
+  }
+  void replica_set(const std::string& name, int revision) {
+    api.objects.set(
+        "/apis/apps/v1/namespaces/shop/replicasets/" + name,
+        R"({"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"annotations":{"deployment.kubernetes.io/revision":")" +
+            std::to_string(revision) +
+            R"("},"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","uid":"d","controller":true}]}})");
+  }
+  void pod(const std::string& name, const std::string& id, const std::string& annotations = "{}") {
+    api.objects.set(
+        "/api/v1/namespaces/shop/pods/" + name,
+        R"({"apiVersion":"v1","kind":"Pod","metadata":{"annotations":)" + annotations +
+            R"(,"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-1","uid":"r","controller":true}]},
+        "spec":{"containers":[{"name":"app","image":"web:1"}]},
+        "status":{"phase":"Running","containerStatuses":[{"name":"app","containerID":"containerd://)" +
+            id + R"(","state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}]}})");
+  }
+  void post(std::int64_t sequence, const std::string& path, const std::string& content) {
+    ChangeSet it;
+    it.meta = {"shop", change_set_name("web", "7f3a", sequence)};
+    it.spec = {"web", "7f3a", "ada", sequence};
+    Change change{path};
+    change.size = content.size();
+    change.digest = sha256(content);
+    change.content = std::make_shared<std::string>(content);
+    it.spec.changes.push_back(change);
+    api.objects.set("/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" + it.meta.name,
+                    encode_change_set(it));
+  }
+  // Lets everything happen that can happen within some milliseconds; statuses are written 50 ms late.
+  void turn(Millis time = Millis(80)) {
+    Handle end = loop.after(time, [this] { loop.stop(); });
+    loop.run();
+  }
+  LiveUpdateStatus status() { return decode_live_update(*parse_json(api.text(kLiveUpdate)))->status; }
+  std::string phase(std::int64_t sequence) {
+    const std::string path = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" +
+                             change_set_name("web", "7f3a", sequence);
+    const std::string text = api.text(path);
+    return text.empty() ? "deleted" : decode_change_set(*parse_json(text))->status.phase;
+  }
+
+  static constexpr const char* kLiveUpdate = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/liveupdates/web";
+  Loop loop;
+  FakeApiServer api;
+  std::vector<std::string> execs;  // pods, in order
+};
+
+}  // namespace
+
+TEST_CASE("the operator applies a ChangeSet to every pod and says so") {
+  Cluster cluster;
+  cluster.pod("a", "1"), cluster.pod("b", "2");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  CHECK(cluster.execs == std::vector<std::string>{"a", "b"});
+  CHECK(cluster.status().synced == "2/2");
+  CHECK(cluster.phase(1) == "Applied");
+  CHECK(op.metrics().find("live_update_changesets_total{phase=\"Applied\"} 1") != std::string::npos);
+}
+
+TEST_CASE("4.9 a restarted operator does nothing twice and misses nothing") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  auto op = std::make_unique<Operator>(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  op.reset();
+  cluster.post(2, "src/y.py", "world");
+  op = std::make_unique<Operator>(cluster.loop, cluster.api);
+  cluster.turn();
+  CHECK(cluster.execs.size() == 2);
+  CHECK(cluster.status().sequence == 2);
+  CHECK(cluster.status().synced == "1/1");
+}
+
+TEST_CASE("4.9 an API server that is away for a while delays, and loses nothing") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.api.set_away(true);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  CHECK(cluster.execs.empty());
+  cluster.api.set_away(false);
+  cluster.turn(Millis(1'500));
+  CHECK(cluster.status().synced == "1/1");
+}
+
+TEST_CASE("6.2 a fall-back patches the pod template once") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "README.md", "hello");
+  cluster.turn();
+  cluster.turn();
+  CHECK(cluster.execs.empty());
+  CHECK(cluster.api.count(Method::Patch, "/deployments/web") == 1);
+  CHECK(
+      cluster.api.text("/apis/apps/v1/namespaces/shop/deployments/web").find("redeploy.liveupdate.dev/web") !=
+      std::string::npos);
+  CHECK(cluster.status().state == "FallBack");
+  CHECK(cluster.phase(1) == "FallBack");
+  CHECK(cluster.api.count(Method::Post, "/events") >= 1);
+}
+
+TEST_CASE("a superseded ChangeSet is deleted") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  cluster.post(2, "src/x.py", "world");
+  cluster.turn();
+  CHECK(cluster.phase(1) == "deleted");
+  CHECK(cluster.phase(2) == "Applied");
+}
+
+TEST_CASE("a LiveUpdate that is deleted while a delivery is under way is forgotten") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  cluster.api.on_exec = [](FakeExec&) {};  // never ends
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  REQUIRE(cluster.api.objects.remove(*parse_resource_path(Cluster::kLiveUpdate)));
+  cluster.turn();
+  CHECK(cluster.api.text(Cluster::kLiveUpdate).empty());
+}
