@@ -107,6 +107,10 @@ std::vector<FieldError> validate(const LiveUpdateSpec& spec);
 // the patterns of the spec; who has read the ignore file asks again.
 std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const IgnoreRules& rules);
 
+// What no rule forbids, but the CRD's bounds on lengths and numbers of entries do: the API server would
+// refuse it.
+std::vector<FieldError> limits(const LiveUpdate& live_update);
+
 // What is legal, but probably not meant: a literal trigger inside the context that no sync covers (rule 1.6).
 std::vector<FieldError> warnings(const LiveUpdateSpec& spec);
 

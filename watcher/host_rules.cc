@@ -1,0 +1,77 @@
+#include "watcher/host_rules.h"
+
+#include "core/path.h"
+
+namespace live_update {
+
+std::string ignore_file_of(const LiveUpdateSpec& spec) {
+  return spec.source.ignore_file.empty() ? ".dockerignore" : clean_path(spec.source.ignore_file);
+}
+
+std::expected<IgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
+                                                                      const FileSystem& files) {
+  const std::string name = ignore_file_of(spec);
+  const bool named = !spec.source.ignore_file.empty();
+  if (!named && files.follow(name) == FileKind::Missing) return IgnoreRules::compile(spec, {});
+  const auto text = files.read(name);
+  if (text) return IgnoreRules::compile(spec, IgnoreFile{name, *text});
+  const std::string remedy =
+      named ? ": create it, or leave ignoreFile out" : ": make it readable, or remove it";
+  std::vector<FieldError> errors{{named ? "spec.source.ignoreFile" : name, text.error().message + remedy}};
+  if (auto rules = IgnoreRules::compile(spec, {}); !rules) {
+    errors.insert(errors.end(), rules.error().begin(), rules.error().end());
+  }
+  return std::unexpected(std::move(errors));
+}
+
+std::vector<FieldError> root_errors(const LiveUpdateSpec& spec, const IgnoreRules& rules,
+                                    const FileSystem& files) {
+  std::vector<FieldError> errors = ignored_sources(spec, rules);
+  const Mapping mapping(spec);
+  const DiskTree disk(files, mapping, rules);
+  std::vector<Change> suspects;  // only below "/" can something lead to them
+  for (const Route& route : mapping.routes()) {
+    if (route.to != "/") continue;
+    for (const char* name : {"", "proc", "sys", "dev"}) {
+      const std::string path = join_path(route.from, name);
+      const auto type = disk.type(path);
+      if (type && mapping.route(path) == &route) suspects.push_back({.path = path, .type = *type});
+    }
+  }
+  for (FieldError& error : plan(spec, rules, suspects, disk).refused) errors.push_back(std::move(error));
+  return errors;
+}
+
+std::optional<FileType> DiskTree::type(const std::string& path) const {
+  switch (files_.look(path)) {
+    case FileKind::File:
+      return FileType::File;
+    case FileKind::Directory:
+      return FileType::Directory;
+    case FileKind::Symlink:
+      return mapping_.follows(path) && files_.follow(path) == FileKind::Directory ? FileType::Directory
+                                                                                  : FileType::Symlink;
+    case FileKind::Missing:
+    case FileKind::Special:
+      break;
+  }
+  return {};
+}
+
+std::vector<std::string> DiskTree::files_below(const std::string& directory) const {
+  std::vector<std::string> out;
+  for (const std::string& name : files_.list(directory)) {
+    const std::string path = join_path(directory, name);
+    const IgnoreRules::Verdict verdict = rules_.check(path);
+    if (verdict.whole) continue;
+    const auto type = this->type(path);
+    if (type == FileType::Directory) {
+      for (std::string& below : files_below(path)) out.push_back(std::move(below));
+    } else if (type) {
+      out.push_back(path);
+    }
+  }
+  return out;
+}
+
+}  // namespace live_update

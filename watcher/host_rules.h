@@ -1,0 +1,43 @@
+// The rules of a LiveUpdate at a root: its patterns with the ignore file, what only the files can show to be
+// wrong, the host tree as the planner asks for it.
+#pragma once
+
+#include <expected>
+#include <vector>
+
+#include "core/mapping.h"
+#include "core/plan.h"
+#include "watcher/file_system.h"
+
+namespace live_update {
+
+// The path of the ignore file: spec.source.ignoreFile, clean, or ".dockerignore".
+std::string ignore_file_of(const LiveUpdateSpec& spec);
+
+// The patterns of the spec and of the ignore file (rules 2.2 to 2.4). Errors: it is named and does not exist,
+// it cannot be read, a pattern is malformed.
+std::expected<IgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
+                                                                      const FileSystem& files);
+
+// The breaches that need the files at hand, for a spec that `validate` has no complaint about: a sync.from or
+// trigger that is ignored as a whole (rule 2.2), a file that would go to /proc, /sys or /dev (rule 1.4).
+std::vector<FieldError> root_errors(const LiveUpdateSpec& spec, const IgnoreRules& rules,
+                                    const FileSystem& files);
+
+// What is on the disk. Links are not followed but for those that Mapping::follows; directories that are
+// ignored as a whole are not entered; sockets, FIFOs and devices do not exist.
+class DiskTree : public HostTree {
+ public:
+  // All outlive this.
+  DiskTree(const FileSystem& files, const Mapping& mapping, const IgnoreRules& rules)
+      : files_(files), mapping_(mapping), rules_(rules) {}
+  std::optional<FileType> type(const std::string& path) const override;
+  std::vector<std::string> files_below(const std::string& directory) const override;
+
+ private:
+  const FileSystem& files_;
+  const Mapping& mapping_;
+  const IgnoreRules& rules_;
+};
+
+}  // namespace live_update
