@@ -210,7 +210,7 @@ void Scanner::visit_file(const std::string& path, const struct stat& info, Tree&
     if (loaded->size > content_budget_)
       loaded->pieces.clear();
     else
-      content_budget_ -= loaded->size;
+      content_budget_ -= loaded->size, kept_.push_back(path);
     return put(path, std::move(*loaded), tree);
   }
   if (loaded.error().kind == ErrorKind::NotFound) return forget(path, tree);

@@ -13,6 +13,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/result.h"
 #include "core/tree.h"
@@ -54,6 +56,8 @@ class Scanner {
   // Whether entries of files that are read keep their bytes, as one Identity piece, up to `budget` bytes in
   // all (0: none).
   void keep_content(std::uint64_t budget) { content_budget_ = budget; }
+  // The paths whose entries kept them since the last call.
+  std::vector<std::string> take_kept() { return std::exchange(kept_, {}); }
 
   // The file as it is now: entry with its bytes in one Identity piece. NotFound; TooLarge; Io: unreadable;
   // Conflict: it is being written, and an event will follow.
@@ -77,6 +81,7 @@ class Scanner {
   KnownFiles& known_;
   const Warn warn_;
   std::uint64_t content_budget_ = 0;
+  std::vector<std::string> kept_;
   std::uint64_t files_read_ = 0;
 };
 

@@ -72,7 +72,8 @@ DirtyPaths ChangeBuffer::extract(const std::vector<Map::iterator>& ready) {
   std::set<std::string> subtrees;  // in byte order a directory comes before what is below it
   for (auto item : ready) {
     const auto& [path, pending] = *item;
-    dirty.observed_at = dirty.observed_at ? std::min(*dirty.observed_at, pending.wall) : pending.wall;
+    if (!dirty.first || pending.first < *dirty.first)
+      dirty.first = pending.first, dirty.observed_at = pending.wall;
     if (pending.subtree && !covered(path, subtrees)) subtrees.insert(path);
   }
   for (auto item : ready) {

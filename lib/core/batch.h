@@ -34,8 +34,9 @@ struct FileEvent {
 struct DirtyPaths {
   std::vector<std::string> paths;     // sorted, each once; none of them below one of `subtrees`
   std::vector<std::string> subtrees;  // sorted, none below another
-  std::optional<Time>
-      observed_at;  // wall-clock time of the first event, for the latency that people are shown
+  // When the first of their events came, on both clocks: latency counts from it. Both or none.
+  std::optional<Time> observed_at;
+  std::optional<std::chrono::steady_clock::time_point> first;
   bool empty() const { return paths.empty() && subtrees.empty(); }
 };
 

@@ -167,6 +167,10 @@ void Tree::drop_tombstones() {
   std::erase_if(entries_, [](const auto& item) { return item.second.deleted; });
 }
 
+void Tree::keep_if(const std::function<bool(const std::string&)>& wanted) {
+  std::erase_if(entries_, [&](const auto& item) { return !wanted(item.first); });
+}
+
 void Tree::drop_content() {
   for (auto& [path, entry] : entries_) entry.pieces.clear();
 }

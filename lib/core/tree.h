@@ -7,6 +7,7 @@
 // is cheap in bytes: content is shared.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -84,6 +85,9 @@ class Tree : public HostTree {
   bool empty() const { return size() == 0; }
   std::uint64_t content_bytes() const;  // encoded bytes held
   void drop_tombstones();
+  // Drops every single entry that is not wanted, without a tombstone; what is below it is asked for by
+  // itself.
+  void keep_if(const std::function<bool(const std::string&)>& wanted);
   // Copies a path and everything below from another tree.
   void take_from(const Tree& other, const std::string& path);
   void drop_content();  // keeps digests

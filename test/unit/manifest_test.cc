@@ -1,0 +1,100 @@
+#include "watcher/manifest.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "test/fakes/temp_tree.h"
+
+using namespace live_update;
+
+namespace {
+
+const ManifestKey kKey{
+    .server = "https://a:6443", .ns = "shop", .name = "web", .uid = "u-1", .root = "/src/shop"};
+
+HostManifest example() {
+  HostManifest manifest{.session = "7f3a", .sequence = 42, .snapshot = 40, .rules = "sha256:r"};
+  manifest.posted.write("a b\n", {.mode = 0755,
+                                  .mtime = Time(std::chrono::microseconds(1'700'000'000'123'456)),
+                                  .size = 3,
+                                  .digest = "sha256:1"});
+  manifest.posted.write("d", {.type = FileType::Directory, .mode = 0700});
+  manifest.posted.write("l", {.type = FileType::Symlink, .target = "a b"});
+  manifest.known["a b\n"] = {.print = {.device = 1,
+                                       .inode = ~0ull,
+                                       .size = 3,
+                                       .modified_ns = 1'700'000'000'123'456'789,
+                                       .changed_ns = -1},
+                             .digest = "sha256:1",
+                             .racy = true};
+  return manifest;
+}
+
+bool equal(const HostManifest& a, const HostManifest& b) {
+  return a.session == b.session && a.sequence == b.sequence && a.snapshot == b.snapshot &&
+         a.rules == b.rules && a.posted == b.posted && a.known == b.known;
+}
+
+std::string reason(const Result<HostManifest>& manifest) { return manifest ? "" : manifest.error().message; }
+
+}  // namespace
+
+TEST_CASE("a manifest comes back as it was") {
+  auto back = parse_manifest(kKey, manifest_text(kKey, example()));
+  REQUIRE(back);
+  CHECK(equal(*back, example()));
+}
+
+TEST_CASE("7.2 a damaged, foreign or unknown manifest is refused with the reason") {
+  const std::string text = manifest_text(kKey, example());
+  CHECK(reason(parse_manifest(kKey, "")) == "it has another format");
+  CHECK(reason(parse_manifest(kKey, "live-update manifest 2 x\n{}")) == "it has another format");
+  CHECK(reason(parse_manifest(kKey, text.substr(0, text.size() - 1))) == "it is damaged");
+  std::string flipped = text;
+  flipped[flipped.size() / 2] ^= 1;
+  CHECK(reason(parse_manifest(kKey, flipped)) == "it is damaged");
+  ManifestKey other = kKey;
+  other.uid = "u-2";
+  CHECK(reason(parse_manifest(other, text)) == "it belongs to another LiveUpdate or root");
+}
+
+TEST_CASE("a manifest on the disk: none, stored, replaced, damaged") {
+  TempTree disk;
+  ManifestFile file(disk.at("state/live-update"), kKey);
+  auto none = file.load();
+  REQUIRE(none);
+  CHECK_FALSE(*none);
+  REQUIRE(file.store({}));
+  REQUIRE(file.store(example()));
+  auto stored = file.load();
+  REQUIRE(stored);
+  REQUIRE(*stored);
+  CHECK(equal(**stored, example()));
+  std::ofstream(file.path(), std::ios::app) << "x";
+  auto damaged = file.load();
+  REQUIRE_FALSE(damaged);
+  CHECK(damaged.error().message == "the notes of the last run in " + file.path() +
+                                       " are not used, it is damaged: all files are read again");
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(disk.at("state/live-update")))
+    ++files;
+  CHECK(files == 1);
+}
+
+TEST_CASE("two LiveUpdates and two roots have manifests of their own") {
+  ManifestKey other_root = kKey, other_uid = kKey;
+  other_root.root = "/src/other";
+  other_uid.uid = "u-2";
+  const std::string path = ManifestFile("/s", kKey).path();
+  CHECK(path != ManifestFile("/s", other_root).path());
+  CHECK(path != ManifestFile("/s", other_uid).path());
+  CHECK(path == ManifestFile("/s", kKey).path());
+}
+
+TEST_CASE("where the state is kept") {
+  CHECK(state_directory("/x", "/home/ada") == "/x/live-update");
+  CHECK(state_directory("", "/home/ada") == "/home/ada/.local/state/live-update");
+  CHECK(state_directory("relative", "/home/ada") == "/home/ada/.local/state/live-update");
+  CHECK(state_directory("", "") == "");
+}

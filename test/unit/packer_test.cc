@@ -1,0 +1,108 @@
+#include "watcher/packer.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "run/content.h"
+
+using namespace live_update;
+
+namespace {
+
+std::string noise(std::size_t size) {
+  std::mt19937 random(7);
+  std::string bytes(size, '\0');
+  for (char& c : bytes) c = static_cast<char>(random());
+  return bytes;
+}
+
+Change file(std::string path, std::string bytes) {
+  Change change{.path = std::move(path), .size = bytes.size(), .digest = sha256(bytes)};
+  change.content = std::make_shared<const std::string>(std::move(bytes));
+  return change;
+}
+
+const ChangeSetSpec kHeader{.live_update = "web", .session = "7f3a", .sequence = 42};
+
+std::size_t content_size(const ChangeSetSpec& part) {
+  std::size_t size = 0;
+  for (const Change& change : part.changes) size += change.content ? change.content->size() : 0;
+  return size;
+}
+
+// The file as the operator puts it together.
+std::string joined(const std::vector<ChangeSetSpec>& parts, const std::string& path) {
+  std::string bytes;
+  for (const ChangeSetSpec& part : parts)
+    for (const Change& change : part.changes) {
+      if (change.path != path) continue;
+      CHECK(change.offset == bytes.size());
+      auto piece = decode_content(change.encoding, *change.content, change.size);
+      REQUIRE(piece);
+      bytes += *piece;
+    }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a small batch is one ChangeSet") {
+  const auto parts = pack(kHeader, {file("a", "1"), {.path = "b", .op = Op::Delete}});
+  REQUIRE(parts.size() == 1);
+  CHECK(parts[0].sequence == 42);
+  CHECK(parts[0].part == 1);
+  CHECK(parts[0].parts == 1);
+  CHECK(parts[0].changes.size() == 2);
+}
+
+TEST_CASE("an empty Snapshot is one ChangeSet, too") { CHECK(pack(kHeader, {}).size() == 1); }
+
+TEST_CASE("a larger batch is split over consecutive sequences, none above the limit") {
+  std::vector<Change> changes;
+  for (int i = 0; i < 20; ++i) changes.push_back(file("f" + std::to_string(i), noise(20'000)));
+  const auto parts = pack(kHeader, changes);
+  REQUIRE(parts.size() == 4);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    CHECK(parts[i].sequence == 42 + static_cast<std::int64_t>(i));
+    CHECK(parts[i].part == static_cast<int>(i) + 1);
+    CHECK(parts[i].parts == 4);
+    CHECK(content_size(parts[i]) <= kInlineLimit);
+    CHECK(parts[i].session == "7f3a");
+  }
+}
+
+TEST_CASE("many paths without content are split, too") {
+  std::vector<Change> changes;
+  for (int i = 0; i < 10'000; ++i) changes.push_back({.path = "f" + std::to_string(i), .op = Op::Delete});
+  const auto parts = pack(kHeader, changes);
+  CHECK(parts.size() > 10);
+  std::size_t count = 0;
+  for (const auto& part : parts) {
+    CHECK(part.changes.size() <= kMaxChanges);
+    count += part.changes.size();
+  }
+  CHECK(count == 10'000);
+}
+
+TEST_CASE("a large file travels in pieces that give it back") {
+  const std::string bytes = noise(1'000'000);
+  const auto parts = pack(kHeader, {file("a", "1"), file("big", bytes), file("z", "1")});
+  CHECK(parts.size() == 9);
+  for (const auto& part : parts) CHECK(content_size(part) <= kInlineLimit);
+  CHECK(joined(parts, "big") == bytes);
+  CHECK(joined(parts, "z") == "1");
+}
+
+TEST_CASE("a large file that packs well takes few pieces") {
+  std::string bytes;
+  for (int i = 0; bytes.size() < 8'000'000; ++i) bytes += "line " + std::to_string(i * i) + "\n";
+  const auto parts = pack(kHeader, {file("big", bytes)});
+  CHECK(parts.size() < 40);
+  for (const auto& part : parts) CHECK(content_size(part) <= kInlineLimit);
+  CHECK(joined(parts, "big") == bytes);
+  const std::string mixed = std::string(3'000'000, 'x') + noise(500'000);
+  const auto mixed_parts = pack(kHeader, {file("big", mixed)});
+  for (const auto& part : mixed_parts) CHECK(content_size(part) <= kInlineLimit);
+  CHECK(joined(mixed_parts, "big") == mixed);
+}

@@ -1,0 +1,126 @@
+#include "watcher/results.h"
+
+#include <doctest/doctest.h>
+
+#include "watcher/wording.h"
+
+using namespace live_update;
+using std::chrono::milliseconds;
+
+namespace {
+
+struct Given {
+  Results results;
+  std::int64_t sequence = 42;
+
+  static Results::Instant at(int ms) { return Results::Instant(milliseconds(ms)); }
+  void posted(std::string what, int saved_ms) {
+    results.posted({ChangeSetSpec{.live_update = "web", .session = "7f3a", .sequence = sequence}},
+                   std::move(what), at(saved_ms));
+  }
+  static std::string text(const std::vector<Results::Line>& lines) {
+    std::string result;
+    for (const auto& line : lines)
+      result += (result.empty() ? "" : "|") + std::string(line.problem ? "! " : "") + line.text;
+    return result;
+  }
+  std::string status(int ms, ChangeSetStatus status) {
+    ChangeSet change_set;
+    change_set.meta.name = change_set_name("web", "7f3a", sequence);
+    change_set.status = std::move(status);
+    return text(results.status(change_set, at(ms)));
+  }
+  std::string tick(int ms) { return text(results.tick(at(ms))); }
+};
+
+}  // namespace
+
+TEST_CASE("one line per batch, timed from the save") {
+  Given g;
+  g.posted("src/a.py", 100);
+  CHECK(g.status(105, {.phase = "Waiting", .containers = 1, .targets = 3}) == "");
+  CHECK(g.status(111, {.phase = "Applied", .containers = 3, .targets = 3}) ==
+        "src/a.py -> 3/3 pods in 11 ms");
+  CHECK(g.status(112, {.phase = "Applied", .containers = 3, .targets = 3}) == "");
+  CHECK(g.results.open() == 0);
+  CHECK(g.results.last_ok() == true);
+}
+
+TEST_CASE("what it waits for is said after a second, once, and then the end") {
+  Given g;
+  g.posted("src/a.py", 0);
+  CHECK(g.status(5, {.phase = "Waiting", .targets = 0, .message = "no running pod matches Deployment/web"}) ==
+        "");
+  CHECK(g.results.due() == Given::at(1000));
+  CHECK(g.tick(999) == "");
+  CHECK(g.tick(1000) == "! src/a.py -> 0/0 pods, waiting: no running pod matches Deployment/web");
+  CHECK(g.tick(5000) == "");
+  CHECK(g.status(65'400, {.phase = "Applied", .containers = 1, .targets = 1}) ==
+        "src/a.py -> 1/1 pods in 65.4 s");
+}
+
+TEST_CASE("a silent operator is said") {
+  Given g;
+  g.posted("src/a.py", 0);
+  CHECK(g.results.due() == Given::at(5000));
+  CHECK(g.tick(5000) ==
+        "! src/a.py -> sent, but the operator has not answered for 5.0 s; is it running? kubectl get pods -A "
+        "-l "
+        "app.kubernetes.io/name=live-update");
+}
+
+TEST_CASE("a fall-back, a refusal, nothing to do") {
+  Given g;
+  g.posted("Dockerfile", 0);
+  CHECK(g.status(9, {.phase = "FallBack",
+                     .message = "Dockerfile is in fallBackOn: Deployment/web is restarted"}) ==
+        "! Dockerfile -> not updated in place: Dockerfile is in fallBackOn: Deployment/web is restarted");
+  g.posted("x", 0);
+  CHECK(g.status(9, {.phase = "Refused", .message = "path leaves the root"}) ==
+        "! x -> refused by the operator: path leaves the root");
+  g.posted("y", 0);
+  CHECK(g.status(9, {.phase = "Nothing"}) == "y -> nothing to update");
+}
+
+TEST_CASE("4.7 a failed run is said, and its repetition once more when it succeeds") {
+  Given g;
+  g.posted("src/a.py", 0);
+  const ChangeSetStatus failed{
+      .phase = "Failed", .containers = 2, .targets = 3, .message = "pod web-1: run 2 exited with 1: boom"};
+  CHECK(g.status(20, failed) == "! src/a.py -> 2/3 pods, failed: pod web-1: run 2 exited with 1: boom");
+  CHECK(g.status(30, failed) == "");
+  CHECK(g.results.last_ok() == false);
+  CHECK(g.status(900, {.phase = "Applied", .containers = 3, .targets = 3}) ==
+        "src/a.py -> 3/3 pods in 900 ms");
+}
+
+TEST_CASE("ChangeSets of others are none of our business") {
+  Given g;
+  g.sequence = 7;
+  CHECK(g.status(5, {.phase = "Applied"}) == "");
+}
+
+TEST_CASE("changes in words") {
+  const Change a{.path = "src/a.py"}, b{.path = "src/b.py"}, c{.path = "c\nc"},
+      dir{.path = "d", .type = FileType::Directory};
+  const Change gone{.path = "old", .op = Op::Delete}, gone2{.path = "old2", .op = Op::Delete};
+  CHECK(say_changes({a}) == "src/a.py");
+  CHECK(say_changes({a, b}) == "2 files (src/a.py, src/b.py)");
+  CHECK(say_changes({a, b, c, dir}) == "3 files (c?c, src/a.py, ...)");
+  CHECK(say_changes({gone}) == "old deleted");
+  CHECK(say_changes({gone, gone2}) == "2 files (old, old2) deleted");
+  CHECK(say_changes({a, gone}) == "src/a.py, old deleted");
+  CHECK(say_changes({a, b, gone, gone2}) == "2 files (src/a.py, src/b.py), 2 deleted");
+  CHECK(say_changes({dir}) == "d/");
+  CHECK(say_changes({}) == "nothing");
+}
+
+TEST_CASE("numbers in words") {
+  CHECK(say_count(7) == "7");
+  CHECK(say_count(1204) == "1,204");
+  CHECK(say_count(1234567) == "1,234,567");
+  CHECK(say_count(1, "file") == "1 file");
+  CHECK(say_elapsed(milliseconds(11)) == "11 ms");
+  CHECK(say_elapsed(milliseconds(2449)) == "2.4 s");
+  CHECK(say_elapsed(milliseconds(200'000)) == "3 min");
+}

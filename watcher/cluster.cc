@@ -1,0 +1,115 @@
+#include "watcher/cluster.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "core/api_json.h"
+#include "core/json.h"
+#include "kube/io.h"
+#include "kube/kube_api_server.h"
+
+namespace live_update {
+namespace {
+
+constexpr const char* kWhoAmI = R"({"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"})";
+
+// Which role of the chart holds the missing right.
+Error with_role(Error error, const char* role) {
+  if (error.kind == ErrorKind::Forbidden)
+    error.message += fmt::format(
+        "; the ClusterRole live-update-{} of the chart grants this: ask an administrator to bind it", role);
+  return error;
+}
+
+}  // namespace
+
+Result<Cluster> connect(Loop& loop, const KubeOptions& options) {
+  auto config = load_client_config(options, KubeEnvironment::of_process());
+  if (!config) return std::unexpected(config.error());
+  init_kube_io();
+  auto api = make_api_server(loop, *config);
+  if (!api) return std::unexpected(api.error());
+  return Cluster{std::move(*config), std::move(*api)};
+}
+
+Result<Response> request_now(Loop& loop, ApiServer& api, Request request) {
+  Result<Response> answer = fail(ErrorKind::Cancelled, "interrupted");
+  const Handle under_way = api.request(std::move(request), [&](Result<Response> got) {
+    answer = std::move(got);
+    loop.stop();
+  });
+  loop.run();
+  return answer;
+}
+
+std::string who_am_i(Loop& loop, ApiServer& api) {
+  auto answer = request_now(loop, api,
+                            {.method = Method::Post,
+                             .path = "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+                             .content_type = "application/json",
+                             .body = kWhoAmI});
+  auto json = answer ? parse_json(answer->body) : std::unexpected(answer.error());
+  if (!json) return "";
+  FieldErrors errors;
+  std::string user;
+  ObjectReader(&*json, {}, errors).object("status").object("userInfo").read("username", user);
+  return user;
+}
+
+std::string live_updates_path(const std::string& ns, const std::string& name) {
+  return fmt::format("/apis/{}/namespaces/{}/liveupdates{}{}", kApiVersion, ns, name.empty() ? "" : "/",
+                     name);
+}
+
+Result<LiveUpdate> get_live_update(Loop& loop, ApiServer& api, const ObjectKey& key) {
+  auto answer = request_now(loop, api, {.path = live_updates_path(key.ns, key.name)});
+  if (!answer && answer.error().kind == ErrorKind::NotFound) {
+    std::string others;
+    if (auto list = list_live_updates(loop, api, key.ns))
+      for (const LiveUpdate& it : *list) others += (others.empty() ? "" : ", ") + it.meta.name;
+    return fail(ErrorKind::NotFound,
+                fmt::format("there is no LiveUpdate {} in namespace {}: {}", key.name, key.ns,
+                            others.empty() ? "there is none at all; apply one, or give its file with -f"
+                                           : "there are " + others));
+  }
+  if (!answer) return std::unexpected(with_role(answer.error(), "user"));
+  auto json = parse_json(answer->body);
+  return json ? decode_live_update(*json) : std::unexpected(json.error());
+}
+
+Result<std::vector<LiveUpdate>> list_live_updates(Loop& loop, ApiServer& api, const std::string& ns) {
+  auto answer = request_now(loop, api, {.path = live_updates_path(ns)});
+  if (!answer && answer.error().kind == ErrorKind::NotFound)
+    return fail(ErrorKind::NotFound,
+                "this cluster does not know LiveUpdates: install the operator with its Helm chart first");
+  if (!answer) return std::unexpected(with_role(answer.error(), "viewer"));
+  auto json = parse_json(answer->body);
+  if (!json) return std::unexpected(json.error());
+  std::vector<LiveUpdate> all;
+  const auto items = json->FindMember("items");
+  if (items == json->MemberEnd() || !items->value.IsArray()) return all;
+  for (const auto& item : items->value.GetArray())
+    if (auto live_update = decode_live_update(item)) all.push_back(std::move(*live_update));
+  return all;
+}
+
+Result<> apply_live_update(Loop& loop, ApiServer& api, const LiveUpdate& live_update) {
+  LiveUpdate wanted;
+  wanted.meta.ns = live_update.meta.ns;
+  wanted.meta.name = live_update.meta.name;
+  wanted.meta.labels = live_update.meta.labels;
+  wanted.meta.annotations = live_update.meta.annotations;
+  wanted.spec = live_update.spec;
+  auto answer = request_now(loop, api,
+                            {.method = Method::Patch,
+                             .path = live_updates_path(wanted.meta.ns, wanted.meta.name),
+                             .query = {{"fieldManager", "live-update"}, {"force", "true"}},
+                             .content_type = "application/apply-patch+yaml",
+                             .body = encode_live_update(wanted)});
+  if (!answer && answer.error().kind == ErrorKind::NotFound)
+    return fail(ErrorKind::NotFound, answer.error().message + "; is there a namespace " + wanted.meta.ns +
+                                         ", and is the operator's Helm chart installed?");
+  if (!answer) return std::unexpected(with_role(answer.error(), "author"));
+  return {};
+}
+
+}  // namespace live_update

@@ -1,0 +1,47 @@
+// Where the watcher tells people what happens: one line per batch, problems with their remedy.
+#pragma once
+
+#include <set>
+#include <string>
+
+namespace live_update {
+
+class Console {
+ public:
+  virtual ~Console() = default;
+  // What was done: "src/a.py -> 3/3 pods in 11 ms".
+  virtual void say(const std::string& line) = 0;
+  // What somebody should look at.
+  virtual void problem(const std::string& line) = 0;
+};
+
+// Standard output and standard error; in colour on a terminal unless NO_COLOR is set. Lines are flushed at
+// once.
+class TerminalConsole : public Console {
+ public:
+  TerminalConsole();
+  void say(const std::string& line) override;
+  void problem(const std::string& line) override;
+
+ private:
+  bool colour_;
+};
+
+// Several LiveUpdates on one console: each line begins with the name. Without a name nothing is added.
+// A problem that was just said is not said again until `forget`.
+class NamedConsole : public Console {
+ public:
+  NamedConsole(Console& to, std::string name) : to_(to), prefix_(name.empty() ? "" : name + ": ") {}
+  void say(const std::string& line) override { to_.say(prefix_ + line); }
+  void problem(const std::string& line) override {
+    if (said_.insert(line).second) to_.problem(prefix_ + line);
+  }
+  void forget() { said_.clear(); }
+
+ private:
+  Console& to_;
+  const std::string prefix_;
+  std::set<std::string> said_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,48 @@
+// Feed: one LiveUpdate by its name, kept watched: its Session begins when the object is there, learns of
+// every change of it and of its ChangeSets, and ends when it is deleted. Made again under the same name, it
+// gets a new session. Lives on the loop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/store.h"
+#include "kube/reflector.h"
+#include "watcher/session.h"
+
+namespace live_update {
+
+class Feed {
+ public:
+  // `on_end`: it cannot go on, or with options.once it is done; the exit code. It may not be destroyed in it.
+  Feed(Loop& loop, ApiServer& api, Console& console, ObjectKey key, SessionOptions options,
+       std::function<void(int)> on_end);
+
+  void start();
+  // The watcher ends: what is known is written down.
+  void end();
+
+ private:
+  void live_update_changed(const ObjectChange<LiveUpdate>& change);
+  void change_set_changed(const ObjectChange<ChangeSet>& change);
+  void begin_session();
+  void problem(const Error& error);
+
+  Loop& loop_;
+  ApiServer& api_;
+  Console& console_;
+  const ObjectKey key_;
+  const SessionOptions options_;
+  const std::function<void(int)> on_end_;
+  std::string last_problem_;
+  bool ended_ = false;
+
+  Store<LiveUpdate> live_updates_;
+  Store<ChangeSet> change_sets_;
+  std::unique_ptr<Session> session_;
+  Reflector<LiveUpdate> live_update_reflector_;
+  Reflector<ChangeSet> change_set_reflector_;
+};
+
+}  // namespace live_update

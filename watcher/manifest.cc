@@ -1,0 +1,185 @@
+#include "watcher/manifest.h"
+
+#include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/json.h"
+#include "run/content.h"
+
+namespace live_update {
+namespace {
+
+constexpr std::string_view kFormat = "live-update manifest 1 ";
+
+void write_entry(JsonWriter& json, const std::string& path, const Entry& entry) {
+  json.object([&] {
+    json.field("path", path);
+    json.field("type", entry.type);
+    json.field("mode", entry.mode);
+    json.field("size", entry.size);
+    json.field_if("mtime", entry.mtime);
+    json.field_if("digest", entry.digest);
+    json.field_if("target", entry.target);
+  });
+}
+
+void write_known(JsonWriter& json, const std::string& path, const KnownFile& file) {
+  json.object([&] {
+    json.field("path", path);
+    json.field("device", static_cast<std::int64_t>(file.print.device));
+    json.field("inode", static_cast<std::int64_t>(file.print.inode));
+    json.field("size", file.print.size);
+    json.field("modified", file.print.modified_ns);
+    json.field("changed", file.print.changed_ns);
+    json.field("digest", file.digest);
+    json.field_unless("racy", file.racy, false);
+  });
+}
+
+void write_key(JsonWriter& json, const ManifestKey& key) {
+  json.object("key", [&] {
+    json.field("server", key.server);
+    json.field("namespace", key.ns);
+    json.field("name", key.name);
+    json.field("uid", key.uid);
+    json.field("root", key.root);
+  });
+}
+
+ManifestKey read_key(ObjectReader reader) {
+  ManifestKey key;
+  reader.read("server", key.server);
+  reader.read("namespace", key.ns);
+  reader.read("name", key.name);
+  reader.read("uid", key.uid);
+  reader.read("root", key.root);
+  return key;
+}
+
+void read_entry(ObjectReader& reader, Tree& posted) {
+  std::string path;
+  Entry entry;
+  reader.read("path", path);
+  reader.read("type", entry.type);
+  reader.read("mode", entry.mode);
+  reader.read("size", entry.size);
+  reader.read("mtime", entry.mtime);
+  reader.read("digest", entry.digest);
+  reader.read("target", entry.target);
+  posted.write(path, std::move(entry));
+}
+
+// All 64 bits of an inode number: JSON readers stop at 63.
+std::uint64_t read_bits(ObjectReader& reader, std::string_view name) {
+  std::int64_t bits = 0;
+  reader.read(name, bits);
+  return static_cast<std::uint64_t>(bits);
+}
+
+void read_known(ObjectReader& reader, KnownFiles& known) {
+  std::string path;
+  KnownFile file;
+  reader.read("path", path);
+  file.print.device = read_bits(reader, "device");
+  file.print.inode = read_bits(reader, "inode");
+  reader.read("size", file.print.size);
+  reader.read("modified", file.print.modified_ns);
+  reader.read("changed", file.print.changed_ns);
+  reader.read("digest", file.digest);
+  reader.read("racy", file.racy);
+  known.emplace_hint(known.end(), std::move(path), std::move(file));
+}
+
+}  // namespace
+
+std::string state_directory(const std::string& xdg_state_home, const std::string& home) {
+  if (xdg_state_home.starts_with('/')) return xdg_state_home + "/live-update";
+  return home.empty() ? "" : home + "/.local/state/live-update";
+}
+
+std::string manifest_text(const ManifestKey& key, const HostManifest& manifest) {
+  JsonWriter json;
+  json.object([&] {
+    write_key(json, key);
+    json.field("session", manifest.session);
+    json.field("sequence", manifest.sequence);
+    json.field("snapshot", manifest.snapshot);
+    json.field("rules", manifest.rules);
+    json.list("posted", manifest.posted.below(""),
+              [&](const std::string& path) { write_entry(json, path, *manifest.posted.find(path)); });
+    json.list("known", manifest.known, [&](const auto& item) { write_known(json, item.first, item.second); });
+  });
+  const std::string body = json.take();
+  return fmt::format("{}{}\n{}", kFormat, sha256(body), body);
+}
+
+Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view text) {
+  const auto end = text.find('\n');
+  if (!text.starts_with(kFormat) || end == std::string_view::npos)
+    return fail(ErrorKind::Invalid, "it has another format");
+  const std::string_view body = text.substr(end + 1);
+  if (text.substr(kFormat.size(), end - kFormat.size()) != sha256(body))
+    return fail(ErrorKind::Invalid, "it is damaged");
+  auto document = parse_json(body);
+  if (!document) return std::unexpected(document.error());
+  FieldErrors errors;
+  ObjectReader reader(&*document, {}, errors);
+  if (read_key(reader.object("key")) != key)
+    return fail(ErrorKind::Invalid, "it belongs to another LiveUpdate or root");
+  HostManifest manifest;
+  reader.read("session", manifest.session);
+  reader.read("sequence", manifest.sequence);
+  reader.read("snapshot", manifest.snapshot);
+  reader.read("rules", manifest.rules);
+  reader.read_list("posted", [&](ObjectReader& entry, int) { read_entry(entry, manifest.posted); });
+  reader.read_list("known", [&](ObjectReader& entry, int) { read_known(entry, manifest.known); });
+  if (!errors.list.empty())
+    return fail(ErrorKind::Invalid, fmt::format("{}: {}", errors.list[0].field, errors.list[0].message));
+  return manifest;
+}
+
+ManifestFile::ManifestFile(const std::string& directory, ManifestKey key)
+    : key_(std::move(key)), directory_(directory) {
+  const std::string name = sha256(fmt::format("{}\n{}\n{}\n{}", key_.server, key_.ns, key_.uid, key_.root));
+  path_ = fmt::format("{}/{}.manifest", directory_, name.substr(sizeof "sha256:" - 1, 24));
+}
+
+Result<std::optional<HostManifest>> ManifestFile::load() const {
+  std::ifstream file(path_, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  auto manifest = parse_manifest(key_, text.view());
+  if (manifest) return std::move(*manifest);
+  return fail(ErrorKind::Invalid,
+              fmt::format("the notes of the last run in {} are not used, {}: all files are read again", path_,
+                          manifest.error().message));
+}
+
+Result<> ManifestFile::store(const HostManifest& manifest) const {
+  const std::string text = manifest_text(key_, manifest);
+  const std::string temporary = fmt::format("{}.{}", path_, getpid());
+  std::error_code error;
+  std::filesystem::create_directories(directory_, error);
+  chmod(directory_.c_str(), 0700);
+  std::ofstream file(temporary, std::ios::binary);
+  file << text;
+  file.close();
+  if (file && rename(temporary.c_str(), path_.c_str()) == 0) return {};
+  const int problem = errno;
+  unlink(temporary.c_str());
+  return fail(
+      ErrorKind::Io,
+      fmt::format("the notes for the next start cannot be written to {} ({}): a restart will read all files "
+                  "again; make the directory writable or set XDG_STATE_HOME",
+                  path_, std::strerror(problem)));
+}
+
+}  // namespace live_update

@@ -1,0 +1,56 @@
+// HostManifest: what the watcher remembers from one run to the next about one LiveUpdate and one root.
+//
+// With it a start reads only the files that changed and posts what happened in between (rule 7.2). It is a
+// help, never the truth: one that is missing, damaged or of another object counts as absent, and then the
+// files are read again. On disk: ${XDG_STATE_HOME:-~/.local/state}/live-update/<hash of the key>.manifest;
+// the first line is the format and the SHA-256 of the rest, the rest one JSON object.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/result.h"
+#include "core/tree.h"
+#include "watcher/scanner.h"
+
+namespace live_update {
+
+// What a manifest belongs to.
+struct ManifestKey {
+  std::string server, ns, name, uid;  // of the LiveUpdate; `server` is the API server's URL
+  std::string root;                   // absolute
+  bool operator==(const ManifestKey&) const = default;
+};
+
+struct HostManifest {
+  std::string session;        // that posted last
+  std::int64_t sequence = 0;  // the newest that `posted` contains
+  std::int64_t snapshot = 0;  // the newest Snapshot that was posted, or 0
+  std::string rules;          // a digest of what decided which paths count
+  Tree posted;                // what the API server was told; without content
+  KnownFiles known;           // what need not be read again
+};
+
+// ${XDG_STATE_HOME}/live-update, with the two variables given; empty if neither is.
+std::string state_directory(const std::string& xdg_state_home, const std::string& home);
+
+std::string manifest_text(const ManifestKey& key, const HostManifest& manifest);
+// Invalid, with the reason: damaged, of another format or of another key.
+Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view text);
+
+class ManifestFile {
+ public:
+  ManifestFile(const std::string& directory, ManifestKey key);
+
+  // Nothing: there is none. Invalid: there is one that is of no use, and why.
+  Result<std::optional<HostManifest>> load() const;
+  // Atomic: a reader finds the old one or the new one. Makes the directory (0700). Io.
+  Result<> store(const HostManifest& manifest) const;
+  const std::string& path() const { return path_; }
+
+ private:
+  const ManifestKey key_;
+  std::string directory_, path_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,51 @@
+// Outbox: what the API server was told, and which paths may differ from it by now.
+//
+// While the API server is away the paths pile up here, and what is sent when it is back is one difference:
+// what was saved three times goes once, what was changed back not at all. Pure.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/tree.h"
+
+namespace live_update {
+
+class Outbox {
+ public:
+  // `posted` is what the API server knows.
+  void start(Tree posted);
+
+  void add(const DirtyPaths& dirty);
+  void add_all() { due_ = {""}; }
+
+  // The difference between what was posted and `now` at the paths that are due, which are not due any more.
+  std::vector<Change> take(const Tree& now);
+  bool empty() const { return due_.empty(); }
+  // How many paths differ.
+  std::size_t waiting(const Tree& now) const;
+
+  // These parts are stored.
+  void confirm(const std::vector<ChangeSetSpec>& parts);
+  // These paths are as they are in `tree`, without being sent.
+  void assume(const std::vector<std::string>& paths, const Tree& tree);
+  // What does not count any more is forgotten, not deleted (rule 2.1).
+  void keep_if(const std::function<bool(const std::string&)>& counts) { posted_.keep_if(counts); }
+
+  const Tree& posted() const { return posted_; }
+
+ private:
+  std::vector<Change> difference(const Tree& now) const;
+
+  Tree posted_;
+  std::set<std::string> due_;  // each with everything below it; "" is all
+};
+
+// What is known of the API server's side at the start: `base` and then all complete batches after `sequence`,
+// in order.
+Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& change_sets);
+
+}  // namespace live_update

@@ -1,0 +1,81 @@
+#include "watcher/packer.h"
+
+#include <algorithm>
+
+#include "run/content.h"
+
+namespace live_update {
+namespace {
+
+constexpr std::size_t kOverhead = 200;  // of one change in JSON, beside its texts and content
+
+std::size_t cost(const Change& change) {
+  return kOverhead + change.path.size() + change.target.size() +
+         (change.content ? change.content->size() : 0);
+}
+
+Change piece_of(const Change& whole, std::uint64_t offset, Encoded encoded) {
+  Change piece = whole;
+  piece.offset = offset;
+  piece.encoding = encoded.encoding;
+  piece.content = std::make_shared<const std::string>(std::move(encoded.bytes));
+  return piece;
+}
+
+// The change with its content encoded, in as many pieces as `limit` makes necessary.
+std::vector<Change> encode(const Change& change, std::size_t limit) {
+  if (!change.content) return {change};
+  const std::string_view bytes = *change.content;
+  Encoded whole = encode_content(bytes);
+  if (whole.bytes.size() <= limit) return {piece_of(change, 0, std::move(whole))};
+  // As many bytes at once as would fill a ChangeSet if they packed as well as the whole does.
+  const std::size_t guess =
+      static_cast<std::size_t>(static_cast<double>(bytes.size()) / static_cast<double>(whole.bytes.size()) *
+                               static_cast<double>(limit) * 0.95);
+  std::vector<Change> pieces;
+  for (std::size_t offset = 0; offset < bytes.size();) {
+    std::size_t size =
+        std::clamp(guess, limit, bytes.size() - offset > limit ? bytes.size() - offset : limit);
+    Encoded encoded = encode_content(bytes.substr(offset, size));
+    while (encoded.bytes.size() > limit) {
+      size = std::max(limit, size / 2);
+      encoded = encode_content(bytes.substr(offset, size));
+    }
+    pieces.push_back(piece_of(change, offset, std::move(encoded)));
+    offset += size;
+  }
+  return pieces;
+}
+
+}  // namespace
+
+std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, const std::vector<Change>& changes,
+                                std::size_t limit) {
+  std::vector<ChangeSetSpec> parts{header};
+  parts.back().changes.clear();
+  std::size_t filled = 0;
+  for (const Change& change : changes)
+    for (Change& piece : encode(change, limit)) {
+      const std::size_t size = cost(piece);
+      const bool full = filled + size > limit || parts.back().changes.size() == kMaxChanges;
+      if (full && !parts.back().changes.empty()) {
+        parts.push_back(header);
+        parts.back().changes.clear();
+        filled = 0;
+      }
+      filled += size;
+      parts.back().changes.push_back(std::move(piece));
+    }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    parts[i].part = static_cast<int>(i + 1);
+    parts[i].parts = static_cast<int>(parts.size());
+  }
+  number(parts, header.sequence);
+  return parts;
+}
+
+void number(std::vector<ChangeSetSpec>& parts, std::int64_t first) {
+  for (ChangeSetSpec& part : parts) part.sequence = first++;
+}
+
+}  // namespace live_update

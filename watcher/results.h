@@ -1,0 +1,61 @@
+// Results: what became of the batches we posted, as lines for people.
+//
+// Fed with every ChangeSet status that arrives; says each batch's end once, and before that what it waits for
+// if that takes longer than a second. Times count from the save to the arrival of the status, both on our
+// clock. Pure: time is an argument.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/api.h"
+
+namespace live_update {
+
+class Results {
+ public:
+  using Instant = std::chrono::steady_clock::time_point;
+  struct Line {
+    bool problem = false;
+    std::string text;
+    bool operator==(const Line&) const = default;
+  };
+  static constexpr std::chrono::seconds kPatience{1};          // before "waiting" is said
+  static constexpr std::chrono::seconds kOperatorPatience{5};  // before a silent operator is
+
+  // `parts` are stored; `what` describes them; `saved` is when the first of the files was saved.
+  void posted(const std::vector<ChangeSetSpec>& parts, std::string what, Instant saved);
+
+  // A ChangeSet as it is now; others' are ignored.
+  std::vector<Line> status(const ChangeSet& change_set, Instant now);
+
+  // What is to be said because time has passed; call it at `due`.
+  std::vector<Line> tick(Instant now);
+  std::optional<Instant> due() const;
+
+  // Batches whose end is not known yet.
+  std::size_t open() const { return batches_.size(); }
+  // How the newest batch that ended did: true if it was applied or needed nothing. Nothing: none ended.
+  std::optional<bool> last_ok() const { return last_ok_; }
+
+ private:
+  struct Batch {
+    std::string what;
+    Instant saved;
+    std::optional<Instant> due;  // to say what it waits for
+    ChangeSetStatus status;
+    std::string said;
+  };
+  using Map = std::map<std::string, Batch>;  // by the name of the last part
+
+  std::vector<Line> end(Map::iterator batch, bool problem, std::string text);
+  Line line_of(Batch& batch, bool problem, std::string text);
+
+  Map batches_;
+  std::optional<bool> last_ok_;
+};
+
+}  // namespace live_update

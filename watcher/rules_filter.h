@@ -1,0 +1,53 @@
+// RulesFilter: the rules of one LiveUpdate as the tree watch and the scanner ask for them.
+//
+// A path counts if it is in the context and not ignored (rule 2.1). A directory is entered if something that
+// counts can be in it. The ignore file's own events are wanted, wherever it is (rule 2.4). A value;
+// immutable.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/api_json.h"
+#include "core/ignore_rules.h"
+#include "core/mapping.h"
+#include "watcher/path_filter.h"
+
+namespace live_update {
+
+class RulesFilter : public PathFilter {
+ public:
+  // `ignore_file` is the one that `rules` were made with, or the one that would be read if it were there.
+  RulesFilter(const LiveUpdateSpec& spec, IgnoreRules rules, std::string ignore_file);
+
+  bool counts(const std::string& path) const override;
+  bool enters(const std::string& directory) const override;
+  bool follows(const std::string& path) const override;
+  bool wants_events(const std::string& path) const override;
+
+  const IgnoreRules& rules() const { return rules_; }
+  const Mapping& mapping() const { return mapping_; }
+  const std::string& ignore_file() const { return ignore_file_; }
+
+ private:
+  IgnoreRules rules_;
+  Mapping mapping_;
+  std::vector<std::string> context_;
+  std::string ignore_file_;
+};
+
+// The rules as they are on the disk now.
+struct LoadedRules {
+  RulesFilter filter;
+  std::string digest;  // of all that decides which paths count, to see whether it changed
+};
+
+// Reads the ignore file below `root` and compiles everything. Errors: rules of the spec that are broken, a
+// named ignore file that is not there, malformed patterns; each with its field, or its file and line
+// (rules 1.9, 2.2, 2.4).
+std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,
+                                                               const LiveUpdateSpec& spec);
+
+}  // namespace live_update

@@ -1,0 +1,122 @@
+// Session: one LiveUpdate and one root, watched: from file events to ChangeSets, and back to lines for
+// people.
+//
+//   inotify -> TreeWatch -> ChangeBuffer -> Source (what the disk has) -> Outbox (what differs) -> pack ->
+//   Publisher -> API server
+//                                                                                  people <- Results <-
+//                                                                                  status of ChangeSets
+//
+// Fed by its owner with the LiveUpdate and the ChangeSets as they are at the API server. One object, one UID:
+// when the LiveUpdate is deleted and made again, a new session begins. Lives on the loop's thread; reading
+// files blocks that.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+#include "kube/api_server.h"
+#include "watcher/console.h"
+#include "watcher/manifest.h"
+#include "watcher/outbox.h"
+#include "watcher/publisher.h"
+#include "watcher/results.h"
+#include "watcher/source.h"
+#include "watcher/tree_watch.h"
+
+namespace live_update {
+
+struct SessionOptions {
+  std::string root;             // absolute, without symlinks
+  std::string server;           // of the API server, to tell manifests apart
+  std::string user;             // for spec.user
+  std::string state_directory;  // of manifests; empty: none are kept
+  std::string id;               // of the session: lower-case letters and digits, random for each start
+  bool allow_deletes = false;   // rule 7.4
+  bool once = false;            // `push`: one Snapshot, no watching
+};
+
+class Session {
+ public:
+  // `on_end`: it cannot go on, or with `once` it is done; the exit code. The session may be destroyed in
+  // it... later in the turn.
+  Session(Loop& loop, ApiServer& api, Console& console, SessionOptions options,
+          std::function<void(int)> on_end);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Takes up the work: `change_sets` are all those of this LiveUpdate. Invalid: rules that are broken, each
+  // on a line; NotFound or Io: the root.
+  Result<> begin(const LiveUpdate& live_update, const std::vector<ChangeSet>& change_sets);
+
+  // As they are now. Before `begin` neither may be called.
+  void live_update_changed(const LiveUpdate& live_update);
+  void change_set_changed(const ChangeSet& change_set);
+
+  // The watcher ends: what is known is written down.
+  void end();
+
+  const std::string& uid() const { return live_update_.meta.uid; }
+  std::int64_t last_sequence() const { return manifest_.sequence; }
+
+ private:
+  // Beginning and rules.
+  Tree baseline(const std::vector<ChangeSet>& change_sets);
+  void load_manifest();
+  void take_appeared(const std::vector<std::string>& appeared);
+  void reload_rules();
+  Result<> start_watching();
+  // From events to what is due.
+  void arm_buffer();
+  void flush_buffer();
+  void look(const DirtyPaths& dirty);
+  bool ignore_file_touched(const DirtyPaths& dirty) const;
+  void root_lost();
+  void find_root(int attempts_left);
+  // From what is due to ChangeSets.
+  void post_due();
+  void post_snapshot();
+  void send(ChangeSetType type, const std::vector<Change>& changes);
+  bool too_many_deletes(const std::vector<Change>& changes);
+  void stored(const std::vector<ChangeSetSpec>& parts);
+  void refused(const std::vector<ChangeSetSpec>& parts, const Error& error);
+  void blocked(const Error& error);
+  void unblocked();
+  bool snapshot_asked_for(const LiveUpdate& live_update) const;
+  // Results and notes.
+  void print(const std::vector<Results::Line>& lines);
+  void arm_results();
+  void write_manifest_soon();
+  void write_manifest();
+  void stop(int code);
+
+  Loop& loop_;
+  ApiServer& api_;
+  NamedConsole console_;
+  const SessionOptions options_;
+  const std::function<void(int)> on_end_;
+
+  LiveUpdate live_update_;
+  std::unique_ptr<ManifestFile> manifest_file_;
+  HostManifest manifest_;  // its trees are filled when it is written
+  bool had_manifest_ = false;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<TreeWatch> watch_;
+  std::unique_ptr<Publisher> publisher_;
+  ChangeBuffer buffer_{Debounce{}};
+  Outbox outbox_;
+  Results results_;
+
+  bool snapshot_due_ = false;
+  bool stopped_ = false;
+  std::string sending_;                           // what is under way, in words
+  std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
+  std::optional<Time> observed_;
+  Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, end_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,63 @@
+// Source: the part of the developer's disk that counts, as a Tree, and the bytes of its files.
+//
+// Does no network and knows no time. Lives on the loop's thread; reading files blocks it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/plan.h"
+#include "core/tree.h"
+#include "watcher/rules_filter.h"
+#include "watcher/scanner.h"
+
+namespace live_update {
+
+class Source {
+ public:
+  // `warn`: a path and a sentence about it. `known` comes from the manifest.
+  Source(std::string root, LoadedRules rules, KnownFiles known, Scanner::Warn warn);
+
+  // Looks at everything; only files that changed since `known` are read. NotFound: the root is gone.
+  Result<> scan_all();
+  // Looks at what events pointed out. Files that are read keep their bytes for `fill`. NotFound: the root is
+  // gone.
+  Result<> look(const DirtyPaths& dirty);
+
+  // The batch made ready for sending: what two syncs put at one remote path is completed (rule 3.3), and
+  // files that a sync maps get their bytes, unless only their mode differs from `posted`. A file that is
+  // refused, unreadable or just being written is left out; `warn` says so for the first two, an event follows
+  // for the last.
+  std::vector<Change> fill(const LiveUpdateSpec& spec, std::vector<Change> changes, const Tree& posted);
+  // Everything there is, for a Snapshot; with bytes where a sync maps it.
+  std::vector<Change> everything();
+
+  // Takes the rules as they are now; returns what counts now and did not before.
+  // Looks at everything. NotFound: the root is gone.
+  Result<std::vector<std::string>> replace_rules(LoadedRules rules);
+
+  const Tree& tree() const { return tree_; }
+  const RulesFilter& filter() const { return filter_; }
+  const std::string& rules_digest() const { return rules_digest_; }
+  const KnownFiles& known() const { return known_; }
+  bool mapped(const std::string& path) const {
+    return filter_.mapping().route(path.empty() ? "." : path) != nullptr;
+  }
+
+ private:
+  void add_shadowed(const LiveUpdateSpec& spec, std::vector<Change>& changes) const;
+  std::optional<Change> with_content(Change change);
+  void release_content();
+
+  RulesFilter filter_;
+  std::string rules_digest_;
+  KnownFiles known_;
+  Scanner::Warn warn_;
+  Scanner scanner_;
+  Tree tree_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,98 @@
+#include "watcher/status.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "core/api_json.h"
+#include "core/store.h"
+#include "kube/reflector.h"
+#include "watcher/cluster.h"
+#include "watcher/console.h"
+#include "watcher/status_table.h"
+
+namespace live_update {
+namespace {
+
+constexpr Millis kSettle{100};  // several changes of one moment are shown as one
+
+Result<std::vector<LiveUpdate>> wanted(Loop& loop, const Cluster& cluster, const StatusOptions& options) {
+  if (options.names.empty()) return list_live_updates(loop, *cluster.api, cluster.config.ns);
+  std::vector<LiveUpdate> chosen;
+  for (const std::string& name : options.names) {
+    auto live_update = get_live_update(loop, *cluster.api, {cluster.config.ns, name});
+    if (!live_update) return std::unexpected(live_update.error());
+    chosen.push_back(std::move(*live_update));
+  }
+  return chosen;
+}
+
+std::string json_of(const std::vector<LiveUpdate>& live_updates) {
+  if (live_updates.size() == 1) return encode_live_update(live_updates[0]) + '\n';
+  std::string text = R"({"apiVersion":"v1","kind":"List","items":[)";
+  for (std::size_t i = 0; i < live_updates.size(); ++i)
+    text += (i > 0 ? "," : "") + encode_live_update(live_updates[i]);
+  return text + "]}\n";
+}
+
+void print(const std::vector<LiveUpdate>& live_updates, const StatusOptions& options, const std::string& ns,
+           Time now) {
+  if (options.output == "json" || options.output == "yaml") {  // JSON is YAML, too
+    std::fputs(json_of(live_updates).c_str(), stdout);
+  } else if (live_updates.empty()) {
+    std::fprintf(stderr, "There is no LiveUpdate in namespace %s.\n", ns.c_str());
+  } else if (live_updates.size() == 1 && !options.names.empty() && options.output.empty()) {
+    std::fputs(status_details(live_updates[0], now).c_str(), stdout);
+  } else {
+    std::fputs(status_table(live_updates, options.output == "wide", now).c_str(), stdout);
+  }
+  std::fflush(stdout);
+}
+
+// Prints again whenever a LiveUpdate of the namespace has changed.
+int follow(Loop& loop, const Cluster& cluster, const StatusOptions& options) {
+  Store<LiveUpdate> store;
+  Handle pending;
+  auto print_all = [&] {
+    std::vector<LiveUpdate> shown;
+    for (const auto& [key, live_update] : store.all())
+      if (options.names.empty() || std::ranges::find(options.names, key.name) != options.names.end())
+        shown.push_back(*live_update);
+    print(shown, options, cluster.config.ns, loop.wall_clock());
+  };
+  Reflector<LiveUpdate> reflector(
+      loop, *cluster.api, {.path = live_updates_path(cluster.config.ns)}, store, decode_live_update,
+      {.on_change = [&](const auto&) { pending = loop.after(kSettle, print_all); },
+       .on_problem =
+           [](const Error& error) {
+             TerminalConsole().problem(error.message + "; it is tried again by itself");
+           }});
+  reflector.start();
+  const Handle interrupt = loop.on_signal(SIGINT, [&] { loop.stop(0); });
+  const Handle terminate = loop.on_signal(SIGTERM, [&] { loop.stop(0); });
+  return loop.run();
+}
+
+Result<int> status(const StatusOptions& options) {
+  Loop loop;
+  auto cluster = connect(loop, options.kube);
+  if (!cluster) return std::unexpected(cluster.error());
+  auto live_updates = wanted(loop, *cluster, options);
+  if (!live_updates) return std::unexpected(live_updates.error());
+  if (options.watch) return follow(loop, *cluster, options);
+  print(*live_updates, options, cluster->config.ns, loop.wall_clock());
+  return 0;
+}
+
+}  // namespace
+
+int run_status(const StatusOptions& options) {
+  auto code = status(options);
+  if (code) return *code;
+  TerminalConsole().problem("error: " + code.error().message);
+  return 1;
+}
+
+}  // namespace live_update

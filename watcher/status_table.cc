@@ -1,0 +1,89 @@
+#include "watcher/status_table.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/conditions.h"
+
+namespace live_update {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+std::string age_of(const LiveUpdate& live_update, Time now) {
+  if (!live_update.meta.created) return "-";
+  return say_age(std::chrono::floor<std::chrono::seconds>(now - *live_update.meta.created));
+}
+
+std::string holder_of(const LiveUpdate& live_update) {
+  return live_update.status.session ? or_dash(live_update.status.session->holder) : "-";
+}
+
+// What a person should know beside the state: why it is not ready.
+std::string why(const LiveUpdate& live_update) {
+  for (const auto type : {condition::kStalled, condition::kFallBack})
+    if (const Condition* it = find_condition(live_update.status.conditions, type); it && it->status)
+      return it->message;
+  const Condition* ready = find_condition(live_update.status.conditions, condition::kReady);
+  return ready && !ready->status ? ready->message : "";
+}
+
+std::string layout(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows[0].size(), 0);
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}   ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string say_age(std::chrono::seconds age) {
+  const auto s = std::max<std::int64_t>(0, age.count());
+  if (s < 120) return fmt::format("{}s", s);
+  if (s < 7200) return fmt::format("{}m", s / 60);
+  if (s < 172'800) return fmt::format("{}h", s / 3600);
+  return fmt::format("{}d", s / 86'400);
+}
+
+std::string status_table(const std::vector<LiveUpdate>& live_updates, bool wide, Time now) {
+  std::vector<Row> rows{{"NAME", "TARGET", "SYNCED", "SEQUENCE", "STATE", "HOLDER", "AGE"}};
+  if (wide) rows[0].push_back("MESSAGE");
+  for (const LiveUpdate& it : live_updates) {
+    const LiveUpdateStatus& status = it.status;
+    rows.push_back({it.meta.name, or_dash(status.target), or_dash(status.synced),
+                    std::to_string(status.sequence), or_dash(status.state), holder_of(it), age_of(it, now)});
+    if (wide) rows.back().push_back(why(it));
+  }
+  return layout(rows);
+}
+
+std::string status_details(const LiveUpdate& live_update, Time now) {
+  const LiveUpdateStatus& status = live_update.status;
+  std::string text = status_table({live_update}, false, now);
+  if (const std::string message = why(live_update); !message.empty()) text += '\n' + message + '\n';
+  if (status.fall_back) {
+    const FallBackStatus& it = *status.fall_back;
+    text += fmt::format("\nFall-back ({}, {}): {}\n", it.reason, it.phase, it.message);
+    for (const std::string& path : it.paths) text += "  " + path + '\n';
+    if (it.other_paths > 0) text += fmt::format("  and {} more\n", it.other_paths);
+  }
+  std::vector<Row> rows{{"POD", "CONTAINER", "STATE", "SEQUENCE", "MESSAGE"}};
+  for (const ContainerStatus& it : status.containers)
+    if (it.state != "Synced")
+      rows.push_back({it.pod, it.container, it.state, std::to_string(it.applied_sequence), it.message});
+  if (rows.size() > 1) text += '\n' + layout(rows);
+  return text;
+}
+
+}  // namespace live_update

@@ -1,0 +1,71 @@
+#include "watcher/wording.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <set>
+
+#include "core/json.h"
+
+namespace live_update {
+namespace {
+
+std::string first_two(const std::vector<std::string>& paths) {
+  std::string text = paths[0];
+  if (paths.size() > 1) text += ", " + paths[1];
+  return paths.size() > 2 ? text + ", ..." : text;
+}
+
+}  // namespace
+
+std::string say_elapsed(std::chrono::milliseconds elapsed) {
+  const auto count = elapsed.count();
+  if (count < 1000) return fmt::format("{} ms", count);
+  if (count < 120'000) return fmt::format("{:.1f} s", static_cast<double>(count) / 1000);
+  return fmt::format("{} min", count / 60'000);
+}
+
+std::string say_count(std::int64_t count) {
+  std::string digits = std::to_string(count);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+std::string say_count(std::int64_t count, const std::string& noun) {
+  return say_count(count) + ' ' + noun + (count == 1 ? "" : "s");
+}
+
+std::string say_path(const std::string& path) {
+  std::string text = to_utf8(path);
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text;
+}
+
+std::string say_changes(const std::vector<Change>& changes) {
+  std::set<std::string> written, deleted, directories;
+  for (const Change& change : changes) {
+    auto& group = change.op == Op::Delete              ? deleted
+                  : change.type == FileType::Directory ? directories
+                                                       : written;
+    group.insert(say_path(change.path));
+  }
+  const std::vector<std::string> w(written.begin(), written.end()), d(deleted.begin(), deleted.end());
+  if (w.empty() && d.empty()) {
+    if (directories.empty()) return "nothing";
+    return directories.size() == 1
+               ? *directories.begin() + "/"
+               : say_count(static_cast<std::int64_t>(directories.size())) + " directories";
+  }
+  auto group = [](const std::vector<std::string>& paths) {
+    if (paths.size() == 1) return paths[0];
+    return fmt::format("{} ({})", say_count(static_cast<std::int64_t>(paths.size()), "file"),
+                       first_two(paths));
+  };
+  if (w.empty()) return group(d) + " deleted";
+  if (d.empty()) return group(w);
+  return fmt::format("{}, {} deleted", group(w),
+                     d.size() == 1 ? d[0] : say_count(static_cast<std::int64_t>(d.size())));
+}
+
+}  // namespace live_update

@@ -1,0 +1,27 @@
+// Numbers, times and changes in the words people are shown. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/api.h"
+
+namespace live_update {
+
+// "11 ms", "2.4 s", "3 min".
+std::string say_elapsed(std::chrono::milliseconds elapsed);
+// "1,204"
+std::string say_count(std::int64_t count);
+// "1 file", "1,204 files"
+std::string say_count(std::int64_t count, const std::string& noun);
+
+// "src/a.py", "src/old.py deleted", "5 files (src/a.py, src/b.py, ...)", "3 files (a, b, ...), 2 deleted".
+// Control characters in names are shown as "?".
+std::string say_changes(const std::vector<Change>& changes);
+
+// A path for a line of text: control characters and bytes that are not UTF-8 are shown as "?".
+std::string say_path(const std::string& path);
+
+}  // namespace live_update
