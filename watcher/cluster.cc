@@ -92,22 +92,16 @@ Result<std::vector<LiveUpdate>> list_live_updates(Loop& loop, ApiServer& api, co
   return all;
 }
 
-Result<> apply_live_update(Loop& loop, ApiServer& api, const LiveUpdate& live_update) {
-  LiveUpdate wanted;
-  wanted.meta.ns = live_update.meta.ns;
-  wanted.meta.name = live_update.meta.name;
-  wanted.meta.labels = live_update.meta.labels;
-  wanted.meta.annotations = live_update.meta.annotations;
-  wanted.spec = live_update.spec;
+Result<> apply_live_update(Loop& loop, ApiServer& api, const ObjectKey& key, const std::string& json) {
   auto answer = request_now(loop, api,
                             {.method = Method::Patch,
-                             .path = live_updates_path(wanted.meta.ns, wanted.meta.name),
+                             .path = live_updates_path(key.ns, key.name),
                              .query = {{"fieldManager", "live-update"}, {"force", "true"}},
                              .content_type = "application/apply-patch+yaml",
-                             .body = encode_live_update(wanted)});
+                             .body = json});
   if (!answer && answer.error().kind == ErrorKind::NotFound)
-    return fail(ErrorKind::NotFound, answer.error().message + "; is there a namespace " + wanted.meta.ns +
-                                         ", and is the operator's Helm chart installed?");
+    return fail(ErrorKind::NotFound, fmt::format("{}; is there a namespace {}, and is the operator's Helm chart installed?",
+                                                 answer.error().message, key.ns));
   if (!answer) return std::unexpected(with_role(answer.error(), "author"));
   return {};
 }

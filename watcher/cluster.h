@@ -29,8 +29,8 @@ std::string who_am_i(Loop& loop, ApiServer& api);
 // NotFound names those that there are.
 Result<LiveUpdate> get_live_update(Loop& loop, ApiServer& api, const ObjectKey& key);
 Result<std::vector<LiveUpdate>> list_live_updates(Loop& loop, ApiServer& api, const std::string& ns);
-// Server-side apply with the field manager live-update.
-Result<> apply_live_update(Loop& loop, ApiServer& api, const LiveUpdate& live_update);
+// Server-side apply with the field manager live-update; `json` is the object as the user wrote it.
+Result<> apply_live_update(Loop& loop, ApiServer& api, const ObjectKey& key, const std::string& json);
 
 std::string live_updates_path(const std::string& ns, const std::string& name = {});
 

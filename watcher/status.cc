@@ -18,10 +18,10 @@ namespace {
 
 constexpr Millis kSettle{100};  // several changes of one moment are shown as one
 
-Result<std::vector<LiveUpdate>> wanted(Loop& loop, const Cluster& cluster, const StatusOptions& options) {
-  if (options.names.empty()) return list_live_updates(loop, *cluster.api, cluster.config.ns);
+Result<std::vector<LiveUpdate>> wanted(Loop& loop, const Cluster& cluster, const StatusCommand& command) {
+  if (command.names.empty()) return list_live_updates(loop, *cluster.api, cluster.config.ns);
   std::vector<LiveUpdate> chosen;
-  for (const std::string& name : options.names) {
+  for (const std::string& name : command.names) {
     auto live_update = get_live_update(loop, *cluster.api, {cluster.config.ns, name});
     if (!live_update) return std::unexpected(live_update.error());
     chosen.push_back(std::move(*live_update));
@@ -37,30 +37,30 @@ std::string json_of(const std::vector<LiveUpdate>& live_updates) {
   return text + "]}\n";
 }
 
-void print(const std::vector<LiveUpdate>& live_updates, const StatusOptions& options, const std::string& ns,
+void print(const std::vector<LiveUpdate>& live_updates, const StatusCommand& command, const std::string& ns,
            Time now) {
-  if (options.output == "json" || options.output == "yaml") {  // JSON is YAML, too
+  if (command.output == "json" || command.output == "yaml") {  // JSON is YAML, too
     std::fputs(json_of(live_updates).c_str(), stdout);
   } else if (live_updates.empty()) {
     std::fprintf(stderr, "There is no LiveUpdate in namespace %s.\n", ns.c_str());
-  } else if (live_updates.size() == 1 && !options.names.empty() && options.output.empty()) {
+  } else if (live_updates.size() == 1 && !command.names.empty() && command.output.empty()) {
     std::fputs(status_details(live_updates[0], now).c_str(), stdout);
   } else {
-    std::fputs(status_table(live_updates, options.output == "wide", now).c_str(), stdout);
+    std::fputs(status_table(live_updates, command.output == "wide", now).c_str(), stdout);
   }
   std::fflush(stdout);
 }
 
 // Prints again whenever a LiveUpdate of the namespace has changed.
-int follow(Loop& loop, const Cluster& cluster, const StatusOptions& options) {
+int follow(Loop& loop, const Cluster& cluster, const StatusCommand& command) {
   Store<LiveUpdate> store;
   Handle pending;
   auto print_all = [&] {
     std::vector<LiveUpdate> shown;
     for (const auto& [key, live_update] : store.all())
-      if (options.names.empty() || std::ranges::find(options.names, key.name) != options.names.end())
+      if (command.names.empty() || std::ranges::find(command.names, key.name) != command.names.end())
         shown.push_back(*live_update);
-    print(shown, options, cluster.config.ns, loop.wall_clock());
+    print(shown, command, cluster.config.ns, loop.wall_clock());
   };
   Reflector<LiveUpdate> reflector(
       loop, *cluster.api, {.path = live_updates_path(cluster.config.ns)}, store, decode_live_update,
@@ -75,20 +75,20 @@ int follow(Loop& loop, const Cluster& cluster, const StatusOptions& options) {
   return loop.run();
 }
 
-Result<int> status(const StatusOptions& options) {
+Result<int> status(const KubeOptions& kube, const StatusCommand& command) {
   Loop loop;
-  auto cluster = connect(loop, options.kube);
+  auto cluster = connect(loop, kube);
   if (!cluster) return std::unexpected(cluster.error());
-  auto live_updates = wanted(loop, *cluster, options);
+  auto live_updates = wanted(loop, *cluster, command);
   if (!live_updates) return std::unexpected(live_updates.error());
-  if (options.watch) return follow(loop, *cluster, options);
-  print(*live_updates, options, cluster->config.ns, loop.wall_clock());
+  if (command.watch) return follow(loop, *cluster, command);
+  print(*live_updates, command, cluster->config.ns, loop.wall_clock());
   return 0;
 }
 
 }  // namespace
 
-int run_status(const StatusOptions& options) {
+int run_status(const StatusCommand& command) {
   auto code = status(options);
   if (code) return *code;
   TerminalConsole().problem("error: " + code.error().message);

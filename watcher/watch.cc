@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -12,9 +13,19 @@
 #include "watcher/cluster.h"
 #include "watcher/console.h"
 #include "watcher/feed.h"
+#include "watcher/manifest_file.h"
+#include "watcher/validate.h"
 
 namespace live_update {
 namespace {
+
+// What watch and push have in common; a push is a watch that ends.
+struct WatchOptions {
+  KubeOptions kube;
+  WatchCommand command;
+  bool once = false;
+  int timeout_seconds = 0;  // of a push
+};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -28,9 +39,9 @@ std::string random_session() {
 
 // The root as the kernel names it, so that a manifest is found whichever way it was given.
 Result<std::string> resolve_root(const WatchOptions& options) {
-  std::filesystem::path root = options.root;
-  if (root.empty() && !options.file.empty() && options.file != "-")
-    root = std::filesystem::path(options.file).parent_path();
+  std::filesystem::path root = options.command.root;
+  if (root.empty() && !options.command.file.empty() && options.command.file != "-")
+    root = std::filesystem::path(options.command.file).parent_path();
   if (root.empty()) root = ".";
   std::error_code error;
   const auto resolved = std::filesystem::canonical(root, error);
@@ -63,10 +74,40 @@ Result<std::vector<LiveUpdate>> choose(Loop& loop, ApiServer& api, const std::st
       fmt::format("there are several LiveUpdates in namespace {}: name those you mean of {}", ns, text));
 }
 
-// Applies the file's LiveUpdates first, if there is one.
-Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, const WatchOptions& options) {
-  if (options.file.empty()) return choose(loop, *cluster.api, cluster.config.ns, options.names);
-  return fail(ErrorKind::Invalid, "-f");
+// The file's LiveUpdates, checked with the files at hand before anything is posted (rule 1.8).
+Result<std::vector<Manifest>> read_file(const WatchCommand& command, const std::string& root) {
+  auto manifests = read_manifests(command.file);
+  if (!manifests) return manifests;
+  const PosixFileSystem files(root);
+  std::string errors;
+  for (const Manifest& manifest : *manifests)
+    for (const FieldError& error : check_manifest(manifest, files).errors)
+      errors += (errors.empty() ? "" : "\n") + line_of(manifest, error);
+  if (!errors.empty()) return fail(ErrorKind::Invalid, errors);
+  return manifests;
+}
+
+// The LiveUpdates to watch; those of a file are applied first.
+Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, const WatchOptions& options, const std::string& root) {
+  const WatchCommand& command = options.command;
+  if (command.file.empty()) return choose(loop, *cluster.api, cluster.config.ns, command.names);
+  auto manifests = read_file(command, root);
+  if (!manifests) return std::unexpected(manifests.error());
+  std::vector<LiveUpdate> chosen;
+  for (const Manifest& manifest : *manifests) {
+    const ObjectMeta& meta = manifest.live_update.meta;
+    const ObjectKey key{meta.ns.empty() ? cluster.config.ns : meta.ns, meta.name};
+    if (!command.names.empty() && std::ranges::find(command.names, key.name) == command.names.end()) continue;
+    if (!options.kube.ns.empty() && key.ns != options.kube.ns)
+      return fail(ErrorKind::Invalid, fmt::format("{}: LiveUpdate {} is of namespace {}, but -n says {}: leave one of them out",
+                                                  manifest.file, key.name, key.ns, options.kube.ns));
+    if (auto applied = apply_live_update(loop, *cluster.api, key, manifest.json); !applied) return std::unexpected(applied.error());
+    auto live_update = get_live_update(loop, *cluster.api, key);
+    if (!live_update) return std::unexpected(live_update.error());
+    chosen.push_back(std::move(*live_update));
+  }
+  if (chosen.empty()) return fail(ErrorKind::NotFound, "none of the LiveUpdates named is in " + command.file);
+  return chosen;
 }
 
 class Watcher {
@@ -80,7 +121,7 @@ class Watcher {
         .user = who_am_i(loop_, *cluster.api),
         .state_directory = state_directory(environment("XDG_STATE_HOME"), environment("HOME")),
         .id = random_session(),
-        .allow_deletes = options_.allow_deletes,
+        .allow_deletes = options_.command.allow_deletes,
         .once = options_.once};
     for (const LiveUpdate& it : live_updates) {
       consoles_.push_back(
@@ -128,7 +169,7 @@ Result<int> watch(const WatchOptions& options) {
   Loop loop;
   auto cluster = connect(loop, options.kube);
   if (!cluster) return std::unexpected(cluster.error());
-  auto live_updates = prepare(loop, *cluster, options);
+  auto live_updates = prepare(loop, *cluster, options, *root);
   if (!live_updates) return std::unexpected(live_updates.error());
   Watcher watcher(loop, options);
   if (auto started = watcher.start(*cluster, *live_updates, *root); !started)
@@ -138,13 +179,24 @@ Result<int> watch(const WatchOptions& options) {
   return code;
 }
 
-}  // namespace
-
-int run_watch(const WatchOptions& options) {
+int run(const WatchOptions& options) {
   auto code = watch(options);
   if (code) return *code;
   TerminalConsole().problem("error: " + code.error().message);
   return 1;
+}
+
+}  // namespace
+
+int run_watch(const KubeOptions& kube, const WatchCommand& command) {
+  return run({.kube = kube, .command = command});
+}
+
+int run_push(const KubeOptions& kube, const PushCommand& command) {
+  return run({.kube = kube,
+              .command = {.names = command.names, .file = command.file, .root = command.root, .allow_deletes = command.allow_deletes},
+              .once = true,
+              .timeout_seconds = command.timeout_seconds});
 }
 
 }  // namespace live_update
