@@ -100,8 +100,9 @@ Result<> apply_live_update(Loop& loop, ApiServer& api, const ObjectKey& key, con
                              .content_type = "application/apply-patch+yaml",
                              .body = json});
   if (!answer && answer.error().kind == ErrorKind::NotFound)
-    return fail(ErrorKind::NotFound, fmt::format("{}; is there a namespace {}, and is the operator's Helm chart installed?",
-                                                 answer.error().message, key.ns));
+    return fail(ErrorKind::NotFound,
+                fmt::format("{}; is there a namespace {}, and is the operator's Helm chart installed?",
+                            answer.error().message, key.ns));
   if (!answer) return std::unexpected(with_role(answer.error(), "author"));
   return {};
 }

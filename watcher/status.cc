@@ -88,8 +88,8 @@ Result<int> status(const KubeOptions& kube, const StatusCommand& command) {
 
 }  // namespace
 
-int run_status(const StatusCommand& command) {
-  auto code = status(options);
+int run_status(const KubeOptions& kube, const StatusCommand& command) {
+  auto code = status(kube, command);
   if (code) return *code;
   TerminalConsole().problem("error: " + code.error().message);
   return 1;

@@ -88,7 +88,8 @@ Result<std::vector<Manifest>> read_file(const WatchCommand& command, const std::
 }
 
 // The LiveUpdates to watch; those of a file are applied first.
-Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, const WatchOptions& options, const std::string& root) {
+Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, const WatchOptions& options,
+                                        const std::string& root) {
   const WatchCommand& command = options.command;
   if (command.file.empty()) return choose(loop, *cluster.api, cluster.config.ns, command.names);
   auto manifests = read_file(command, root);
@@ -99,9 +100,11 @@ Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, cons
     const ObjectKey key{meta.ns.empty() ? cluster.config.ns : meta.ns, meta.name};
     if (!command.names.empty() && std::ranges::find(command.names, key.name) == command.names.end()) continue;
     if (!options.kube.ns.empty() && key.ns != options.kube.ns)
-      return fail(ErrorKind::Invalid, fmt::format("{}: LiveUpdate {} is of namespace {}, but -n says {}: leave one of them out",
-                                                  manifest.file, key.name, key.ns, options.kube.ns));
-    if (auto applied = apply_live_update(loop, *cluster.api, key, manifest.json); !applied) return std::unexpected(applied.error());
+      return fail(ErrorKind::Invalid,
+                  fmt::format("{}: LiveUpdate {} is of namespace {}, but -n says {}: leave one of them out",
+                              manifest.file, key.name, key.ns, options.kube.ns));
+    if (auto applied = apply_live_update(loop, *cluster.api, key, manifest.json); !applied)
+      return std::unexpected(applied.error());
     auto live_update = get_live_update(loop, *cluster.api, key);
     if (!live_update) return std::unexpected(live_update.error());
     chosen.push_back(std::move(*live_update));
@@ -194,7 +197,10 @@ int run_watch(const KubeOptions& kube, const WatchCommand& command) {
 
 int run_push(const KubeOptions& kube, const PushCommand& command) {
   return run({.kube = kube,
-              .command = {.names = command.names, .file = command.file, .root = command.root, .allow_deletes = command.allow_deletes},
+              .command = {.names = command.names,
+                          .file = command.file,
+                          .root = command.root,
+                          .allow_deletes = command.allow_deletes},
               .once = true,
               .timeout_seconds = command.timeout_seconds});
 }
