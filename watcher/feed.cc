@@ -60,13 +60,16 @@ void Feed::end() {
   if (session_) session_->end();
 }
 
+// Two lists and watches fail for one reason: it is said once, until something arrives again.
 void Feed::problem(const Error& error) {
-  if (std::exchange(last_problem_, error.message) != error.message)
-    console_.problem(error.message + (error.retryable() ? "; it is tried again by itself" : ""));
+  if (std::exchange(has_problem_, true)) return;
+  const char* outlook =
+      session_ ? "; changes are kept, and it is tried again by itself" : "; it is tried again by itself";
+  console_.problem(error.message + (error.retryable() ? outlook : ""));
 }
 
 void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
-  last_problem_.clear();
+  has_problem_ = false;
   if (session_ && (!change.after || change.after->meta.uid != session_->uid())) {
     session_->end();
     session_.reset();
@@ -80,7 +83,7 @@ void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
 }
 
 void Feed::change_set_changed(const ObjectChange<ChangeSet>& change) {
-  last_problem_.clear();
+  has_problem_ = false;
   if (session_ && change.after) session_->change_set_changed(*change.after);
 }
 

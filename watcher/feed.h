@@ -35,7 +35,7 @@ class Feed {
   const ObjectKey key_;
   const SessionOptions options_;
   const std::function<void(int)> on_end_;
-  std::string last_problem_;
+  bool has_problem_ = false;
   bool ended_ = false;
 
   Store<LiveUpdate> live_updates_;

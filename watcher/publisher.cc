@@ -129,6 +129,7 @@ void Publisher::failed(std::size_t index, const Error& error) {
 }
 
 void Publisher::retry_now() {
+  if (!retry_) return;
   retry_.reset();
   fill_window();
 }

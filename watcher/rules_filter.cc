@@ -1,49 +1,27 @@
 #include "watcher/rules_filter.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "core/path.h"
 #include "core/plan.h"
 #include "run/content.h"
+#include "watcher/host_rules.h"
 
 namespace live_update {
 namespace {
 
-constexpr const char* kDefaultIgnoreFile = ".dockerignore";
-
 std::string clean(const std::string& path) { return path.empty() ? "." : path; }
 
-// Nothing: it is not there.
-std::expected<std::optional<IgnoreFile>, FieldError> read_ignore_file(const std::string& root,
-                                                                      const std::string& name, bool named) {
-  const std::string path = root + '/' + name;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (file && !text.fail()) return IgnoreFile{name, text.str()};
-  struct stat info{};
-  const bool there = stat(path.c_str(), &info) == 0;
-  if (there && S_ISREG(info.st_mode) && info.st_size == 0) return IgnoreFile{name, ""};
-  if (!there && !named) return std::nullopt;
-  const std::string why = !there                  ? std::strerror(ENOENT)
-                          : S_ISDIR(info.st_mode) ? "it is a directory"
-                                                  : "it cannot be read";
-  return std::unexpected(FieldError{
-      named ? "spec.source.ignoreFile" : name,
-      name + " in " + root + ": " + why + "; create it, or name another in spec.source.ignoreFile"});
-}
-
-std::string rules_digest(const LiveUpdateSpec& spec, const std::optional<IgnoreFile>& file) {
+std::string rules_digest(const LiveUpdateSpec& spec, const std::string& ignore_text) {
   LiveUpdate relevant;
   relevant.spec.source = spec.source;
   relevant.spec.steps = spec.steps;
-  return sha256(encode_live_update(relevant) + (file ? file->name + '\n' + file->text : ""));
+  return sha256(encode_live_update(relevant) + ignore_text);
+}
+
+void add_new(std::vector<FieldError>& errors, std::vector<FieldError> more) {
+  for (FieldError& error : more)
+    if (std::ranges::find(errors, error) == errors.end()) errors.push_back(std::move(error));
 }
 
 }  // namespace
@@ -73,23 +51,14 @@ bool RulesFilter::wants_events(const std::string& path) const { return path == i
 
 std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,
                                                                const LiveUpdateSpec& spec) {
+  const PosixFileSystem files(root);
   auto errors = validate(spec);
-  const bool named = !spec.source.ignore_file.empty();
-  const std::string name = named ? clean_path(spec.source.ignore_file) : kDefaultIgnoreFile;
-  auto file = read_ignore_file(root, name, named);
-  if (!file) {
-    errors.push_back(file.error());
-    return std::unexpected(errors);
-  }
-  auto rules = IgnoreRules::compile(spec, *file);
-  if (rules)
-    for (FieldError& error : ignored_sources(spec, *rules))
-      if (std::ranges::find(errors, error) == errors.end()) errors.push_back(std::move(error));
-  if (!rules)
-    for (FieldError& error : rules.error())
-      if (std::ranges::find(errors, error) == errors.end()) errors.push_back(std::move(error));
+  auto rules = load_ignore_rules(spec, files);
+  add_new(errors, rules ? ignored_sources(spec, *rules) : rules.error());
   if (!errors.empty()) return std::unexpected(errors);
-  return LoadedRules{RulesFilter(spec, std::move(*rules), name), rules_digest(spec, *file)};
+  const std::string name = ignore_file_of(spec);
+  const std::string text = files.read(name).value_or("");
+  return LoadedRules{RulesFilter(spec, std::move(*rules), name), rules_digest(spec, text)};
 }
 
 }  // namespace live_update

@@ -11,7 +11,7 @@
 namespace live_update {
 namespace {
 
-constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{100};
+constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{100}, kSnapshotPause{5000};
 constexpr int kRootAttempts = 10;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
@@ -129,12 +129,7 @@ Result<> Session::start_watching() {
     watch_->read();
     arm_buffer();
   });
-  poll_timer_ = watch_->needs_polling() ? loop_.every(kPollPeriod,
-                                                      [this] {
-                                                        watch_->poll();
-                                                        arm_buffer();
-                                                      })
-                                        : Handle();
+  arm_polling();
   return {};
 }
 
@@ -167,12 +162,14 @@ void Session::reload_rules() {
 }
 
 void Session::live_update_changed(const LiveUpdate& live_update) {
-  const bool asked = !snapshot_asked_for(live_update_) && snapshot_asked_for(live_update);
+  const bool asked = snapshot_asked_for(live_update) &&
+                     (!snapshot_asked_for(live_update_) || snapshot_did_not_help(live_update));
   const bool requested = annotation(live_update_, kSyncRequested) != annotation(live_update, kSyncRequested);
   const bool new_spec = live_update_.spec != live_update.spec;
   live_update_ = live_update;
   buffer_.set_debounce(live_update.spec.debounce);
   publisher_->saw_sequence(live_update.status.sequence);
+  publisher_->retry_now();
   if (new_spec) reload_rules();
   if (asked || (requested && !annotation(live_update, kSyncRequested).empty())) snapshot_due_ = true;
   post_due();
@@ -183,14 +180,38 @@ bool Session::snapshot_asked_for(const LiveUpdate& live_update) const {
   return needed && needed->status;
 }
 
+// The operator has taken our last Snapshot in and still, or again, asks for one. Not more often than every
+// few seconds.
+bool Session::snapshot_did_not_help(const LiveUpdate& live_update) const {
+  return manifest_.snapshot > 0 && live_update.status.sequence >= manifest_.snapshot &&
+         loop_.now() - last_snapshot_ > kSnapshotPause;
+}
+
 void Session::change_set_changed(const ChangeSet& change_set) {
-  publisher_->saw_sequence(change_set.spec.sequence);
+  const ChangeSetSpec& spec = change_set.spec;
+  if (spec.session != options_.id && spec.sequence > manifest_.sequence)
+    console_.problem(
+        fmt::format("another watcher sends changes for this LiveUpdate, too: user {}, session {}; end one of "
+                    "the two, or they "
+                    "overwrite each other's files",
+                    spec.user, spec.session));
+  publisher_->saw_sequence(spec.sequence);
+  publisher_->retry_now();
   print(results_.status(change_set, loop_.now()));
   arm_results();
   if (options_.once && publisher_->idle() && results_.last_ok()) stop(*results_.last_ok() ? 0 : 1);
 }
 
 // --------------------------------------------------------------------------------------------------- events
+
+void Session::arm_polling() {
+  if (!watch_->needs_polling()) return poll_timer_.reset();
+  if (poll_timer_) return;
+  poll_timer_ = loop_.every(kPollPeriod, [this] {
+    watch_->poll();
+    arm_buffer();
+  });
+}
 
 void Session::arm_buffer() {
   const auto due = buffer_.due();
@@ -203,6 +224,7 @@ void Session::flush_buffer() {
   watch_->read();
   const DirtyPaths dirty = buffer_.take(loop_.now());
   arm_buffer();
+  arm_polling();
   if (!dirty.empty()) look(dirty);
 }
 
@@ -262,6 +284,7 @@ void Session::post_snapshot() {
   auto gone = outbox_.take(source_->tree());
   if (too_many_deletes(gone)) return;
   snapshot_due_ = false;
+  last_snapshot_ = loop_.now();
   send(ChangeSetType::Snapshot, source_->everything());
 }
 

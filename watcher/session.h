@@ -71,6 +71,7 @@ class Session {
   void reload_rules();
   Result<> start_watching();
   // From events to what is due.
+  void arm_polling();
   void arm_buffer();
   void flush_buffer();
   void look(const DirtyPaths& dirty);
@@ -87,6 +88,7 @@ class Session {
   void blocked(const Error& error);
   void unblocked();
   bool snapshot_asked_for(const LiveUpdate& live_update) const;
+  bool snapshot_did_not_help(const LiveUpdate& live_update) const;
   // Results and notes.
   void print(const std::vector<Results::Line>& lines);
   void arm_results();
@@ -113,6 +115,7 @@ class Session {
 
   bool snapshot_due_ = false;
   bool stopped_ = false;
+  Instant last_snapshot_{};
   std::string sending_;                           // what is under way, in words
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
   std::optional<Time> observed_;

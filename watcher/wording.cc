@@ -43,23 +43,21 @@ std::string say_path(const std::string& path) {
 }
 
 std::string say_changes(const std::vector<Change>& changes) {
-  std::set<std::string> written, deleted, directories;
+  std::set<std::string> written, deleted, directories, gone_directories;
   for (const Change& change : changes) {
-    auto& group = change.op == Op::Delete              ? deleted
-                  : change.type == FileType::Directory ? directories
-                                                       : written;
-    group.insert(say_path(change.path));
+    const bool is_directory = change.type == FileType::Directory;
+    auto& group = change.op == Op::Delete ? (is_directory ? gone_directories : deleted)
+                  : is_directory          ? directories
+                                          : written;
+    group.insert(say_path(change.path) + (is_directory ? "/" : ""));
   }
+  if (deleted.empty() && written.empty()) written.swap(directories), deleted.swap(gone_directories);
+  if (written.empty() && deleted.empty()) return "nothing";
   const std::vector<std::string> w(written.begin(), written.end()), d(deleted.begin(), deleted.end());
-  if (w.empty() && d.empty()) {
-    if (directories.empty()) return "nothing";
-    return directories.size() == 1
-               ? *directories.begin() + "/"
-               : say_count(static_cast<std::int64_t>(directories.size())) + " directories";
-  }
   auto group = [](const std::vector<std::string>& paths) {
     if (paths.size() == 1) return paths[0];
-    return fmt::format("{} ({})", say_count(static_cast<std::int64_t>(paths.size()), "file"),
+    const char* noun = paths[0].ends_with('/') ? "directories" : "files";
+    return fmt::format("{} {} ({})", say_count(static_cast<std::int64_t>(paths.size())), noun,
                        first_two(paths));
   };
   if (w.empty()) return group(d) + " deleted";

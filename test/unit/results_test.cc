@@ -112,6 +112,9 @@ TEST_CASE("changes in words") {
   CHECK(say_changes({a, gone}) == "src/a.py, old deleted");
   CHECK(say_changes({a, b, gone, gone2}) == "2 files (src/a.py, src/b.py), 2 deleted");
   CHECK(say_changes({dir}) == "d/");
+  const Change gone_dir{.path = "g", .op = Op::Delete, .type = FileType::Directory};
+  CHECK(say_changes({gone_dir, gone, gone2}) == "2 files (old, old2) deleted");
+  CHECK(say_changes({gone_dir}) == "g/ deleted");
   CHECK(say_changes({}) == "nothing");
 }
 
