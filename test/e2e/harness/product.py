@@ -1,5 +1,4 @@
 """The product under test: its programs, and the operator in the cluster."""
-import json
 import os
 import pathlib
 import shutil
@@ -19,7 +18,8 @@ def run(*command, timeout=1800):
 
 
 class Product:
-    """LIVE_UPDATE_BUILD names the build folder (default build-release), LIVE_UPDATE_INSTALLED=1 says that the operator is there already."""
+    """LIVE_UPDATE_BUILD names the build folder (default build-release), LIVE_UPDATE_INSTALLED=1 says that
+    all is built and the operator is installed."""
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -28,9 +28,9 @@ class Product:
         self.program = self.build / "watcher/live-update"
 
     def install(self):
-        self._compile()
         if os.environ.get("LIVE_UPDATE_INSTALLED"):
             return
+        self._compile()
         name, tar = run(REPO / "scripts/image", "--build", self.build).splitlines()[-1].split()
         load(tar)
         repository, tag = name.rsplit(":", 1)
@@ -69,8 +69,3 @@ class Product:
         said = self.kubectl("get", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/metrics")
         samples = (line.rsplit(" ", 1) for line in said.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, value in samples}
-
-
-def pretty(value):
-    """JSON for people."""
-    return json.dumps(value, indent=1, sort_keys=True)

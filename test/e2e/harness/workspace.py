@@ -8,7 +8,6 @@ import uuid
 from harness import files, images
 from harness.app import App
 from harness.live_update import LiveUpdate, default_steps
-from harness.product import pretty
 from harness.waiting import NotYet, eventually
 from harness.watcher import Watcher, environment
 
@@ -97,9 +96,11 @@ class Workspace:
         for watcher in self.watchers:
             parts.append(f"--- watcher ({'runs' if watcher.running() else 'ended'})\n{watcher.text()[-4000:]}")
         for item in self._list("liveupdates"):
-            parts.append(f"--- LiveUpdate {item['metadata']['name']}\n{pretty(item.get('status'))[:6000]}")
-        for item in self._list("changesets")[-5:]:
-            parts.append(f"--- ChangeSet {item['metadata']['name']}: {pretty(item.get('status'))}")
+            if item.get("status", {}).get("state") != "Synced" or len(parts) < 3:
+                parts.append(f"--- LiveUpdate {item['metadata']['name']}\n{compact(item.get('status', {}))}")
+        for item in self._list("changesets")[-30:]:
+            if item.get("status", {}).get("phase") not in ("Applied", "Superseded"):
+                parts.append(f"--- ChangeSet {item['metadata']['name']}: {item.get('status')}")
         parts.append("--- pods\n" + self.kubectl.run("get", "pods", "-o", "wide").stdout)
         parts.append("--- events\n" + self.kubectl.run("get", "events", "--sort-by=.lastTimestamp").stdout[-3000:])
         parts.append("--- operator\n" + self.product.operator_log(self.namespace))
@@ -108,6 +109,14 @@ class Workspace:
     def _list(self, kind):
         done = self.kubectl.run("get", kind, "-o", "json")
         return json.loads(done.stdout)["items"] if done.returncode == 0 else []
+
+
+def compact(status):
+    """A LiveUpdate's status in as few lines as possible."""
+    conditions = [f"  {c['type']}={c['status']} {c['reason']}: {c['message']}" for c in status.get("conditions", [])]
+    containers = [f"  {c['pod']}/{c['container']} {c['state']} {c.get('appliedSequence')} {c.get('message', '')}" for c in status.get("containers", [])]
+    rest = {name: value for name, value in status.items() if name not in ("conditions", "containers")}
+    return "\n".join([f"  {rest}", *conditions, *containers])[:5000]
 
 
 def write(path, content, mode=None):
@@ -127,6 +136,8 @@ def save_as_editor(path, content):
     return path
 
 
-def name_of(request, longest=30):
-    """The test's name as the name of an object."""
-    return re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:longest].strip("-")
+def name_of(request):
+    """The test's name as the name of an object: short, and another one for each set of parameters."""
+    whole = request.node.name.removeprefix("test_")
+    name = re.sub(r"[^a-z0-9]+", "-", whole.lower())[:28].strip("-")
+    return name if len(whole) <= 28 and "[" not in whole else f"{name}-{files.digest(whole.encode())[:4]}"
