@@ -58,10 +58,10 @@ class Product:
         """Without a chance to say goodbye; the Deployment makes a new one."""
         self.kubectl("delete", "pod", "-l", LABEL, "--grace-period=0", "--force")
 
-    def operator_log(self, word="", lines=40):
+    def operator_log(self, word="", lines=15):
         """The end of the log, only lines with `word`."""
         said = self.kubectl.run("logs", "-l", LABEL, "--tail=2000", "--prefix=false").stdout.splitlines()
-        return "\n".join([line for line in said if word in line][-lines:])
+        return "\n".join([line[:400] for line in said if word in line][-lines:])
 
     def metrics(self):
         """What /metrics says, as a dictionary from the sample's name with labels to its value."""
