@@ -51,7 +51,9 @@ std::string refusal(const ChangeSetSpec& spec) {
 void History::update(ChangeSets change_sets, std::int64_t accepted) {
   std::ranges::sort(change_sets, before);
   if (!append_only(change_sets)) {
+    const std::int64_t known = newest();
     *this = History();
+    accepted_ = known;
   }
   accepted_ = std::max(accepted_, accepted);
   take(change_sets);
@@ -60,7 +62,7 @@ void History::update(ChangeSets change_sets, std::int64_t accepted) {
 
 // Only newer ChangeSets have come since the last time, or superseded ones have gone as a whole.
 bool History::append_only(const ChangeSets& sorted) const {
-  if (gap_ || !refused_.empty() || batches_.empty()) return false;
+  if (gap_ || !refused_.empty() || !remains_.empty() || batches_.empty()) return false;
   std::size_t present = 0;
   for (const auto& change_set : sorted) {
     if (known_.contains(change_set->meta.name))
@@ -96,6 +98,10 @@ void History::take(const ChangeSets& sorted) {
     const bool begins =
         it.spec.part == 1 && (sequence <= expected || it.spec.type == ChangeSetType::Snapshot);
     if (!continues && !begins) {
+      if (sequence <= accepted_) {  // the others of its superseded batch are deleted already
+        remains_.push_back(it.meta);
+        continue;
+      }
       waiting.push_back(&it);
       if (!gap_) gap_ = expected;
       continue;
@@ -170,7 +176,7 @@ std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
   std::set<std::int64_t> needed;
   for (const auto& [path, batch] : last_word_) needed.insert(batch);
   for (const auto& [path, batch] : content_) needed.insert(batch);
-  std::vector<ObjectMeta> result;
+  std::vector<ObjectMeta> result = remains_;
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];
     if (batch.last > confirmed || needed.contains(batch.last)) continue;

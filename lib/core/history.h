@@ -71,6 +71,7 @@ class History {
   std::int64_t accepted_ = 0;
   std::vector<Batch> batches_;
   std::vector<Refused> refused_;
+  std::vector<ObjectMeta> remains_;  // of superseded batches that are being deleted, part by part
   std::optional<std::int64_t> gap_;
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it

@@ -1,7 +1,10 @@
 """Waiting with a deadline, and saying what was there when it passed."""
+import os
 import time
 
 import pytest
+
+PATIENCE = float(os.environ.get("LIVE_UPDATE_PATIENCE", "1"))  # for machines that are busy with other things: all waits times this
 
 
 class NotYet(Exception):
@@ -10,6 +13,7 @@ class NotYet(Exception):
 
 def eventually(check, what, timeout=20, every=0.05, diagnosis=None):
     """The first true value of `check()`. A check that stays false or raises NotYet for `timeout` seconds fails the test."""
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
         reason = ""

@@ -76,7 +76,7 @@ class Workspace:
     def eventually(self, check, what, timeout=20, every=0.05):
         return eventually(check, what, timeout, every, self.diagnosis)
 
-    def in_sync(self, app, source="src", to="/app/src", leave_out=(), timeout=20, containers=None):
+    def in_sync(self, app, source="src", to="/app/src", leave_out=frozenset(), timeout=20, containers=None):
         """Every container of the app has, below `to`, exactly what is below `source` on this machine."""
         def equal():
             expected = files.tree_of(self.root / source, leave_out)
@@ -84,7 +84,9 @@ class Workspace:
             if not containers and len(running) != app.replicas:
                 raise NotYet(f"{len(running)} of {app.replicas} containers run")
             for container in running:
-                differs = files.difference(expected, container.tree(to))
+                there = container.tree(to)
+                there = {path: entry for path, entry in there.items() if not leave_out.intersection(os.fsdecode(path).split("/"))}
+                differs = files.difference(expected, there)
                 if differs:
                     raise NotYet(f"{container} differs:\n{differs}")
             return True
