@@ -84,7 +84,11 @@ void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
 
 void Feed::change_set_changed(const ObjectChange<ChangeSet>& change) {
   has_problem_ = false;
-  if (session_ && change.after) session_->change_set_changed(*change.after);
+  if (!session_) return;
+  if (change.after)
+    session_->change_set_changed(*change.after);
+  else
+    session_->change_set_removed(change.key.name);
 }
 
 void Feed::begin_session() {

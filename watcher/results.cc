@@ -18,11 +18,6 @@ std::string with_message(std::string text, const std::string& message) {
   return message.empty() ? text : text + ": " + message;
 }
 
-std::vector<Results::Line> spoken(std::vector<Results::Line> lines) {
-  std::erase_if(lines, [](const Results::Line& line) { return line.text.empty(); });
-  return lines;
-}
-
 std::string pods(const ChangeSetStatus& status) {
   return fmt::format("{}/{} pods", status.containers, status.targets);
 }
@@ -52,52 +47,56 @@ std::vector<Results::Line> Results::status(const ChangeSet& change_set, Instant 
   if (status.phase == "Refused")
     return end(found, true, with_message("refused by the operator", status.message));
   if (status.phase == "Failed") {
-    batch.due.reset();
+    batch.failed = true;
     last_ok_ = false;
-    return spoken(
-        {line_of(batch, true, with_message(fmt::format("{}, failed", pods(status)), status.message))});
+    return say(batch, true, with_message(fmt::format("{}, failed", pods(status)), status.message));
   }
-  if (status.phase == "Waiting" && !batch.due) batch.due = now + kPatience;
-  if (status.phase == "Waiting") batch.due = std::min(*batch.due, std::max(now, batch.saved + kPatience));
+  batch.failed = false;
+  if (status.phase == "Waiting") batch.due = std::min(batch.due, batch.saved + kPatience);
   return {};
 }
 
+void Results::removed(const std::string& change_set) { batches_.erase(change_set); }
+
+// Names end in the sequence, so the first one that has not failed is the oldest that is waited for.
+Results::Map::const_iterator Results::oldest() const {
+  return std::ranges::find_if(batches_, [](const auto& item) { return !item.second.failed; });
+}
+
 std::vector<Results::Line> Results::tick(Instant now) {
-  std::vector<Line> lines;
-  for (auto& [name, batch] : batches_) {
-    if (!batch.due || *batch.due > now) continue;
-    batch.due.reset();
-    if (batch.status.phase.empty())
-      lines.push_back(line_of(
-          batch, true,
-          fmt::format("sent, but the operator has not answered for {}; is it running? kubectl get pods -A -l "
-                      "app.kubernetes.io/name=live-update",
-                      say_elapsed(since(batch.saved, now)))));
-    else
-      lines.push_back(line_of(
-          batch, true, with_message(fmt::format("{}, waiting", pods(batch.status)), batch.status.message)));
-  }
-  return spoken(std::move(lines));
+  const auto time = due();
+  if (!time || *time > now) return {};
+  quiet_until_ = now + kPause;
+  Batch& batch = batches_.at(oldest()->first);
+  const auto behind = std::distance(oldest(), batches_.cend()) - 1;
+  const std::string others = behind > 0 ? ", and so do " + say_count(behind, "later save") : "";
+  if (!batch.status.phase.empty())
+    return say(batch, true,
+               with_message(fmt::format("{}, waiting{}", pods(batch.status), others), batch.status.message));
+  return say(
+      batch, true,
+      fmt::format("sent, but the operator has not answered for {}{}; is it running? kubectl get pods -A -l "
+                  "app.kubernetes.io/name=live-update",
+                  say_elapsed(since(batch.saved, now)), others));
 }
 
 std::optional<Results::Instant> Results::due() const {
-  std::optional<Instant> first;
-  for (const auto& [name, batch] : batches_)
-    if (batch.due && (!first || *batch.due < *first)) first = batch.due;
-  return first;
+  const auto batch = oldest();
+  if (batch == batches_.end()) return std::nullopt;
+  return std::max(batch->second.due, quiet_until_);
 }
 
 std::vector<Results::Line> Results::end(Map::iterator batch, bool problem, std::string text) {
-  Line line = line_of(batch->second, problem, std::move(text));
+  auto lines = say(batch->second, problem, std::move(text));
   last_ok_ = !problem;
   batches_.erase(batch);
-  return spoken({line});
+  return lines;
 }
 
-// Nothing is said twice; a batch that failed stays open, because the next attempt may succeed.
-Results::Line Results::line_of(Batch& batch, bool problem, std::string text) {
+// Nothing is said twice.
+std::vector<Results::Line> Results::say(Batch& batch, bool problem, std::string text) {
   if (std::exchange(batch.said, text) == text) return {};
-  return {problem, batch.what + " -> " + text};
+  return {{problem, batch.what + " -> " + text}};
 }
 
 }  // namespace live_update

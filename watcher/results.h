@@ -25,12 +25,16 @@ class Results {
   };
   static constexpr std::chrono::seconds kPatience{1};          // before "waiting" is said
   static constexpr std::chrono::seconds kOperatorPatience{5};  // before a silent operator is
+  static constexpr std::chrono::seconds kPause{10};            // between two lines about waiting
 
   // `parts` are stored; `what` describes them; `saved` is when the first of the files was saved.
   void posted(const std::vector<ChangeSetSpec>& parts, std::string what, Instant saved);
 
   // A ChangeSet as it is now; others' are ignored.
   std::vector<Line> status(const ChangeSet& change_set, Instant now);
+
+  // It was deleted: nobody needs it any more.
+  void removed(const std::string& change_set);
 
   // What is to be said because time has passed; call it at `due`.
   std::vector<Line> tick(Instant now);
@@ -45,16 +49,19 @@ class Results {
   struct Batch {
     std::string what;
     Instant saved;
-    std::optional<Instant> due;  // to say what it waits for
+    Instant due;          // to say what it waits for
+    bool failed = false;  // said already; the next attempt may succeed
     ChangeSetStatus status;
     std::string said;
   };
   using Map = std::map<std::string, Batch>;  // by the name of the last part
 
   std::vector<Line> end(Map::iterator batch, bool problem, std::string text);
-  Line line_of(Batch& batch, bool problem, std::string text);
+  std::vector<Line> say(Batch& batch, bool problem, std::string text);
+  Map::const_iterator oldest() const;
 
   Map batches_;
+  Instant quiet_until_{};
   std::optional<bool> last_ok_;
 };
 

@@ -11,7 +11,7 @@
 namespace live_update {
 namespace {
 
-constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{100}, kSnapshotPause{5000};
+constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{100}, kSnapshotPause{200};
 constexpr int kRootAttempts = 10;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
@@ -162,8 +162,6 @@ void Session::reload_rules() {
 }
 
 void Session::live_update_changed(const LiveUpdate& live_update) {
-  const bool asked = snapshot_asked_for(live_update) &&
-                     (!snapshot_asked_for(live_update_) || snapshot_did_not_help(live_update));
   const bool requested = annotation(live_update_, kSyncRequested) != annotation(live_update, kSyncRequested);
   const bool new_spec = live_update_.spec != live_update.spec;
   live_update_ = live_update;
@@ -171,7 +169,8 @@ void Session::live_update_changed(const LiveUpdate& live_update) {
   publisher_->saw_sequence(live_update.status.sequence);
   publisher_->retry_now();
   if (new_spec) reload_rules();
-  if (asked || (requested && !annotation(live_update, kSyncRequested).empty())) snapshot_due_ = true;
+  if (requested && !annotation(live_update, kSyncRequested).empty()) snapshot_due_ = true;
+  consider_snapshot();
   post_due();
 }
 
@@ -180,11 +179,24 @@ bool Session::snapshot_asked_for(const LiveUpdate& live_update) const {
   return needed && needed->status;
 }
 
-// The operator has taken our last Snapshot in and still, or again, asks for one. Not more often than every
-// few seconds.
-bool Session::snapshot_did_not_help(const LiveUpdate& live_update) const {
-  return manifest_.snapshot > 0 && live_update.status.sequence >= manifest_.snapshot &&
-         loop_.now() - last_snapshot_ > kSnapshotPause;
+// The operator asks for everything. It does so for a moment, too, when the parts of a batch reach it in
+// another order: only what it still wants when all of ours is stored, and what our last Snapshot did not
+// bring, is worth one.
+void Session::consider_snapshot() {
+  if (!snapshot_asked_for(live_update_)) return snapshot_timer_.reset();
+  if (snapshot_timer_) return;
+  snapshot_timer_ = loop_.after(kSnapshotPause, [this] {
+    snapshot_timer_.reset();
+    if (!publisher_->idle()) return consider_snapshot();
+    if (manifest_.snapshot > live_update_.status.sequence) return;  // on its way
+    snapshot_due_ = true;
+    post_due();
+  });
+}
+
+void Session::change_set_removed(const std::string& name) {
+  results_.removed(name);
+  arm_results();
 }
 
 void Session::change_set_changed(const ChangeSet& change_set) {
@@ -284,7 +296,6 @@ void Session::post_snapshot() {
   auto gone = outbox_.take(source_->tree());
   if (too_many_deletes(gone)) return;
   snapshot_due_ = false;
-  last_snapshot_ = loop_.now();
   send(ChangeSetType::Snapshot, source_->everything());
 }
 

@@ -56,6 +56,7 @@ class Session {
   // As they are now. Before `begin` neither may be called.
   void live_update_changed(const LiveUpdate& live_update);
   void change_set_changed(const ChangeSet& change_set);
+  void change_set_removed(const std::string& name);
 
   // The watcher ends: what is known is written down.
   void end();
@@ -88,7 +89,7 @@ class Session {
   void blocked(const Error& error);
   void unblocked();
   bool snapshot_asked_for(const LiveUpdate& live_update) const;
-  bool snapshot_did_not_help(const LiveUpdate& live_update) const;
+  void consider_snapshot();
   // Results and notes.
   void print(const std::vector<Results::Line>& lines);
   void arm_results();
@@ -115,11 +116,11 @@ class Session {
 
   bool snapshot_due_ = false;
   bool stopped_ = false;
-  Instant last_snapshot_{};
   std::string sending_;                           // what is under way, in words
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
   std::optional<Time> observed_;
-  Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, end_;
+  Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, snapshot_timer_,
+      end_;
 };
 
 }  // namespace live_update

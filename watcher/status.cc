@@ -12,6 +12,7 @@
 #include "watcher/cluster.h"
 #include "watcher/console.h"
 #include "watcher/status_table.h"
+#include "watcher/yaml_output.h"
 
 namespace live_update {
 namespace {
@@ -39,8 +40,9 @@ std::string json_of(const std::vector<LiveUpdate>& live_updates) {
 
 void print(const std::vector<LiveUpdate>& live_updates, const StatusCommand& command, const std::string& ns,
            Time now) {
-  if (command.output == "json" || command.output == "yaml") {  // JSON is YAML, too
-    std::fputs(json_of(live_updates).c_str(), stdout);
+  if (command.output == "json" || command.output == "yaml") {
+    const std::string json = json_of(live_updates);
+    std::fputs((command.output == "json" ? json : to_yaml(*parse_json(json))).c_str(), stdout);
   } else if (live_updates.empty()) {
     std::fprintf(stderr, "There is no LiveUpdate in namespace %s.\n", ns.c_str());
   } else if (live_updates.size() == 1 && !command.names.empty() && command.output.empty()) {

@@ -55,6 +55,8 @@ TEST_CASE("what it waits for is said after a second, once, and then the end") {
   CHECK(g.tick(999) == "");
   CHECK(g.tick(1000) == "! src/a.py -> 0/0 pods, waiting: no running pod matches Deployment/web");
   CHECK(g.tick(5000) == "");
+  CHECK(g.results.due() == Given::at(11'000));
+  CHECK(g.tick(11'000) == "");
   CHECK(g.status(65'400, {.phase = "Applied", .containers = 1, .targets = 1}) ==
         "src/a.py -> 1/1 pods in 65.4 s");
 }
@@ -67,6 +69,20 @@ TEST_CASE("a silent operator is said") {
         "! src/a.py -> sent, but the operator has not answered for 5.0 s; is it running? kubectl get pods -A "
         "-l "
         "app.kubernetes.io/name=live-update");
+}
+
+TEST_CASE("the oldest batch speaks for those behind it; one that is deleted is not waited for") {
+  Given g;
+  for (g.sequence = 42; g.sequence < 45; ++g.sequence) {
+    g.posted("f" + std::to_string(g.sequence), 0);
+    g.status(1, {.phase = "Waiting", .containers = 0, .targets = 2});
+  }
+  CHECK(g.tick(1000) == "! f42 -> 0/2 pods, waiting, and so do 2 later saves");
+  g.sequence = 42;
+  CHECK(g.status(1500, {.phase = "Applied", .containers = 2, .targets = 2}) == "f42 -> 2/2 pods in 1.5 s");
+  CHECK(g.tick(1600) == "");
+  g.results.removed(change_set_name("web", "7f3a", 43));
+  CHECK(g.tick(11'000) == "! f44 -> 0/2 pods, waiting");
 }
 
 TEST_CASE("a fall-back, a refusal, nothing to do") {
