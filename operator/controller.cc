@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/api_json.h"
+#include "core/conditions.h"
 #include "operator/requests.h"
 
 namespace live_update {
@@ -75,6 +75,9 @@ Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate
   memory.uid = live_update.meta.uid;
   memory.lanes = lanes_from(live_update.status);
   memory.written = live_update.status;
+  const Condition* snapshot = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
+  if (snapshot && snapshot->status && snapshot->reason == reason::kHistoryLost)
+    memory.lost_before = live_update.status.sequence;
   return memory;
 }
 

@@ -37,6 +37,7 @@ class Controller {
   struct Memory {
     std::string uid;  // another object of the same name starts afresh
     History history;
+    std::int64_t lost_before = 0;  // what an operator before this one knew to be lost
     Judgements judgements;
     Lanes lanes;
     std::map<std::string, Handle> deliveries;  // under way, by container ID

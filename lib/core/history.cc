@@ -51,13 +51,38 @@ std::string refusal(const ChangeSetSpec& spec) {
 void History::update(ChangeSets change_sets, std::int64_t accepted) {
   std::ranges::sort(change_sets, before);
   if (!append_only(change_sets)) {
+    const std::int64_t lost = misses_needed(change_sets) ? newest() : lost_;
     const std::int64_t known = newest();
     *this = History();
+    lost_ = lost;
     accepted_ = known;
   }
   accepted_ = std::max(accepted_, accepted);
+  if (change_sets.empty()) lost_ = accepted_;
   take(change_sets);
   refresh_status(change_sets);
+}
+
+void History::assume_lost(std::int64_t sequence) {
+  if (sequence > 0 && !snapshot_since(sequence)) lost_ = std::max(lost_, sequence);
+}
+
+std::set<std::int64_t> History::needed() const {
+  std::set<std::int64_t> result;
+  for (const auto& [path, batch] : last_word_) result.insert(batch);
+  for (const auto& [path, batch] : content_) result.insert(batch);
+  return result;
+}
+
+bool History::misses_needed(const ChangeSets& sorted) const {
+  std::set<std::string_view> present;
+  for (const auto& change_set : sorted) present.insert(change_set->meta.name);
+  const std::set<std::int64_t> needed_batches = needed();
+  return std::ranges::any_of(batches_, [&](const Batch& batch) {
+    return needed_batches.contains(batch.last) &&
+           std::ranges::any_of(batch.parts,
+                               [&](const ObjectMeta& part) { return !present.contains(part.name); });
+  });
 }
 
 // Only newer ChangeSets have come since the last time, or superseded ones have gone as a whole.
@@ -135,7 +160,11 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     known_.insert(part->meta.name);
   }
   batch.spec = join(specs);
-  if (batch.spec.type == ChangeSetType::Snapshot) last_word_.clear(), content_.clear();
+  if (batch.spec.type == ChangeSetType::Snapshot) {
+    last_word_.clear();
+    content_.clear();
+    if (batch.last > lost_) lost_ = 0;
+  }
   all_.merge(batch.spec);
   for (const Change& change : batch.spec.changes) {
     last_word_[change.path] = batch.last;
@@ -173,13 +202,11 @@ Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without
 }
 
 std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
-  std::set<std::int64_t> needed;
-  for (const auto& [path, batch] : last_word_) needed.insert(batch);
-  for (const auto& [path, batch] : content_) needed.insert(batch);
+  const std::set<std::int64_t> needed_batches = needed();
   std::vector<ObjectMeta> result = remains_;
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];
-    if (batch.last > confirmed || needed.contains(batch.last)) continue;
+    if (batch.last > confirmed || needed_batches.contains(batch.last)) continue;
     if (batch.spec.type == ChangeSetType::Snapshot && !snapshot_since(batch.last)) continue;
     result.insert(result.end(), batch.parts.begin(), batch.parts.end());
   }

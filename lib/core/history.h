@@ -48,6 +48,11 @@ class History {
   const std::vector<Refused>& refused() const { return refused_; }
   // The sequence that is missing though later ones are there: they wait for it or for a Snapshot.
   std::optional<std::int64_t> gap() const { return gap_; }
+  // Up to which sequence the history does not tell all any more: somebody else deleted what was still needed.
+  // 0: it is complete. A later Snapshot makes it complete again.
+  std::int64_t lost() const { return lost_; }
+  // Taken over from status after a restart, where the loss itself cannot be seen any more.
+  void assume_lost(std::int64_t sequence);
   // Everything merged, deleted paths as tombstones.
   const Tree& all() const { return all_; }
   // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3);
@@ -62,6 +67,8 @@ class History {
 
  private:
   using ChangeSets = std::vector<std::shared_ptr<const ChangeSet>>;
+  std::set<std::int64_t> needed() const;
+  bool misses_needed(const ChangeSets& sorted) const;
   bool append_only(const ChangeSets& sorted) const;
   void take(const ChangeSets& sorted);
   void add_batch(const std::vector<const ChangeSet*>& parts);
@@ -73,6 +80,7 @@ class History {
   std::vector<Refused> refused_;
   std::vector<ObjectMeta> remains_;  // of superseded batches that are being deleted, part by part
   std::optional<std::int64_t> gap_;
+  std::int64_t lost_ = 0;
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
   std::map<std::string, std::int64_t>

@@ -148,7 +148,7 @@ class Judge {
   void serve(const Target& target) {
     if (!target.running) return;
     const Lane& lane = lane_of(target);
-    if (lane.busy || lane.applied >= newest_ || blocked(lane)) return;
+    if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
     const auto delivery =
         delivery_for(lane.applied, pending_fall_backs(o_, target, lane.applied), lane.failed_steps);
     if (empty(*delivery))

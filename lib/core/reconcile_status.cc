@@ -88,6 +88,9 @@ class Describer {
       return {"FallBack", "made before the fall-back of sequence " + number(*pending.rbegin())};
     if (lane.problem) return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
     if (lane.busy || is_delivered_to(target)) return {"Applying", ""};
+    if (lane.applied < o_.history.lost())
+      return {"Waiting",
+              "what it lacks was deleted; live-update watch on the developer's machine brings it again"};
     if (lane.applied < newest_ && !is_confirmed(target))
       return spec_.suspend ? std::pair{"Suspended", "changes wait until spec.suspend is false"}
                            : std::pair{"Waiting", ""};
@@ -252,15 +255,21 @@ class Describer {
     const auto& fall_back = d_.status.fall_back;
     set("FallBack", fall_back.has_value(), fall_back ? fall_back->reason : "None",
         fall_back ? fall_back_message() : "");
-    const bool lost = newest_ > 0 && o_.history.batches().empty();
+    const auto [needed, why, message] = snapshot_needed();
+    set("SnapshotNeeded", needed, why, message);
+  }
+
+  // What only the watcher can give now: everything there is.
+  std::tuple<bool, std::string, std::string> snapshot_needed() const {
     if (o_.history.gap())
-      set("SnapshotNeeded", true, "SequenceGap", "sequence " + number(*o_.history.gap()) + " is missing");
-    else if (snapshot_missing())
-      set("SnapshotNeeded", true, "InitialSync",
-          "spec.steps has initialSync, and no Snapshot was posted yet");
-    else
-      set("SnapshotNeeded", lost, lost ? "HistoryLost" : "HistoryComplete",
-          lost ? "the ChangeSets up to " + number(newest_) + " are gone" : "");
+      return {true, "SequenceGap", "sequence " + number(*o_.history.gap()) + " is missing"};
+    if (o_.history.lost() > 0)
+      return {true, "HistoryLost",
+              "ChangeSets up to sequence " + number(o_.history.lost()) +
+                  " were deleted while they were still needed"};
+    if (snapshot_missing())
+      return {true, "InitialSync", "spec.steps has initialSync, and no Snapshot was posted yet"};
+    return {false, "HistoryComplete", ""};
   }
 
   void change_sets() {

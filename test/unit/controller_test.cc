@@ -8,6 +8,7 @@
 #include "operator/tar_transport.h"
 #include "run/content.h"
 #include "test/fakes/fake_api_server.h"
+#include "test/fakes/turns.h"
 
 using namespace live_update;
 
@@ -86,10 +87,7 @@ class Cluster {
                     encode_change_set(it));
   }
   // Lets everything happen that can happen within some milliseconds; statuses are written 50 ms late.
-  void turn(Millis time = Millis(80)) {
-    Handle end = loop.after(time, [this] { loop.stop(); });
-    loop.run();
-  }
+  void turn(Millis time = Millis(80)) { turn_for(loop, time); }
   LiveUpdateStatus status() { return decode_live_update(*parse_json(api.text(kLiveUpdate)))->status; }
   std::string phase(std::int64_t sequence) {
     const std::string path = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" +

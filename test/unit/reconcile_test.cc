@@ -458,3 +458,31 @@ TEST_CASE("superseded ChangeSets are deleted once every target has them") {
   REQUIRE(decision.superseded.size() == 1);
   CHECK(decision.superseded.front().name == "web-7f3a-000001");
 }
+
+TEST_CASE(
+    "7. what somebody deleted while it was needed is asked for, and nobody counts as synced without it") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.post(delta(2).saved("src/y.py"));
+  world.settle_all();
+  world.change_sets.erase(world.change_sets.begin());
+  world.settle_all();
+  CHECK(world.condition("SnapshotNeeded").reason == "HistoryLost");
+  CHECK(world.state("c1") == "Synced");
+  world.pod("b", "c2");
+  CHECK(world.settle_all() == "");
+  CHECK(world.state("c2") == "Waiting");
+  world.post(snapshot(3).saved("src/x.py").saved("src/y.py"));
+  CHECK(world.settle_all() == "c1@3: +/app/x.py +/app/y.py build; c2@3: +/app/x.py +/app/y.py build; ");
+  CHECK_FALSE(world.condition("SnapshotNeeded").status);
+}
+
+TEST_CASE("7. a restarted operator that finds no ChangeSet where there were some asks for everything") {
+  World world;
+  world.pod("a", "c1");
+  world.lu.status.sequence = 5;
+  CHECK(world.settle_all() == "");
+  CHECK(world.condition("SnapshotNeeded").reason == "HistoryLost");
+  CHECK(world.lu.status.state == "Waiting");
+}

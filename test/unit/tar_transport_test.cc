@@ -10,6 +10,7 @@
 
 #include "run/content.h"
 #include "test/fakes/fake_api_server.h"
+#include "test/fakes/turns.h"
 
 using namespace live_update;
 
@@ -39,10 +40,7 @@ class Situation {
     turn();
   }
   // Lets everything happen that can happen without time passing.
-  void turn() {
-    Handle end = loop.after(Millis(3), [this] { loop.stop(); });
-    loop.run();
-  }
+  void turn() { live_update::turn(loop); }
   // The timer of this length goes off; false if there is none.
   bool pass(Millis delay) {
     for (auto it = timers.begin(); it != timers.end(); ++it) {
