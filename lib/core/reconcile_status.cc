@@ -182,8 +182,11 @@ class Describer {
   }
 
   std::string first_message(std::string_view state) const {
-    for (const ContainerStatus& it : d_.status.containers)
-      if (it.state == state) return "pod " + it.pod + ", container " + it.container + ": " + it.message;
+    for (const ContainerStatus& it : d_.status.containers) {
+      if (it.state != state) continue;
+      const bool says_where = it.message.find(it.pod) != std::string::npos;  // a transport's messages do
+      return says_where ? it.message : "pod " + it.pod + ", container " + it.container + ": " + it.message;
+    }
     return {};
   }
   std::int64_t count(std::string_view state) const {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "core/api_json.h"
+#include "test/fakes/turns.h"
 
 using namespace live_update;
 
@@ -36,10 +37,7 @@ struct Fixture {
             .content_type = "application/apply-patch+yaml",
             .body = R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate",)" + rest + "}"};
   }
-  void turn() {
-    const Handle end = loop.after(Millis(3), [&] { loop.stop(); });
-    loop.run();
-  }
+  void turn() { live_update::turn(loop); }
 };
 
 }  // namespace

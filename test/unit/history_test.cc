@@ -70,14 +70,15 @@ TEST_CASE("a batch that was given up half-way is superseded by the next one") {
 }
 
 TEST_CASE("a superseded batch whose parts are deleted one by one is no gap") {
-  History history = history_of({delta(1).saved("a").part(1, 3), delta(2).saved("b").part(2, 3), delta(3).saved("c").part(3, 3),
-                                delta(4).saved("a").saved("b").saved("c")});
+  History history = history_of({delta(1).saved("a").part(1, 3), delta(2).saved("b").part(2, 3),
+                                delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c")});
   CHECK(history.superseded(4).size() == 3);
   history.update({delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c")}, 0);
   CHECK_FALSE(history.gap());
   CHECK(sequences(history) == "4");
   CHECK(history.superseded(4).size() == 1);
-  history.update({delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c"), delta(5).saved("d")}, 0);
+  history.update(
+      {delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c"), delta(5).saved("d")}, 0);
   CHECK(sequences(history) == "4 5");
   history.update({delta(4).saved("a").saved("b").saved("c"), delta(5).saved("d")}, 0);
   CHECK(sequences(history) == "4 5");
