@@ -1,0 +1,22 @@
+// Sees to it that no step outlives the agent, even when the agent itself is killed: a second process that is
+// told which process groups run, and that ends them (TERM, after a second KILL) when the agent is gone.
+#pragma once
+
+#include <sys/types.h>
+
+#include "agent/fd.h"
+
+namespace live_update::agent {
+
+class Guardian {
+ public:
+  // Started with the first step, so that a session without any has one process.
+  void watch(pid_t group);
+  void release(pid_t group);
+
+ private:
+  void tell(char what, pid_t group);
+  Fd pipe_;
+};
+
+}  // namespace live_update::agent

@@ -1,0 +1,112 @@
+// live-update-agent: the small program that the operator puts into a container.
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/content.h"
+#include "agent/fd.h"
+#include "agent/session.h"
+#include "agent/supervise.h"
+#include "agent/version.h"
+
+namespace live_update::agent {
+namespace {
+
+constexpr std::string_view kUsage =
+    "usage: live-update-agent serve                             one session with the operator on stdin and "
+    "stdout\n"
+    "       live-update-agent supervise [--keep] [--signal TERM] -- COMMAND...\n"
+    "                                                           a container's entry point: runs COMMAND, "
+    "which the\n"
+    "                                                           step `restart: process` then can restart\n"
+    "       live-update-agent digest [FILE...]                  sha256 of files, or of this program\n"
+    "       live-update-agent --version\n";
+
+void print(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = write(fd, text.data(), text.size());
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+int usage(const std::string& wrong) {
+  print(2, "live-update-agent: " + wrong + "\n" + std::string(kUsage));
+  return 2;
+}
+
+// "TERM", "SIGTERM" or "15".
+int signal_from(std::string_view name) {
+  int number = 0;
+  if (const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
+      read.ec == std::errc() && read.ptr == name.data() + name.size())
+    return number >= 1 && number <= 64 ? number : 0;
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  for (int i = 1; i < NSIG; ++i) {
+    const char* known = sigabbrev_np(i);
+    if (known && name == known) return i;
+  }
+  return 0;
+}
+
+int digest(std::vector<std::string> files) {
+  if (files.empty()) files.emplace_back("/proc/self/exe");
+  for (const auto& file : files) {
+    const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto found = fd ? digest_of(fd.get()) : std::expected<Digest, int>(std::unexpected(errno));
+    if (!found) {
+      print(2, "live-update-agent: cannot read " + file + ": " + errno_text(found.error()) + "\n");
+      return 1;
+    }
+    print(1, digest_text(*found) + "  " + file + "\n");
+  }
+  return 0;
+}
+
+int supervise_with(const std::vector<std::string>& arguments) {
+  SuperviseOptions options;
+  auto at = arguments.begin();
+  for (; at != arguments.end() && at->starts_with('-'); ++at) {
+    if (*at == "--") {
+      ++at;
+      break;
+    }
+    if (*at == "--keep") {
+      options.keep = true;
+    } else if (*at == "--signal" && at + 1 != arguments.end()) {
+      options.signal = signal_from(*++at);
+      if (options.signal == 0) return usage("there is no signal " + *at);
+    } else {
+      return usage("supervise does not know " + *at);
+    }
+  }
+  options.command.assign(at, arguments.end());
+  if (options.command.empty()) return usage("supervise needs a command");
+  return supervise(options);
+}
+
+int run(std::vector<std::string> arguments) {
+  if (arguments.empty()) return usage("a command is missing");
+  const auto command = std::move(arguments.front());
+  arguments.erase(arguments.begin());
+  if (command == "serve" && arguments.empty()) return Session(0, 1).run();
+  if (command == "supervise") return supervise_with(arguments);
+  if (command == "digest") return digest(std::move(arguments));
+  if (command == "--version" || command == "--help") {
+    print(1, command == "--help" ? std::string(kUsage) : std::string(kProgram) + "\n");
+    return 0;
+  }
+  return usage("unknown command " + command);
+}
+
+}  // namespace
+}  // namespace live_update::agent
+
+int main(int count, char** words) { return live_update::agent::run({words + 1, words + count}); }

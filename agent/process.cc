@@ -1,0 +1,101 @@
+#include "agent/process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+
+#include "agent/fd.h"
+
+namespace live_update::agent {
+namespace {
+
+std::string proc(pid_t pid, std::string_view file) {
+  return "/proc/" + std::to_string(pid) + '/' + std::string(file);
+}
+
+// Field of /proc/PID/stat, counted as proc(5) does; the name of the program may contain anything.
+std::uint64_t stat_field(pid_t pid, int field) {
+  const auto text = read_small_file(proc(pid, "stat"));
+  const auto name_end = text.rfind(')');
+  if (name_end == text.npos) return 0;
+  auto at = name_end;
+  for (int i = 2; i < field; ++i) {
+    at = text.find(' ', at + 1);
+    if (at == text.npos) return 0;
+  }
+  std::uint64_t value = 0;
+  std::from_chars(text.data() + at + 1, text.data() + text.size(), value);
+  return value;
+}
+
+std::uint64_t signal_mask(std::string_view status, std::string_view name) {
+  const auto at = status.find(name);
+  if (at == status.npos) return 0;
+  auto digits = status.substr(at + name.size());
+  digits.remove_prefix(std::min(digits.find_first_not_of(" \t"), digits.size()));
+  std::uint64_t mask = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), mask, 16);
+  return mask;
+}
+
+std::uint64_t mount_namespace(const std::string& process) {
+  struct stat ns;
+  return stat(("/proc/" + process + "/ns/mnt").c_str(), &ns) == 0 ? ns.st_ino : 0;
+}
+
+std::int64_t now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t now_ms() { return now_ns() / 1'000'000; }
+std::int64_t now_us() { return now_ns() / 1'000; }
+
+std::string read_small_file(const std::string& path) {
+  std::string text(64 << 10, '\0');
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto got = fd ? read(fd.get(), text.data(), text.size()) : -1;
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+std::uint64_t start_of(pid_t pid) { return stat_field(pid, 22); }
+
+bool takes_signal(pid_t pid, int signal) {
+  const auto status = read_small_file(proc(pid, "status"));
+  if (status.find("SigCgt:") == status.npos) return true;
+  const auto taken = signal_mask(status, "SigCgt:") | signal_mask(status, "SigBlk:");
+  return (taken >> (signal - 1) & 1) != 0;
+}
+
+pid_t main_process() {
+  const auto ours = mount_namespace("self"), first = mount_namespace("1");
+  if (ours == 0 || first == 0 || ours == first) return 1;
+  DIR* all = opendir("/proc");
+  if (!all) return 1;
+  pid_t oldest = 1;
+  std::uint64_t since = ~std::uint64_t{0};
+  while (const dirent* entry = readdir(all)) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
+    if (mount_namespace(entry->d_name) != ours) continue;
+    if (const auto start = start_of(pid); start < since) oldest = pid, since = start;
+  }
+  closedir(all);
+  return oldest;
+}
+
+bool group_alive(pid_t group) { return kill(-group, 0) == 0 || errno == EPERM; }
+
+}  // namespace live_update::agent

@@ -1,0 +1,28 @@
+// What /proc tells about processes, and the clock. Everything is 0 or empty where /proc does not tell.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+namespace live_update::agent {
+
+// Monotonic.
+std::int64_t now_ms();
+std::int64_t now_us();
+
+// When a process began, in clock ticks since the machine did: with the pid, its identity.
+std::uint64_t start_of(pid_t pid);
+// Whether a signal would do anything to a process 1 of its PID namespace, which has no default actions: it is
+// caught, or blocked and so waited for. True if that cannot be told.
+bool takes_signal(pid_t pid, int signal);
+// The main process of the container: 1, or with a shared PID namespace the oldest process that sees our
+// files.
+pid_t main_process();
+// Whether a process group has a member, zombies included.
+bool group_alive(pid_t group);
+
+std::string read_small_file(const std::string& path);
+
+}  // namespace live_update::agent

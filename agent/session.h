@@ -1,0 +1,90 @@
+// `live-update-agent serve`: one session on two descriptors, from Hello until its input ends.
+//
+// One loop around poll(), no threads. Requests are carried out in order; while a run or restart goes on, what
+// comes behind it is held (bounded by kMaxAhead), but for Credit, Kill, Ping and Have. Whatever cannot be
+// understood ends the session: the staged batch is dropped, nothing of it has been visible.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "agent/batch.h"
+#include "agent/have_job.h"
+#include "agent/restarter.h"
+#include "agent/runner.h"
+
+namespace live_update::agent {
+
+class Session {
+ public:
+  Session(int in, int out) : in_(in), out_(out), reader_(0) {}
+  // Exit code: 0 the input ended or a signal asked for it, 1 the frames made no sense, 3 no common version.
+  int run();
+
+ private:
+  struct Held {
+    std::uint8_t type;
+    bool last;
+    std::string payload;
+  };
+
+  void say_hello();
+  void turn();
+  void read_input();
+  void take_frames();
+  void take(const Frame& frame);
+  void take_held();
+  void hear_hello(const Hello& hello);
+  bool perform_now(const Request& request);
+  void perform(const Request& request);
+
+  void act(const Begin& begin);
+  void act(const Commit& commit);
+  void act(const Abort& abort);
+  void act(const Run& run);
+  void act(const Restart& restart);
+  template <typename Entry>
+  void stage(const Entry& entry);
+
+  bool busy() const { return run_ || restart_; }
+  bool passes(const Gate& gate, std::uint32_t request);
+  void mark(const Gate& gate) { failed_ = failed_ || !gate.keep_going; }
+  void fail_batch(const Failure& failure);
+  void confirm();
+  bool batch_is(std::int64_t sequence, const char* what);
+  void protocol_error(const std::string& reason, Code code = Code::Protocol);
+
+  void tend_run(std::int64_t now);
+  void tend_restart(std::int64_t now);
+  void tend_haves();
+  void take_signals();
+  void answer(const Answer& answer) { writer_.append(output_, answer); }
+  void flush();
+  void flush_rest();
+
+  int in_, out_;
+  FrameReader reader_;
+  FrameWriter writer_;
+  std::string output_;
+  bool greeted_ = false, ended_ = false;
+  int exit_code_ = 0;
+
+  Inflater inflater_;
+  std::optional<Batch> batch_;
+  std::optional<std::int64_t> skipping_;  // the batch whose frames are passed over up to its Commit
+  std::int64_t batch_began_us_ = 0, confirmed_ = 0;
+  bool failed_ = false;  // the mark of Gate
+  std::set<std::string> cleaned_;
+
+  Guardian guardian_;
+  std::optional<Runner> run_;
+  std::optional<Restarter> restart_;
+  std::deque<Held> held_;
+  std::size_t held_bytes_ = 0;
+  std::deque<HaveJob> haves_;
+  Fd signals_;
+};
+
+}  // namespace live_update::agent

@@ -1,0 +1,106 @@
+// The real agent as a child, and the operator's end of its session.
+#pragma once
+
+#include <sys/types.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/fd.h"
+#include "core/agent_protocol.h"
+
+namespace live_update::agent {
+
+// How the child is set up before the agent starts.
+struct Setup {
+  uid_t uid = 0;                              // another than 0: that user and group, nothing else
+  int openat2_error = 0, exchange_error = 0;  // what seccomp answers instead of the kernel
+  std::vector<std::string> env;
+  std::vector<std::string> arguments = {"serve"};
+  std::vector<std::string> before;  // words before the program: nsenter ...
+};
+
+// argv of the agent under test: LIVE_UPDATE_AGENT (words, for an emulator), else the one that was built.
+std::vector<std::string> agent_command();
+
+// A started program of ours; killed with this object.
+class Child {
+ public:
+  explicit Child(const Setup& setup, bool streams = true);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  pid_t pid() const { return pid_; }
+  void signal(int number) const;
+  // Exit code, 128 + N for a signal. Waits for at most ten seconds, then -1.
+  int wait();
+
+  Fd in, out;  // its stdin and stdout
+
+ private:
+  pid_t pid_ = -1;
+  int exit_code_ = -1;
+  bool reaped_ = false;
+};
+
+// An answer with the bytes it points into.
+struct Received {
+  Answer answer;
+  std::string bytes;
+};
+
+class AgentProcess {
+ public:
+  // Says Hello and hears the agent's.
+  explicit AgentProcess(const Setup& setup = {}, const Hello& hello = {.program = "test"});
+
+  const Hello& hello() const { return hello_; }
+  // All in one write.
+  void send(const std::vector<Request>& requests);
+  void send_bytes(std::string_view bytes);
+  std::string encode(const std::vector<Request>& requests);
+  // The next answer; Failed with code Protocol and reason "end" at the end, "late" after ten seconds.
+  Received next();
+  // Sends, and collects until this request has its final answer. Warnings and outputs go to their lists.
+  Answer ask(const std::vector<Request>& requests, std::uint32_t request);
+  Answer answer_to(std::uint32_t request);
+  // A batch of one write, with sequence 1 up: its answer.
+  Answer apply(const std::vector<std::string>& roots, std::vector<Request> entries);
+  // Ends the session as the operator does; the exit code.
+  int close();
+  pid_t pid() const { return child_.pid(); }
+  Child& child() { return child_; }
+
+  std::vector<Warning> warnings;
+  std::map<std::uint32_t, std::string> output, errors;  // what runs have printed, by request
+  std::function<void(const RunOutput&)> on_output;
+
+ private:
+  Child child_;
+  FrameWriter writer_;
+  FrameReader reader_{0};
+  Hello hello_;
+  std::int64_t sequence_ = 0;
+};
+
+// --- requests as tests say them
+Digest sha256_of(std::string_view bytes);
+std::string zstd_of(std::string_view bytes);
+// File and its Data.
+std::vector<Request> file(std::string path, std::string_view content, std::uint16_t mode = 0644,
+                          std::uint16_t root = 0);
+std::vector<Request> operator+(std::vector<Request> all, std::vector<Request> more);
+
+// What the failure is, for comparisons: "Code: reason (remedy)"; "" for anything else.
+std::string failure_of(const Answer& answer);
+bool confirmed(const Answer& answer);
+// Everything below a directory: path -> "file <mode> <content>", "dir", "link <target>"; temporary names,
+// too.
+std::map<std::string, std::string> tree_of(const std::string& root);
+// Waits until this holds, for at most ten seconds.
+bool soon(const std::function<bool()>& holds);
+
+}  // namespace live_update::agent

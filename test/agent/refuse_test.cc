@@ -1,0 +1,223 @@
+// What an agent must not do, or cannot: symlinks on the way, full and read-only file systems, missing rights.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "test/agent/agent_process.h"
+#include "test/fakes/temp_tree.h"
+#include "test/agent/mounts.h"
+
+namespace live_update::agent {
+namespace {
+
+using Tree = std::map<std::string, std::string>;
+constexpr uid_t kNobody = 65534;
+
+TEST_SUITE_BEGIN("agent: refusing");
+
+TEST_CASE("4.3 a symlink planted in each component: refused with its path, nothing is written through it") {
+  // The kernel's openat2; a kernel without; a seccomp profile that forbids it.
+  for (const int openat2_error : {0, ENOSYS, EPERM}) {
+    CAPTURE(openat2_error);
+    AgentProcess agent({.openat2_error = openat2_error});
+    for (const std::string at : {"a", "a/b", "a/b/c"}) {
+      for (const bool absolute : {false, true}) {
+        TempTree container;
+        container.mkdir("app/" + at.substr(0, at.size() - 2 * (at.size() > 1)));
+        container.remove("app/" + at);
+        container.mkdir("outside/b/c");
+        container.link("app/" + at, absolute ? container.at("outside")
+                                             : "../" + std::string(at.size() > 1 ? "../" : "") +
+                                                   (at.size() > 3 ? "../" : "") + "outside");
+        const auto before = tree_of(container.root());
+        for (const auto& batch :
+             {file("a/b/c/f", "evil"), std::vector<Request>{Symlink{0, "a/b/c/f", "evil", {}}},
+              std::vector<Request>{Directory{0, "a/b/c/f"}}}) {
+          const auto answer = agent.apply({container.at("app")}, file("fine", "x") + batch);
+          CHECK(failure_of(answer) == "Escapes: cannot write " + container.at("app/a/b/c/f") + ": " +
+                                          container.at("app/" + at) +
+                                          " is a symlink (nothing is written through a symlink: remove it in "
+                                          "the container, or let the sync lead to where it points)");
+          CHECK(tree_of(container.root()) == before);
+        }
+        // Behind a symlink there is nothing of ours to delete.
+        CHECK(confirmed(
+            agent.apply({container.at("app")}, {Delete{0, "a/b/c/x"}, Delete{0, "a/b/c/x", DeleteHow::Whole},
+                                                Delete{0, "a/b/c/x", DeleteHow::Tracked}})));
+        CHECK(tree_of(container.root()) == before);
+      }
+    }
+  }
+}
+
+TEST_CASE("4.3 the last component: the symlink itself is replaced; the root itself may be a symlink") {
+  for (const int openat2_error : {0, ENOSYS}) {
+    TempTree container;
+    container.write("outside", "untouched");
+    container.mkdir("real");
+    container.link("app", "real");
+    container.link("real/f", "../outside");
+    AgentProcess agent({.openat2_error = openat2_error});
+    CHECK(confirmed(agent.apply({container.at("app")}, file("f", "mine") + file("d/g", "x"))));
+    CHECK(soon([&] {
+      return tree_of(container.root()) ==
+             Tree{{"outside", "file 644 untouched"}, {"real", "dir"},   {"app", "link real"},
+                  {"real/f", "file 644 mine"},       {"real/d", "dir"}, {"real/d/g", "file 644 x"}};
+    }));
+  }
+}
+
+TEST_CASE("1.4 4.3 paths that lead out or into the system") {
+  TempTree container;
+  AgentProcess agent;
+  for (const auto* path : {"../x", "a/../../x", "/etc/x", "a//b", "a/.", "."})
+    CHECK(failure_of(agent.apply({container.at("app")}, {Delete{0, path}}))
+              .starts_with("BadRequest: \"" + std::string(path) + "\" is no relative path"));
+  for (const auto* root : {"relative", "/a/../b", "/a/", "/proc", "/sys/x", "/dev"})
+    CHECK(
+        failure_of(agent.apply({root}, {Delete{0, "x"}})).starts_with("BadRequest: \"" + std::string(root)));
+  CHECK(failure_of(agent.apply({"/"}, {Delete{0, "proc/x"}}))
+            .starts_with("BadRequest: \"/proc/x\" belongs to the system"));
+  CHECK(failure_of(agent.apply({"/"}, {Delete{0, "", DeleteHow::Whole}})).starts_with("BadRequest"));
+  CHECK(tree_of(container.root()).empty());
+}
+
+TEST_CASE("4.2 a full file system: nothing of the batch is visible, and nothing staged stays") {
+  if (!can_mount()) return;
+  TempTree container;
+  container.mkdir("app");
+  const Mounted small("tmpfs", "tmpfs", container.at("app"), 0, "size=256k");
+  container.write("app/a", "old");
+  const auto before = tree_of(container.at("app"));
+  const std::string small_one(100 << 10, 's'), piecewise(200 << 10, 'p'), reserved(2 << 20, 'r');
+  AgentProcess agent;
+  for (const auto& big : {piecewise, reserved}) {
+    const auto answer =
+        agent.apply({container.at("app")}, file("a", "new") + file("b", small_one) + file("c", big));
+    CHECK(failure_of(answer) == "NoSpace: cannot write " + container.at("app/c") +
+                                    ": No space left on device (ENOSPC) (free space or inodes on that file "
+                                    "system, or give the volume more)");
+    CHECK(std::get<Failed>(answer).error == ENOSPC);
+    CHECK(tree_of(container.at("app")) == before);
+  }
+  CHECK(confirmed(agent.apply({container.at("app")}, file("b", small_one))));
+}
+
+TEST_CASE("4.9 a read-only file system") {
+  if (!can_mount()) return;
+  TempTree container;
+  container.mkdir("app");
+  const Mounted read_only("tmpfs", "tmpfs", container.at("app"), MS_RDONLY, nullptr);
+  AgentProcess agent;
+  const auto answer = agent.apply({container.at("app")}, file("a", "x"));
+  CHECK(failure_of(answer) == "ReadOnly: cannot create a file beside " + container.at("app/a") +
+                                  ": Read-only file system (EROFS) (mount a writable volume (an emptyDir) "
+                                  "there, or unset readOnlyRootFilesystem)");
+  CHECK(failure_of(agent.apply({container.at("app/sub")}, file("a", "x")))
+            .starts_with("ReadOnly: cannot make the directory " + container.at("app/sub")));
+}
+
+TEST_CASE("4.9 an unprivileged user: what it may not, with its uid; what it may, all of it") {
+  if (!can_mount()) return;
+  TempTree container;
+  chmod(container.root().c_str(), 0755);
+  container.write("app/a", "roots");
+  container.write("open/theirs", "echo");
+  container.write("open/secret", "x");
+  container.chmod("open/secret", 0600);
+  container.chmod("open", 0777);
+  AgentProcess agent({.uid = kNobody});
+  CHECK(agent.hello().uid == kNobody);
+  const auto answer = agent.apply({container.at("app")}, file("a", "x"));
+  CHECK(failure_of(answer) == "Permission: cannot create a file beside " + container.at("app/a") +
+                                  ": Permission denied (EACCES) (let uid 65534 write there: change the owner "
+                                  "in the image, or set runAsUser or fsGroup in the pod)");
+  CHECK(failure_of(agent.apply({container.at("app")}, {Delete{0, "a"}}))
+            .starts_with("Permission: cannot delete " + container.at("app/a")));
+  CHECK(container.read("app/a") == "roots");
+  // Somebody else's files in a directory that is open to us: replaced, deleted, and copied for another mode.
+  File kept{.path = "theirs", .mode = 0755, .size = 4, .digest = sha256_of("echo"), .content = Content::Kept};
+  CHECK(failure_of(agent.apply({container.at("open")},
+                               std::vector<Request>{Delete{0, "secret"}, kept} + file("d/new", "n"))) == "");
+  CHECK(soon([&] {
+    return tree_of(container.at("open")) ==
+           Tree{{"theirs", "file 755 echo"}, {"d", "dir"}, {"d/new", "file 644 n"}};
+  }));
+  struct stat there{};
+  REQUIRE(stat(container.at("open/theirs").c_str(), &there) == 0);
+  CHECK(there.st_uid == kNobody);
+}
+
+TEST_CASE("4.2 a failure in the middle of the switch: all is put back") {
+  if (!can_mount()) return;
+  for (const int exchange_error : {0, EINVAL}) {
+    CAPTURE(exchange_error);
+    TempTree container;
+    container.write("app/a", "old a");
+    container.write("app/gone", "here");
+    container.write("app/dir/x", "x");
+    container.write("app/mode", "m");
+    container.write("app/whole/y", "y");
+    container.mkdir("app/mounted");
+    const Mounted busy("tmpfs", "tmpfs", container.at("app/mounted"), 0, nullptr);
+    const auto before = tree_of(container.at("app"));
+    AgentProcess agent({.exchange_error = exchange_error});
+    File kept{.path = "mode", .mode = 0700, .size = 1, .digest = sha256_of("m"), .content = Content::Kept};
+    // A directory where something is mounted cannot be replaced by a file, and that shows only in the switch.
+    const auto answer = agent.apply(
+        {container.at("app")}, std::vector<Request>{Delete{0, "gone"}, Delete{0, "whole", DeleteHow::Whole},
+                                                    Directory{0, "made"}, kept, Symlink{0, "link", "a", {}}} +
+                                   file("a", "new a") + file("n/e/w", "new") + file("dir", "now a file") +
+                                   file("mounted", "impossible") + file("z", "z"));
+    CHECK(failure_of(answer) ==
+          "Io: cannot replace " + container.at("app/mounted") +
+              ": Device or resource busy (EBUSY) (something is mounted there: let the sync lead elsewhere)");
+    CHECK(tree_of(container.at("app")) == before);
+  }
+}
+
+TEST_CASE("a file mounted by itself is written in place, with a warning (EBUSY)") {
+  if (!can_mount()) return;
+  for (const bool read_only_directory : {false, true}) {
+    TempTree container;
+    container.write("config", "old, and longer than the new one");
+    container.write("app/config", "");
+    if (read_only_directory)
+      container.chmod("app", 0555), chmod(container.root().c_str(), 0755), container.chmod("config", 0666);
+    const Mounted single(container.at("config").c_str(), nullptr, container.at("app/config"), MS_BIND,
+                         nullptr);
+    AgentProcess agent({.uid = read_only_directory ? kNobody : 0});
+    CHECK(failure_of(agent.apply({container.at("app")}, file("config", "new"))) == "");
+    CHECK(container.read("config") == "new");
+    REQUIRE(agent.warnings.size() == 1);
+    CHECK(agent.warnings[0].path == container.at("app/config"));
+    CHECK(agent.warnings[0].text ==
+          "is mounted by itself and cannot be replaced: it was written in place, so a reader may see a part "
+          "of it");
+    CHECK(confirmed(agent.apply({container.at("app")}, {Delete{0, "config"}})) != read_only_directory);
+    container.chmod("app", 0755);
+  }
+}
+
+TEST_CASE("4.5 Mirror stops at other file systems") {
+  if (!can_mount()) return;
+  TempTree container;
+  container.write("app/d/a", "x");
+  container.mkdir("app/d/volume");
+  const Mounted volume("tmpfs", "tmpfs", container.at("app/d/volume"), 0, nullptr);
+  container.write("app/d/volume/data", "precious");
+  AgentProcess agent;
+  CHECK(confirmed(agent.apply({container.at("app")}, {Delete{0, "d", DeleteHow::Whole}})));
+  REQUIRE(agent.warnings.size() == 1);
+  CHECK(agent.warnings[0].text.find("could not be removed entirely: Device or resource busy (EBUSY)") !=
+        std::string::npos);
+  const auto left = tree_of(container.at("app"));
+  CHECK(std::ranges::any_of(left, [](const auto& entry) { return entry.second == "file 644 precious"; }));
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace live_update::agent
