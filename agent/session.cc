@@ -48,7 +48,8 @@ int Session::run() {
   say_hello();
   while (!ended_) turn();
   batch_.reset();
-  flush_rest();
+  // Who has gone does not listen; who is told of a mistake should hear it.
+  if (exit_code_ != 0) flush_rest();
   return exit_code_;
 }
 

@@ -191,6 +191,17 @@ int AgentProcess::close() {
   return child_.wait();
 }
 
+namespace {
+std::string file_text(const std::filesystem::path& path) {
+  struct stat there{};
+  stat(path.c_str(), &there);
+  std::ostringstream text;
+  text << "file " << std::oct << (there.st_mode & 07777) << " "
+       << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+}  // namespace
+
 Digest sha256_of(std::string_view bytes) { return *digest_from(live_update::sha256(bytes)); }
 
 std::string zstd_of(std::string_view bytes) {
@@ -235,20 +246,20 @@ std::map<std::string, std::string> tree_of(const std::string& root) {
   std::map<std::string, std::string> all;
   namespace fs = std::filesystem;
   if (!fs::exists(root)) return all;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    auto& what = all[entry.path().lexically_relative(root).string()];
-    if (entry.is_symlink()) {
-      what = "link " + fs::read_symlink(entry.path()).string();
-    } else if (entry.is_directory()) {
-      what = "dir";
-    } else {
-      struct stat there{};
-      stat(entry.path().c_str(), &there);
-      std::ostringstream text;
-      text << "file " << std::oct << (there.st_mode & 07777) << " "
-           << std::ifstream(entry.path(), std::ios::binary).rdbuf();
-      what = text.str();
+  try {
+    for (const auto& entry : fs::recursive_directory_iterator(root)) {
+      auto& what = all[entry.path().lexically_relative(root).string()];
+      if (entry.is_symlink()) {
+        what = "link " + fs::read_symlink(entry.path()).string();
+      } else if (entry.is_directory()) {
+        what = "dir";
+      } else {
+        what = file_text(entry.path());
+      }
     }
+  } catch (const fs::filesystem_error& error) {
+    // Something is being removed at this moment.
+    all[error.what()];
   }
   return all;
 }

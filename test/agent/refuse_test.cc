@@ -6,8 +6,8 @@
 #include <cerrno>
 
 #include "test/agent/agent_process.h"
-#include "test/fakes/temp_tree.h"
 #include "test/agent/mounts.h"
+#include "test/fakes/temp_tree.h"
 
 namespace live_update::agent {
 namespace {
