@@ -31,6 +31,11 @@ struct Container {
       with.arguments.push_back(word);
     supervisor = std::make_unique<Child>(with);
   }
+  // Outside of a PID namespace of its own, the app would outlive its supervisor.
+  ~Container() {
+    supervisor->signal(SIGSTOP);
+    if (const int app = number("pid")) kill(-app, SIGKILL);
+  }
   // The number that the app wrote into this file; 0: none yet.
   int number(const std::string& file) const { return std::atoi(tree.read(file).c_str()); }
   int wait_for(const std::string& file) const {
@@ -55,7 +60,7 @@ bool alive(int pid) { return kill(pid, 0) == 0; }
 TEST_CASE("4.8 process: the old one ends, a new one lives for aliveSeconds, the container stays") {
   Container container("echo $$ > $1/new; mv $1/new $1/pid; exec sleep 60");
   const int old = container.wait_for("pid");
-  CHECK(AgentProcess(container.setup).hello().features & kFeatureSupervised);
+  CHECK((AgentProcess(container.setup).hello().features & kFeatureSupervised) != 0);
   const auto answer = container.restart({.grace_ms = 5000, .alive_ms = 100});
   const int fresh = container.number("pid");
   CHECK(fresh != old);
@@ -146,8 +151,8 @@ TEST_CASE("4.8 the container is told to end in the middle of a restart") {
 }
 
 TEST_CASE("several restarts at a time are done one after another, and a second supervisor is refused") {
-  Container container("echo $$ >> $1/pids; exec sleep 60");
-  container.wait_for("pids");
+  Container container("echo $$ > $1/pid; exec sleep 60");
+  container.wait_for("pid");
   AgentProcess one(container.setup), other(container.setup);
   one.send({Restart{.request = 1, .grace_ms = 5000, .alive_ms = 50}});
   other.send({Restart{.request = 1, .grace_ms = 5000, .alive_ms = 50}});
