@@ -39,8 +39,9 @@ struct Node {
 class TreeBuilder : public YAML::EventHandler {
  public:
   NodePtr root;
+  YAML::Mark start;
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Node::Kind::Null, mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -106,7 +107,7 @@ class Converter {
       case Node::Kind::Null:
         return Value();
       case Node::Kind::Scalar:
-        return scalar(node);
+        return readable(node, path) ? scalar(node) : Value();
       case Node::Kind::List:
         return list(node, path, depth);
       case Node::Kind::Map:
@@ -136,6 +137,13 @@ class Converter {
 
   Value text(const std::string& text) {
     return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator_);
+  }
+
+  // yaml-cpp turns the escapes \_ and \N into bytes that are no UTF-8; nothing else of what it gives us can be wrong.
+  bool readable(const Node& node, const std::string& path) {
+    if (to_utf8(node.text) == node.text) return true;
+    out_.errors.push_back({path, "has an escape \\_ or \\N, which is not supported: write the character itself"});
+    return false;
   }
 
   // "?" is a plain scalar, "!" a quoted one; of the explicit tags those of the standard types count.
@@ -220,6 +228,7 @@ class Converter {
       return std::string();
     };
     if (key.kind == Node::Kind::List || key.kind == Node::Kind::Map) return wrong("is no text");
+    if (!readable(key, path)) return {};
     const Value value = key.kind == Node::Kind::Null ? Value() : scalar(key);
     if (value.IsInt64() || value.IsUint64()) return to_text(value);
     if (!value.IsString())
@@ -300,9 +309,11 @@ Result<std::vector<Manifest>> parse_manifests(const std::string& file, std::stri
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    for (;;) {
+    for (int last = -1;;) {
       TreeBuilder builder;
       if (!parser.HandleNextDocument(builder)) break;
+      // yaml-cpp makes empty documents out of what cannot begin one, for ever.
+      if (std::exchange(last, builder.start.pos) == builder.start.pos) throw YAML::ParserException(builder.start, "nothing can begin like this");
       if (builder.root && builder.root->kind != Node::Kind::Null)
         out.push_back(read_document(file, *builder.root));
     }

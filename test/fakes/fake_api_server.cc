@@ -66,6 +66,7 @@ struct FakeExec::State {
   void later(Callback work) { api->later(client, std::move(work)); }
   void end(Result<ExecExit> how) {
     if (std::exchange(ended, true)) return;
+    on_input = nullptr;  // it often holds the FakeExec, and so this
     later([this, how = std::move(how)] { callbacks.on_end(how); });
   }
 };
@@ -75,6 +76,7 @@ class FakeExecSession : public ExecSession {
   explicit FakeExecSession(std::shared_ptr<FakeExec::State> state) : state_(std::move(state)) {
     state_->client = token_;
   }
+  ~FakeExecSession() override { state_->on_input = nullptr; }
   void write(std::string bytes, Callback written) override {
     state_->later([this, bytes = std::move(bytes), written = std::move(written)]() mutable {
       state_->input += bytes;
@@ -91,7 +93,9 @@ class FakeExecSession : public ExecSession {
 
  private:
   void notify() const {
-    if (state_->on_input && !state_->ended) state_->on_input();
+    if (!state_->on_input || state_->ended) return;
+    const auto work = state_->on_input;  // a copy: it may end the session, which forgets it
+    work();
   }
   std::shared_ptr<void> token_ = std::make_shared<int>();
   std::shared_ptr<FakeExec::State> state_;
@@ -103,8 +107,9 @@ bool FakeExec::input_closed() const { return state_->input_closed; }
 bool FakeExec::alive() const { return !state_->ended && !state_->client.expired(); }
 
 void FakeExec::on_input(std::function<void()> work) {
-  state_->on_input = std::move(work);
-  if (!state_->input.empty() || state_->input_closed) state_->on_input();
+  if (!alive()) return;
+  state_->on_input = work;
+  if (!state_->input.empty() || state_->input_closed) work();
 }
 
 void FakeExec::out(std::string bytes) {
