@@ -27,7 +27,7 @@ struct Run {
 int run(const std::vector<std::string>& arguments) {
   const auto parsed = parse_command_line(arguments);
   if (const auto* exit = std::get_if<EarlyExit>(&parsed)) {
-    std::fprintf(exit->code == 0 ? stdout : stderr, "%s\n", exit->text.c_str());
+    std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
     return exit->code;
   }
   const auto& line = std::get<CommandLine>(parsed);
