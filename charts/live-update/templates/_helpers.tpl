@@ -46,7 +46,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   verbs: [get, list, watch, delete]
 - apiGroups: [liveupdate.dev]
   resources: [liveupdates/status, changesets/status]
-  verbs: [patch, update]
+  verbs: [patch]
 # Finding the containers, and working in them. An exec over WebSocket is a GET; some versions ask for create as well.
 - apiGroups: [""]
   resources: [pods]
@@ -57,9 +57,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - apiGroups: [apps]
   resources: [deployments, replicasets, statefulsets, daemonsets]
   verbs: [get, list, watch]
-- apiGroups: [batch]
-  resources: [jobs]
-  verbs: [get, list, watch]
 # Redeploying: a rollout restart, and the deletion of a pod that nothing rolls out.
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
@@ -67,11 +64,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [delete]
-- apiGroups: ["", events.k8s.io]
+- apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
-# Who holds a LiveUpdate's session.
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  verbs: [get, list, watch]
+  verbs: [create]
 {{- end -}}
