@@ -53,6 +53,8 @@ struct HttpEndpoint::Impl {
 HttpEndpoint::HttpEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpEndpoint::~HttpEndpoint() = default;
 
+int HttpEndpoint::port() const { return impl_->server.getListeningPorts().front(); }
+
 Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::listen(const std::string& address, Answers answers) {
   const std::string port = address.starts_with(":") ? address.substr(1) : address;
   try {

@@ -19,9 +19,10 @@ class HttpEndpoint {
     std::function<std::string()> not_ready;  // likewise
     std::function<std::string()> metrics;    // the body
   };
-  // `address`: ":8080" or "127.0.0.1:8080". Io if the port cannot be had.
+  // `address`: ":8080" or "127.0.0.1:8080"; port 0: any. Io if the port cannot be had.
   static Result<std::unique_ptr<HttpEndpoint>> listen(const std::string& address, Answers answers);
   ~HttpEndpoint();
+  int port() const;  // the one it listens on
 
  private:
   struct Impl;

@@ -7,80 +7,93 @@
 #include <prometheus/text_serializer.h>
 
 namespace live_update {
-
-using prometheus::BuildCounter;
-using prometheus::BuildGauge;
-using prometheus::BuildHistogram;
-
 namespace {
-const prometheus::Histogram::BucketBoundaries kSeconds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-                                                       0.2,   0.5,   1,     2,    5,    10,   30};
-}
+
+using Counters = prometheus::Family<prometheus::Counter>;
+using Boundaries = prometheus::Histogram::BucketBoundaries;
+
+const Boundaries kSeconds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30};
+const Boundaries kLookSeconds{0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1, 1};
+
+}  // namespace
 
 struct Metrics::Impl {
+  Impl() {
+    for (const char* result : {"success", "requeue_after", "error"}) reconciles.Add({{"result", result}});
+    for (const char* result : {"success", "error"}) applies.Add({{"result", result}});
+    for (const char* result : {"success", "exit", "error"}) execs.Add({{"result", result}});
+    for (const char* phase : {"Waiting", "Applied", "FallBack", "Failed", "Refused", "Nothing", "Superseded"})
+      change_sets.Add({{"phase", phase}});
+    for (const auto& [verb, code] :
+         {std::pair{"GET", "200"}, {"POST", "201"}, {"PATCH", "200"}, {"WATCH", "200"}})
+      requests.Add({{"verb", verb}, {"code", code}});
+    prometheus::BuildGauge()
+        .Name("live_update_build_info")
+        .Help("The version, as a label of the value 1")
+        .Register(registry)
+        .Add({{"version", LIVE_UPDATE_VERSION}})
+        .Set(1);
+  }
+  Counters& counters(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  prometheus::Gauge& gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+  }
+  prometheus::Histogram& histogram(const char* name, const char* help, const Boundaries& boundaries) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, boundaries);
+  }
+
   prometheus::Registry registry;
-  prometheus::Counter& reconciles = BuildCounter()
-                                        .Name("live_update_reconcile_total")
-                                        .Help("Looks at a LiveUpdate")
-                                        .Register(registry)
-                                        .Add({});
+  Counters& reconciles = counters("live_update_reconcile_total", "Looks at a LiveUpdate, by result");
   prometheus::Histogram& reconcile_time =
-      BuildHistogram()
-          .Name("live_update_reconcile_time_seconds")
-          .Help("Time of one look at a LiveUpdate")
-          .Register(registry)
-          .Add({}, prometheus::Histogram::BucketBoundaries{0.0001, 0.001, 0.01, 0.1, 1});
-  prometheus::Gauge& depth = BuildGauge()
-                                 .Name("live_update_workqueue_depth")
-                                 .Help("LiveUpdates waiting for a look")
-                                 .Register(registry)
-                                 .Add({});
-  prometheus::Family<prometheus::Counter>& deliveries = BuildCounter()
-                                                            .Name("live_update_deliveries_total")
-                                                            .Help("Batches brought to a container, by result")
-                                                            .Register(registry);
-  prometheus::Counter& delivered = deliveries.Add({{"result", "success"}});
-  prometheus::Counter& not_delivered = deliveries.Add({{"result", "error"}});
-  prometheus::Histogram& delivery_time = BuildHistogram()
-                                             .Name("live_update_delivery_seconds")
-                                             .Help("Time of one batch for one container, runs included")
-                                             .Register(registry)
-                                             .Add({}, kSeconds);
+      histogram("live_update_reconcile_time_seconds", "Time of one look at a LiveUpdate", kLookSeconds);
+  prometheus::Gauge& depth = gauge("live_update_workqueue_depth", "LiveUpdates waiting for a look");
+  prometheus::Counter& adds =
+      counters("live_update_workqueue_adds_total", "LiveUpdates put into the queue").Add({});
+  prometheus::Counter& retries = counters("live_update_workqueue_retries_total",
+                                          "Looks asked for because something is to be tried again")
+                                     .Add({});
+  Counters& applies = counters("live_update_apply_total", "Batches brought to a container, by result");
+  prometheus::Histogram& apply_time =
+      histogram("live_update_apply_seconds", "Time of one batch for one container, runs included", kSeconds);
   prometheus::Histogram& save_to_applied =
-      BuildHistogram()
-          .Name("live_update_save_to_applied_seconds")
-          .Help("From the file event on the developer's machine until every container has it")
-          .Register(registry)
-          .Add({}, kSeconds);
-  prometheus::Family<prometheus::Counter>& change_sets = BuildCounter()
-                                                             .Name("live_update_changesets_total")
-                                                             .Help("ChangeSets by the phase they reached")
-                                                             .Register(registry);
-  prometheus::Counter& write_errors = BuildCounter()
-                                          .Name("live_update_write_errors_total")
-                                          .Help("Writes to the API server that failed")
-                                          .Register(registry)
-                                          .Add({});
+      histogram("live_update_save_to_applied_seconds",
+                "From the file event on the developer's machine until every container has it", kSeconds);
+  Counters& change_sets = counters("live_update_changesets_total", "ChangeSets by the phase they reached");
+  prometheus::Counter& write_errors =
+      counters("live_update_write_errors_total", "Writes to the API server that failed").Add({});
+  Counters& requests = counters("live_update_api_requests_total",
+                                "Requests to the API server by verb and status code or kind of error");
+  Counters& execs = counters("live_update_exec_sessions_total", "Exec sessions that ended, by result");
+  prometheus::Gauge& open_execs = gauge("live_update_exec_sessions_open", "Exec sessions under way");
 };
 
-Metrics::Metrics() : impl_(std::make_unique<Impl>()) {
-  for (const char* phase : {"Waiting", "Applied", "FallBack", "Failed", "Refused", "Nothing", "Superseded"})
-    impl_->change_sets.Add({{"phase", phase}});
-}
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::reconciled(double seconds) {
-  impl_->reconciles.Increment();
+void Metrics::reconciled(double seconds, bool look_again) {
+  impl_->reconciles.Add({{"result", look_again ? "requeue_after" : "success"}}).Increment();
   impl_->reconcile_time.Observe(seconds);
 }
 void Metrics::queue_depth(std::size_t depth) { impl_->depth.Set(static_cast<double>(depth)); }
+void Metrics::queue_added() { impl_->adds.Increment(); }
+void Metrics::queue_retried() { impl_->retries.Increment(); }
 void Metrics::delivered(double seconds, bool success) {
-  (success ? impl_->delivered : impl_->not_delivered).Increment();
-  impl_->delivery_time.Observe(seconds);
+  impl_->applies.Add({{"result", success ? "success" : "error"}}).Increment();
+  impl_->apply_time.Observe(seconds);
 }
 void Metrics::saved_to_applied(double seconds) { impl_->save_to_applied.Observe(seconds); }
 void Metrics::change_set(const std::string& phase) { impl_->change_sets.Add({{"phase", phase}}).Increment(); }
 void Metrics::write_failed() { impl_->write_errors.Increment(); }
+void Metrics::api_request(std::string_view verb, std::string_view code) {
+  impl_->requests.Add({{"verb", std::string(verb)}, {"code", std::string(code)}}).Increment();
+}
+void Metrics::exec_opened() { impl_->open_execs.Increment(); }
+void Metrics::exec_closed() { impl_->open_execs.Decrement(); }
+void Metrics::exec_ended(std::string_view result) {
+  impl_->execs.Add({{"result", std::string(result)}}).Increment();
+}
 
 std::string Metrics::text() const {
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());

@@ -1,12 +1,13 @@
-// The operator's metrics, under controller-runtime's names with our prefix. All exist from the start, so that
-// rates work.
+// The operator's metrics, under controller-runtime's names with our prefix `live_update_`. All exist from the
+// start, so that rates work.
 //
 // Any thread; the counters are atomic.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace live_update {
 
@@ -15,13 +16,21 @@ class Metrics {
   Metrics();
   ~Metrics();
 
-  void reconciled(double seconds);      // live_update_reconcile_total, live_update_reconcile_time_seconds
-  void queue_depth(std::size_t depth);  // live_update_workqueue_depth
-  void delivered(double seconds,
-                 bool success);  // live_update_deliveries_total{result}, live_update_delivery_seconds
-  void saved_to_applied(double seconds);      // live_update_save_to_applied_seconds: the headline
-  void change_set(const std::string& phase);  // live_update_changesets_total{phase}
-  void write_failed();                        // live_update_write_errors_total
+  // reconcile_total{result="success"|"requeue_after"}, reconcile_time_seconds
+  void reconciled(double seconds, bool look_again = false);
+  void queue_depth(std::size_t depth);  // workqueue_depth
+  void queue_added();                   // workqueue_adds_total
+  void queue_retried();                 // workqueue_retries_total
+  // apply_total{result="success"|"error"}, apply_seconds: one batch for one container, runs included
+  void delivered(double seconds, bool success);
+  void saved_to_applied(double seconds);                           // save_to_applied_seconds: the headline
+  void change_set(const std::string& phase);                       // changesets_total{phase}
+  void write_failed();                                             // write_errors_total
+  void api_request(std::string_view verb, std::string_view code);  // api_requests_total{verb,code}
+  void exec_opened();                                              // exec_sessions_open, up
+  void exec_closed();                                              // exec_sessions_open, down
+  // exec_sessions_total{result="success"|"exit"|"error"}: code 0, another code, or the connection broke
+  void exec_ended(std::string_view result);
 
   // Prometheus' text format.
   std::string text() const;
