@@ -28,6 +28,7 @@ Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransp
       }) {}
 
 void Controller::enqueue(const ObjectKey& key) {
+  metrics_.queue_added();
   queue_.add(key);
   schedule();
 }
@@ -118,8 +119,10 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
   }
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);
-  if (decision.look_again)
+  if (decision.look_again) {
+    metrics_.queue_retried();
     queue_.add_after(key, std::chrono::ceil<Millis>(*decision.look_again - loop_.now()), loop_.now());
+  }
   record(live_update, memory, decision);
 }
 

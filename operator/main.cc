@@ -12,6 +12,7 @@
 #include "kube/kubeconfig.h"
 #include "operator/cache.h"
 #include "operator/controller.h"
+#include "operator/metered.h"
 #include "operator/tar_transport.h"
 #include "run/http_endpoint.h"
 #include "run/log.h"
@@ -54,22 +55,23 @@ int run(const Options& options, Log& log) {
   Loop loop;
   const auto config = load_client_config(options.kube, KubeEnvironment::of_process());
   if (!config) return log.error("cannot reach the cluster", {{"error", config.error().message}}), 1;
-  auto api = make_api_server(loop, *config);
-  if (!api) return log.error("cannot reach the cluster", {{"error", api.error().message}}), 1;
+  auto server = make_api_server(loop, *config);
+  if (!server) return log.error("cannot reach the cluster", {{"error", server.error().message}}), 1;
 
   Health health;
   Metrics metrics;
+  MeteredApiServer api(**server, metrics);
   auto endpoint = HttpEndpoint::listen(
       options.listen, {[&] { return health.unhealthy(); }, [&] { return health.not_ready(); },
                        [&] { return metrics.text(); }});
   if (!endpoint) return log.error("cannot start", {{"error", endpoint.error().message}}), 1;
 
   TarTransport transport(
-      **api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
+      api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
       [&] { return loop.wall_clock(); });
   std::unique_ptr<Controller> controller;
   Cache cache(
-      loop, **api,
+      loop, api,
       {.namespaces = options.namespaces,
        .on_change = [&](const ObjectKey& key) { controller->enqueue(key); },
        .on_synced =
@@ -78,7 +80,7 @@ int run(const Options& options, Log& log) {
              log.info("ready", {{"server", config->server}});
            },
        .on_problem = [&](const Error& error) { log.warn("cannot watch", {{"error", error.message}}); }});
-  controller = std::make_unique<Controller>(loop, **api, cache, transport, log, metrics,
+  controller = std::make_unique<Controller>(loop, api, cache, transport, log, metrics,
                                             Controller::Options{.instance = host_name()});
   cache.start();
 

@@ -67,15 +67,4 @@ std::unique_ptr<ExecSession> MeteredApiServer::exec(ExecRequest request, ExecCal
   return std::make_unique<MeteredSession>(api_.exec(std::move(request), std::move(callbacks)), metrics_);
 }
 
-Handle MeteredTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                                 std::move_only_function<void(DeliveryOutcome)> done) {
-  return transport_.deliver(
-      to, std::move(delivery),
-      [this, began = loop_.now(), done = std::move(done)](DeliveryOutcome outcome) mutable {
-        metrics_.delivered(std::chrono::duration<double>(loop_.now() - began).count(),
-                           std::holds_alternative<Delivered>(outcome));
-        done(std::move(outcome));
-      });
-}
-
 }  // namespace live_update

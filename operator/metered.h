@@ -5,7 +5,6 @@
 #pragma once
 
 #include "kube/api_server.h"
-#include "operator/transport.h"
 #include "run/metrics.h"
 
 namespace live_update {
@@ -21,20 +20,6 @@ class MeteredApiServer : public ApiServer {
 
  private:
   ApiServer& api_;
-  Metrics& metrics_;
-};
-
-class MeteredTransport : public ContainerTransport {
- public:
-  MeteredTransport(ContainerTransport& transport, Loop& loop, Metrics& metrics)
-      : transport_(transport), loop_(loop), metrics_(metrics) {}
-  std::string name() const override { return transport_.name(); }
-  [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                               std::move_only_function<void(DeliveryOutcome)> done) override;
-
- private:
-  ContainerTransport& transport_;
-  Loop& loop_;
   Metrics& metrics_;
 };
 

@@ -110,7 +110,7 @@ remove "$@"
 walk sweep "$@"
 [ "$tar" = 1 ] || exit 0
 umask 0
-tar -x -o -p -f - -C / && exit 0
+tar -x -v -o -p -f - -C / && exit 0
 code=$?
 printf 'live-update: tar uid=%s \n' "$(uid)" >&2
 exit $code)sh";

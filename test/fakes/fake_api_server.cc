@@ -76,7 +76,7 @@ class FakeExecSession : public ExecSession {
   explicit FakeExecSession(std::shared_ptr<FakeExec::State> state) : state_(std::move(state)) {
     state_->client = token_;
   }
-  ~FakeExecSession() override { state_->on_input = nullptr; }
+  ~FakeExecSession() override { state_->on_input = nullptr; }  // it may hold the FakeExec, and so itself
   void write(std::string bytes, Callback written) override {
     state_->later([this, bytes = std::move(bytes), written = std::move(written)]() mutable {
       state_->input += bytes;
