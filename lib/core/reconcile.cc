@@ -80,9 +80,9 @@ DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
   return write;
 }
 
-std::shared_ptr<const Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& update,
-                                            const Tree& changes, const Tree& all,
-                                            const std::vector<int>& failed, std::int64_t sequence) {
+std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& update, const Tree& changes,
+                                      const Tree& all, const std::vector<int>& failed,
+                                      std::int64_t sequence) {
   auto delivery = std::make_shared<Delivery>();
   delivery->sequence = sequence;
   for (const PlannedRun& run : update.before_sync)
@@ -149,8 +149,11 @@ class Judge {
     if (!target.running) return;
     const Lane& lane = lane_of(target);
     if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
-    const auto delivery =
-        delivery_for(lane.applied, pending_fall_backs(o_, target, lane.applied), lane.failed_steps);
+    // Rule 5.3: a container that has just been restarted is brought up to date, and not restarted for it
+    // again.
+    const bool restarted = lane.applied == 0 && target.restarts > 0;
+    const auto delivery = delivery_for(lane.applied, pending_fall_backs(o_, target, lane.applied),
+                                       lane.failed_steps, restarted);
     if (empty(*delivery))
       decision_.confirmed.emplace_back(target.container_id, newest_);
     else
@@ -160,17 +163,19 @@ class Judge {
   // Replicas that lack the same get the same object: bytes are held, planned and (by the transport) packed
   // once.
   std::shared_ptr<const Delivery> delivery_for(std::int64_t applied, const std::set<std::int64_t>& without,
-                                               const std::vector<int>& failed) {
-    auto& delivery = deliveries_[{applied, without, failed}];
+                                               const std::vector<int>& failed, bool restarted) {
+    auto& delivery = deliveries_[{applied, without, failed, restarted}];
     if (delivery) return delivery;
     const LiveUpdateSpec& spec = o_.live_update.spec;
     const Tree changes = o_.history.since(applied, without);
     const Plan planned =
         plan(spec, IgnoreRules::from_spec(spec), changes.changes(), o_.history.all(), PlanMode::CatchUp);
     const Update* update = std::get_if<Update>(&planned.decision);
-    delivery = update ? to_delivery(spec, *update, changes, o_.history.all(), failed, newest_)
-                      : std::make_shared<Delivery>();
-    return delivery;
+    if (!update) return delivery = std::make_shared<Delivery>();
+    auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
+    if (restarted && made->restart && std::holds_alternative<RestartContainer>(made->restart->how))
+      made->restart.reset();
+    return delivery = made;
   }
 
   // Rule 6.2. Once for each fall-back: the template tells whether it was asked for already.
@@ -206,7 +211,7 @@ class Judge {
   const Observed& o_;
   const std::int64_t newest_;
   Decision decision_;
-  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>>,
+  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, bool>,
            std::shared_ptr<const Delivery>>
       deliveries_;
 };

@@ -208,6 +208,18 @@ TEST_CASE("5.3 a new container gets everything that its image does not contain, 
   CHECK(world.settle_all() == "c3@2: +/app/x.py +/app/y.py build; ");
 }
 
+TEST_CASE("4.8 a container that was restarted as asked is brought up to date, and not restarted for that") {
+  World w;
+  w.lu.spec.steps = {Sync{"src", "/app"}, Restart{RestartContainer{}, {}}};
+  w.pod("web-a", "c1");
+  w.post(delta(1).saved("src/a"));
+  CHECK(w.settle_all() == "c1@1: +/app/a restart; ");
+  w.pod("web-a", "c2").containers[0].restarts = 1;
+  CHECK(w.settle_all() == "c2@1: +/app/a; ");
+  w.post(delta(2).saved("src/b"));
+  CHECK(w.settle_all() == "c2@2: +/app/b restart; ");
+}
+
 TEST_CASE("4.9 a restarted operator goes on from what the status says") {
   World world;
   world.pod("a", "c1");
