@@ -139,10 +139,12 @@ class Converter {
     return Value(text.data(), static_cast<rapidjson::SizeType>(text.size()), allocator_);
   }
 
-  // yaml-cpp turns the escapes \_ and \N into bytes that are no UTF-8; nothing else of what it gives us can be wrong.
+  // yaml-cpp turns the escapes \_ and \N into bytes that are no UTF-8; nothing else of what it gives us can
+  // be wrong.
   bool readable(const Node& node, const std::string& path) {
     if (to_utf8(node.text) == node.text) return true;
-    out_.errors.push_back({path, "has an escape \\_ or \\N, which is not supported: write the character itself"});
+    out_.errors.push_back(
+        {path, "has an escape \\_ or \\N, which is not supported: write the character itself"});
     return false;
   }
 
@@ -313,7 +315,8 @@ Result<std::vector<Manifest>> parse_manifests(const std::string& file, std::stri
       TreeBuilder builder;
       if (!parser.HandleNextDocument(builder)) break;
       // yaml-cpp makes empty documents out of what cannot begin one, for ever.
-      if (std::exchange(last, builder.start.pos) == builder.start.pos) throw YAML::ParserException(builder.start, "nothing can begin like this");
+      if (std::exchange(last, builder.start.pos) == builder.start.pos)
+        throw YAML::ParserException(builder.start, "nothing can begin like this");
       if (builder.root && builder.root->kind != Node::Kind::Null)
         out.push_back(read_document(file, *builder.root));
     }

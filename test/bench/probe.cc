@@ -1,8 +1,9 @@
-// The floor of a live update: what one POST until its watch event, one echo over an open exec session and one exec of `true`
-// take over our own client. scripts/bench starts it and asks between its saves, so that all are measured in the same run.
+// The floor of a live update: what one POST until its watch event, one echo over an open exec session and one
+// exec of `true` take over our own client. scripts/bench starts it and asks between its saves, so that all
+// are measured in the same run.
 //
-//   probe NAMESPACE POD CONTAINER      then one word per line on stdin (post BYTES, echo, exec); an answer per line on stdout:
-//   milliseconds, or "failed: why". It says "ready" first.
+//   probe NAMESPACE POD CONTAINER      then one word per line on stdin (post BYTES, echo, exec); an answer
+//   per line on stdout: milliseconds, or "failed: why". It says "ready" first.
 #include <unistd.h>
 
 #include <array>
@@ -22,9 +23,9 @@ using Clock = std::chrono::steady_clock;
 class Probe {
  public:
   Probe(Loop& loop, ApiServer& api, ExecRequest where) : loop_(loop), api_(api), where_(std::move(where)) {
-    watch_ = api_.watch({.path = config_maps(), .query = {{"watch", "true"}}},
-                        [this](std::string line) { on_event(line); },
-                        [this](Result<> end) { die(end ? "the watch ended" : end.error().message); });
+    watch_ = api_.watch(
+        {.path = config_maps(), .query = {{"watch", "true"}}}, [this](std::string line) { on_event(line); },
+        [this](Result<> end) { die(end ? "the watch ended" : end.error().message); });
     ExecRequest cat = where_;
     cat.command = {"cat"};
     cat.stdin_open = true;
@@ -38,9 +39,7 @@ class Probe {
  private:
   std::string config_maps() const { return "/api/v1/namespaces/" + where_.ns + "/configmaps"; }
 
-  void ready() {
-    std::cout << "ready" << std::endl;
-  }
+  void ready() { std::cout << "ready" << std::endl; }
   void die(const std::string& why) {
     std::cout << "failed: " << why << std::endl;
     loop_.stop(1);
@@ -72,12 +71,13 @@ class Probe {
 
   void post(std::size_t bytes) {
     awaited_ = "\"probe-" + std::to_string(::getpid()) + "-" + std::to_string(++posted_) + "\"";
-    const std::string body = R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":)" + awaited_ + R"(},"data":{"content":")" +
-                             std::string(bytes, 'x') + "\"}}";
-    post_ = api_.request({.method = Method::Post, .path = config_maps(), .content_type = "application/json", .body = body},
-                         [this](Result<Response> response) {
-                           if (!response) die(response.error().message);
-                         });
+    const std::string body = R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":)" + awaited_ +
+                             R"(},"data":{"content":")" + std::string(bytes, 'x') + "\"}}";
+    post_ = api_.request(
+        {.method = Method::Post, .path = config_maps(), .content_type = "application/json", .body = body},
+        [this](Result<Response> response) {
+          if (!response) die(response.error().message);
+        });
   }
   void on_event(const std::string& line) {
     if (awaited_.empty() || line.find(awaited_) == std::string::npos) return;
@@ -91,10 +91,11 @@ class Probe {
     exec_ = api_.exec(command, {.on_open = [] {},
                                 .on_stdout = [](std::string) {},
                                 .on_stderr = [](std::string) {},
-                                .on_end = [this](Result<ExecExit> end) {
-                                  if (!end) return die(end.error().message);
-                                  answer();
-                                }});
+                                .on_end =
+                                    [this](Result<ExecExit> end) {
+                                      if (!end) return die(end.error().message);
+                                      answer();
+                                    }});
   }
 
   Loop& loop_;
@@ -108,7 +109,8 @@ class Probe {
 };
 
 int run(const std::string& ns, const std::string& pod, const std::string& container) {
-  auto config = load_client_config({.kubeconfig = "", .context = "", .ns = ns}, KubeEnvironment::of_process());
+  auto config =
+      load_client_config({.kubeconfig = "", .context = "", .ns = ns}, KubeEnvironment::of_process());
   if (!config) return std::cerr << config.error().message << "\n", 1;
   Loop loop;
   auto api = make_api_server(loop, *config);

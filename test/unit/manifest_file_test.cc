@@ -112,8 +112,9 @@ TEST_CASE("malformed YAML and JSON say where") {
   CHECK(complaints("{\"a\": ").starts_with("f.yaml:"));
   CHECK(complaints("a: \xff\n") == "f.yaml: is not UTF-8");
   CHECK(complaints("\n, text\n# comment\nkind: x\n").contains("is not YAML: nothing can begin like this"));
-  CHECK(complaints(kHead + "spec: {target: {image: \"a\\_b\"}}\n").starts_with(
-      "f.yaml:4:17: spec.target.image: has an escape \\_ or \\N, which is not supported: write the character itself"));
+  CHECK(complaints(kHead + "spec: {target: {image: \"a\\_b\"}}\n")
+            .starts_with("f.yaml:4:17: spec.target.image: has an escape \\_ or \\N, which is not supported: "
+                         "write the character itself"));
   CHECK(complaints("spec:\n\ta: 1\n").starts_with("f.yaml:2:"));
 }
 
