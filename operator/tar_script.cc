@@ -25,9 +25,14 @@ constexpr std::size_t kArgumentOverhead = 10;  // "&command=" and a little
 //   another sync off    a directory on the way to a delete                      dir    a directory that is
 //   written file   a file or link that is written                          only   one that is itself a sync
 //   root gone   a directory to be deleted, deepest first                mode/0644  a file that gets this mode
+// `leave` reads the rest of the archive: an exec whose stdin nobody reads does not end.
 constexpr std::string_view kBatchScript = R"sh(export LC_ALL=C EXTRACT_UNSAFE_SYMLINKS=1
 uid() { id -u 2>/dev/null || echo unknown; }
-fail() { printf 'live-update: %s uid=%s %s\n' "$1" "$(uid)" "$2" >&2; exit 181; }
+leave() {
+  [ "$tar" = 0 ] || cat >/dev/null 2>&1
+  exit "$1"
+}
+fail() { printf 'live-update: %s uid=%s %s\n' "$1" "$(uid)" "$2" >&2; leave 181; }
 walk() {
   step=$1 dir= kind=; shift
   for a do
@@ -113,7 +118,7 @@ umask 0
 tar -x -v -o -p -f - -C / && exit 0
 code=$?
 printf 'live-update: tar uid=%s \n' "$(uid)" >&2
-exit $code)sh";
+leave $code)sh";
 
 // $1: the working directory or "". $2: sequence. $3: changed paths. Then the command.
 constexpr std::string_view kRunScript = R"sh(export LIVE_UPDATE_SEQUENCE="$2" LIVE_UPDATE_CHANGED="$3"

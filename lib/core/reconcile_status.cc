@@ -181,11 +181,13 @@ class Describer {
     d_.status.session = std::move(session);
   }
 
+  static std::string with_place(const ContainerStatus& it) {
+    const bool says_where = it.message.find(it.pod) != std::string::npos;  // a transport's messages do
+    return says_where ? it.message : "pod " + it.pod + ", container " + it.container + ": " + it.message;
+  }
   std::string first_message(std::string_view state) const {
     for (const ContainerStatus& it : d_.status.containers) {
-      if (it.state != state) continue;
-      const bool says_where = it.message.find(it.pod) != std::string::npos;  // a transport's messages do
-      return says_where ? it.message : "pod " + it.pod + ", container " + it.container + ": " + it.message;
+      if (it.state == state) return with_place(it);
     }
     return {};
   }
@@ -310,7 +312,7 @@ class Describer {
       if (there && it.state != "FallBack") ++status.containers;
       if (it.state == "Failed" || it.state == "RunFailed") {
         ++failed;
-        if (status.message.empty()) status.message = "pod " + it.pod + ": " + it.message;
+        if (status.message.empty()) status.message = with_place(it);
       }
     }
     const auto judged = o_.judgements.find(batch.last);

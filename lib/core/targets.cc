@@ -8,6 +8,7 @@ namespace live_update {
 namespace {
 
 constexpr std::string_view kAnnotationPrefix = "redeploy.liveupdate.dev/";
+constexpr const char* kAllow = "liveupdate.dev/allow";
 
 const ObjectMeta::OwnerReference* controller(const ObjectMeta& meta) {
   auto it = std::ranges::find_if(meta.owners, [](const auto& owner) { return owner.controller; });
@@ -126,7 +127,13 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
     search.message = "no running pod matches " + describe(target) + "; changes are kept until there is one";
     return search;
   }
+  std::string refusing;  // a pod whose owner wants it left alone (design: sharing)
   for (const Pod* pod : matching) {
+    const auto allow = pod->meta.annotations.find(kAllow);
+    if (allow != pod->meta.annotations.end() && allow->second == "false") {
+      refusing = pod->meta.name;
+      continue;
+    }
     const auto containers = matching_containers(target, *pod);
     if (containers.size() > 1 && target.container.empty() && target.image.empty()) {
       search.targets.clear();
@@ -138,7 +145,12 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
     for (const PodContainer* container : containers)
       search.targets.push_back(to_target(live_update, *pod, *container));
   }
-  if (search.targets.empty()) {
+  if (search.targets.empty() && !refusing.empty()) {
+    search.reason = "NotAllowed";
+    search.message = "pod " + refusing +
+                     " has the annotation liveupdate.dev/allow: \"false\", so nothing is applied to it; " +
+                     "remove the annotation, or select other pods in spec.target";
+  } else if (search.targets.empty()) {
     const std::string wanted =
         target.container.empty() ? "image " + target.image : "container " + target.container;
     search.reason = "NoSuchContainer";

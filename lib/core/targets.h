@@ -28,7 +28,7 @@ struct TargetSearch {
   std::vector<Target> targets;  // by pod, then container
   int pods = 0;                 // that the selector or workload matches and that count
   // Set where nothing is meant, or it is not clear what: the condition's reason and message.
-  std::string reason, message;  // NoTarget, ContainerNotChosen, NoSuchContainer
+  std::string reason, message;  // NoTarget, ContainerNotChosen, NoSuchContainer, NotAllowed
 };
 
 // `workloads`: ReplicaSets (for a Deployment's newest one) and the workloads themselves, of the LiveUpdate's

@@ -498,3 +498,13 @@ TEST_CASE("7. a restarted operator that finds no ChangeSet where there were some
   CHECK(world.condition("SnapshotNeeded").reason == "HistoryLost");
   CHECK(world.lu.status.state == "Waiting");
 }
+
+TEST_CASE("a pod can refuse, by its annotation") {
+  World world;
+  world.pod("a", "c1").meta.annotations["liveupdate.dev/allow"] = "false";
+  world.post(delta(1).saved("src/x.py"));
+  CHECK(world.settle_all() == "");
+  CHECK(world.condition("Stalled").reason == "NotAllowed");
+  world.pod("b", "c2");
+  CHECK(world.settle_all() == "c2@1: +/app/x.py build; ");
+}
