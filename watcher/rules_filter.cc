@@ -47,7 +47,10 @@ bool RulesFilter::enters(const std::string& directory) const {
 
 bool RulesFilter::follows(const std::string& path) const { return !path.empty() && mapping_.follows(path); }
 
-bool RulesFilter::wants_events(const std::string& path) const { return path == ignore_file_ || counts(path); }
+// Also of a name that is not UTF-8: it is skipped, but with a warning (rule 2.1).
+bool RulesFilter::wants_events(const std::string& path) const {
+  return path == ignore_file_ || counts(path) || (!is_utf8(path) && in_context(clean(path), context_));
+}
 
 std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,
                                                                const LiveUpdateSpec& spec) {

@@ -18,6 +18,7 @@ namespace live_update {
 namespace {
 
 constexpr int kReadAttempts = 3;
+constexpr std::string_view kNotUtf8 = "skipped: the name is not UTF-8 and cannot be sent; rename it";
 constexpr std::int64_t kRacyNs = 1'000'000'000;
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
@@ -123,6 +124,7 @@ Result<> Scanner::scan(const std::string& directory, Tree& tree) {
 }
 
 void Scanner::look(const std::string& path, Tree& tree) {
+  if (!is_utf8(path)) return warn_(path, std::string(kNotUtf8));
   if (parent_is_no_directory(path, tree)) return forget(path, tree);
   struct stat info{};
   const std::string name = absolute(path);
@@ -187,7 +189,7 @@ void Scanner::visit_directory(const std::string& path, Tree& tree, Walk& walk) {
   for (const std::string& name : names) {
     const std::string child = path.empty() ? name : path + '/' + name;
     if (!is_utf8(name))
-      warn_(child, "skipped: the name is not UTF-8 and cannot be sent; rename it");
+      warn_(child, std::string(kNotUtf8));
     else
       visit(child, tree, walk);
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/path.h"
+
 namespace live_update {
 namespace {
 
@@ -35,7 +37,7 @@ Result<> Source::look(const DirtyPaths& dirty) {
   for (const std::string& directory : dirty.subtrees)
     if (auto scanned = scanner_.scan(directory, tree_); !scanned) return scanned;
   for (const std::string& path : dirty.paths)
-    if (filter_.counts(path)) scanner_.look(path, tree_);
+    if (filter_.counts(path) || !is_utf8(path)) scanner_.look(path, tree_);
   return {};
 }
 
