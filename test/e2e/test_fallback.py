@@ -20,13 +20,12 @@ def app(shared):
 def replaced(shared, app, change, reason, path):
     """Makes the change and sees that all pods are replaced, for the right reason, and have all files."""
     before = app.containers()
-    events = len(app.live_update.events())
     mark = app.watcher.mark()
     change()
     shared.eventually(lambda: app.all_new(before), "all pods are new", timeout=60, every=0.2)
     shared.in_sync(app, timeout=40)
     app.live_update.wait_synced(2, timeout=40)
-    said = [f"{kind}: {message}" for kind, message in app.live_update.events()[events:]]
+    said = [f"{kind}: {message}" for kind, message in app.live_update.events()]
     assert any(reason in line and path in line for line in said), said
     app.watcher.wait_line(rf"{path}", after=mark)
 

@@ -65,6 +65,8 @@ def test_rollout_without_us(shared, app):
 
 def test_one_failing_container_does_not_hold_up_the_others(shared, app):
     blocked, *others = app.containers()
+    write(shared.root / "src/sub/first", "makes the folder")
+    shared.in_sync(app)
     blocked.exec("sh", "-c", "rm -rf /app/src/sub; mkdir -p /app/elsewhere; ln -s /app/elsewhere /app/src/sub")
     write(shared.root / "src/sub/file", "must not go through the link")
     for container in others:
