@@ -56,9 +56,9 @@ def test_no_tar(project):
     project.watcher.wait_line(r"tar")
 
 
-@pytest.mark.parametrize("image", [images.NO_SHELL, images.EMPTY], ids=["no-shell", "empty"])
-def test_no_shell(project, image):
-    project.start(image)
+@pytest.mark.parametrize("poor", [images.NO_SHELL, images.EMPTY], ids=["no-shell", "empty"])
+def test_no_shell(project, poor):
+    project.start(poor)
     write(project.host / "a", "1")
     project.live_update.wait_stalled("ToolMissing", "sh", project.app.only().pod)
 
