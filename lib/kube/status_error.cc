@@ -107,11 +107,11 @@ std::string role_for(std::string_view verb, const Target& target) {
   return {};
 }
 
-std::string forbidden_remedy(std::string_view message, const std::string& user, std::string_view verb,
+std::string forbidden_remedy(std::string_view message, const ServerNames& names, std::string_view verb,
                              const Target& target) {
   if (!has(message, " cannot "))
     return {};  // an admission policy or a quota: its own message says what to do
-  if (user.starts_with("system:serviceaccount:"))
+  if (names.context == "in-cluster")
     return "; the role of this service account lacks it: install the chart again (helm upgrade), with this "
            "namespace in watchNamespaces";
   const std::string role = role_for(verb, target);
@@ -124,7 +124,7 @@ Error forbidden(const ServerNames& names, const std::string& what, std::string_v
                 const Target& target, const std::string& message) {
   const std::string user = user_in(message, names);
   return {ErrorKind::Forbidden, in_quotes(user) + " may not " + what + ": " + message +
-                                    forbidden_remedy(message, user, verb, target)};
+                                    forbidden_remedy(message, names, verb, target)};
 }
 
 Error not_found(const std::string& what, const Target& target, const std::optional<ApiStatus>& status,

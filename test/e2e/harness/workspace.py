@@ -52,13 +52,13 @@ class Workspace:
     def environment(self, kubeconfig=None):
         return environment(self.home, kubeconfig or self.cluster.kubeconfig)
 
-    def command(self, *args):
-        return [str(self.product.program), *map(str, args), "-n", self.namespace]
+    def command(self, *args, namespace=None):
+        return [str(self.product.program), *map(str, args), "-n", namespace or self.namespace]
 
-    def run(self, *args, kubeconfig=None, timeout=30, **options):
+    def run(self, *args, kubeconfig=None, namespace=None, timeout=30, **options):
         """Runs `live-update ARGS` to its end in the source root."""
         options.setdefault("cwd", self.root)
-        return subprocess.run(self.command(*args), capture_output=True, text=True, errors="replace", timeout=timeout,
+        return subprocess.run(self.command(*args, namespace=namespace), capture_output=True, text=True, errors="replace", timeout=timeout,
                               env=self.environment(kubeconfig), stdin=subprocess.DEVNULL, **options)
 
     def watch(self, *args, kubeconfig=None, ready=True, before=(), root=None):
