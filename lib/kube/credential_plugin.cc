@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -17,8 +18,7 @@
 #include <vector>
 
 #include "core/api_json.h"
-
-extern char** environ;
+#include "kube/environment.h"
 
 namespace live_update {
 namespace {
@@ -53,14 +53,11 @@ Error ended_badly(const ExecPlugin& plugin, const std::string& user, int status)
 std::vector<std::string> environment(const ExecPlugin& plugin, const std::string& input) {
   auto extra = plugin.env;
   extra.emplace_back("KUBERNETES_EXEC_INFO", input);
-  std::vector<std::string> out;
-  for (char** variable = environ; *variable; ++variable) {
-    const std::string_view have = *variable;
+  auto out = environment_for_children();
+  std::erase_if(out, [&](const std::string& have) {
     const auto name = have.substr(0, have.find('='));
-    bool replaced = false;
-    for (const auto& [key, value] : extra) replaced |= key == name;
-    if (!replaced) out.emplace_back(have);
-  }
+    return std::ranges::any_of(extra, [&](const auto& variable) { return variable.first == name; });
+  });
   for (const auto& [key, value] : extra) out.push_back(key + "=" + value);
   return out;
 }

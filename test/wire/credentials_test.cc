@@ -66,6 +66,20 @@ TEST_CASE("a plugin runs once for many requests, with its arguments, variables a
         "v1\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false}}");
 }
 
+TEST_CASE("a plugin trusts what the system trusts: our own SSL_CERT_FILE is not its") {
+  TestFolder folder;
+  TokenServer asked;
+  const std::string log = folder.write("log", "");
+  Client client(with_plugin(asked.server.url(), folder,
+                            "echo \"file=$SSL_CERT_FILE dir=$SSL_CERT_DIR\" >> " + log + "\necho '" +
+                                answer(R"({"token":"good"})") + "'\n"));
+  CHECK(client.get());
+  std::ifstream stream(log);
+  std::string line;
+  std::getline(stream, line);
+  CHECK(line == "file= dir=");
+}
+
 TEST_CASE("requests that wait for the same plugin share one run") {
   TestFolder folder;
   TokenServer asked;

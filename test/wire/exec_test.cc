@@ -55,6 +55,13 @@ long resident_kib() {
   return 0;
 }
 
+// Under AddressSanitizer freed memory is kept for a while.
+#ifdef __SANITIZE_ADDRESS__
+constexpr long kMostGrowth = 300 * 1024;
+#else
+constexpr long kMostGrowth = 20 * 1024;
+#endif
+
 // As `cat` does: stdin to stdout until its end.
 void cat(Peer& peer) {
   for (;;) {
@@ -116,43 +123,57 @@ TEST_CASE("a second session on an open client, and writes after opening") {
   }
 }
 
+// Endless bytes that no cut or swap of frames leaves alone: a period that is a multiple of no frame's size.
+class Pattern {
+ public:
+  std::string_view at(std::size_t offset, std::size_t size) const {
+    return std::string_view(bytes_).substr(offset % kPeriod, size);
+  }
+
+ private:
+  static constexpr std::size_t kPeriod = 1'000'003, kMost = 1 << 20;
+  std::string bytes_ = [] {
+    std::string bytes(kPeriod + kMost, '\0');
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<char>((i % kPeriod) * 7 + (i % kPeriod) / 4096);
+    return bytes;
+  }();
+};
+
 TEST_CASE("50 MB arrive whole, in both directions, with bounded memory") {
-  constexpr std::size_t kPiece = 256 << 10, kPieces = 200;
+  constexpr std::size_t kPiece = 256 << 10, kTotal = 200 * kPiece;
   TlsServer server(pki().server, [&](Peer& peer) {
     peer.accept();
     cat(peer);
   });
   Client client(server);
   Running running(client);
+  const Pattern pattern;
   const long before = resident_kib();
   std::size_t sent = 0, received = 0, under_way = 0, most = 0;
   bool equal = true;
-  auto byte = [](std::size_t i) { return static_cast<char>(i * 7 + i / 4096); };
   std::function<void()> fill = [&] {
-    while (sent < kPieces && under_way < 2) {
-      std::string piece(kPiece, '\0');
-      for (std::size_t i = 0; i < kPiece; ++i) piece[i] = byte(sent * kPiece + i);
+    while (sent < kTotal && under_way < 2) {
       most = std::max(most, ++under_way);
-      if (++sent == kPieces) {
-        running.session->write(std::move(piece), [&] { --under_way; });
-        return running.session->close_stdin();
-      }
-      running.session->write(std::move(piece), [&] {
+      running.session->write(std::string(pattern.at(sent, kPiece)), [&] {
         --under_way;
         fill();
       });
+      sent += kPiece;
+      if (sent == kTotal) running.session->close_stdin();
     }
   };
   running.on_out = [&] {
-    for (const char c : running.out) equal &= c == byte(received++);
+    equal &= running.out == pattern.at(received, running.out.size());
+    received += running.out.size();
     running.out.clear();
   };
   fill();
   CHECK(running.finish() == ExecExit{0});
-  CHECK(received == kPiece * kPieces);
+  CHECK(received == kTotal);
   CHECK(equal);
   CHECK(most == 2);
-  CHECK(resident_kib() - before < 20 * 1024);
+  CHECK(resident_kib() - before < kMostGrowth);
 }
 
 TEST_CASE("a slow reader: what is written waits, and says so") {
@@ -372,10 +393,10 @@ TEST_CASE("pongs keep an idle session alive") {
 TEST_CASE("a command that does not read its input is given more time, but not for ever") {
   TlsServer server(pki().server, {.receive_buffer = 4096}, [&](Peer& peer) {
     peer.accept();
-    ::usleep(1'000'000);
+    ::usleep(1'600'000);
   });
   Client client(Client::config_for(server.url()),
-                {.exec = {.ping = Millis(20), .silence = Millis(60), .stuck = Millis(400)}});
+                {.exec = {.ping = Millis(20), .silence = Millis(400), .stuck = Millis(1000)}});
   Running running(client);
   std::chrono::steady_clock::time_point opened;
   running.on_open = [&] {
@@ -383,7 +404,7 @@ TEST_CASE("a command that does not read its input is given more time, but not fo
     running.session->write(std::string(16 << 20, 'x'));
   };
   CHECK(running.finish().error().message.find("fallen silent") != std::string::npos);
-  CHECK(std::chrono::steady_clock::now() - opened > Millis(400));
+  CHECK(std::chrono::steady_clock::now() - opened > Millis(1000));
 }
 
 TEST_CASE("deadlines: no TLS, no answer to the upgrade, nobody there") {

@@ -1,9 +1,20 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <openssl/crypto.h>
+
+#include <future>
 
 #include "kube/io.h"
 
 int main(int argc, char** argv) {
   live_update::init_kube_io();
-  return doctest::Context(argc, argv).run();
+  const int result = doctest::Context(argc, argv).run();
+  // The I/O thread lives until the process ends; what OpenSSL keeps for it must not look like a leak.
+  std::promise<void> stopped;
+  live_update::post_io([&] {
+    OPENSSL_thread_stop();
+    stopped.set_value();
+  });
+  stopped.get_future().wait();
+  return result;
 }
