@@ -6,7 +6,8 @@
 
 namespace live_update {
 
-// "NAME=value" for each variable of ours, as it was before `init_kube_io`: what we start needs the system's authorities.
+// "NAME=value" for each variable of ours, as it was before `init_kube_io`: what we start needs the system's
+// authorities.
 std::vector<std::string> environment_for_children();
 
 }  // namespace live_update

@@ -25,6 +25,73 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t kFrame = 32 * 1024;
 
+// A TLS stream that keeps a failed write to itself until reading has come to its end, too.
+//
+// A command that ends without having read all its input makes the server close with our bytes unread: our
+// next write (or ping) fails while its last words, the Status, still wait to be read. Beast gives up reading
+// as soon as a write has failed.
+class PatientTls {
+ public:
+  using next_layer_type = beast::ssl_stream<beast::tcp_stream>;
+  using executor_type = next_layer_type::executor_type;
+  PatientTls(net::io_context& io, net::ssl::context& context) : next_(io, context) {}
+
+  executor_type get_executor() noexcept { return next_.get_executor(); }
+  next_layer_type& next_layer() { return next_; }
+  const next_layer_type& next_layer() const { return next_; }
+  // Called when a write has failed and waits.
+  void on_failed_write(std::function<void()> work) { on_failed_write_ = std::move(work); }
+  // Lets the failed write complete after all. The owner must call it when it no longer reads: what waits here
+  // owns the owner.
+  void release() {
+    released_ = true;
+    if (auto write = std::exchange(failed_write_, nullptr))
+      net::post(get_executor(), [w = std::move(write)]() mutable { w(); });
+  }
+
+  template <typename Buffers, typename Token>
+  auto async_read_some(const Buffers& buffers, Token&& token) {
+    auto start = [this](auto handler, const Buffers& into) {
+      next_.async_read_some(into,
+                            [this, handler = std::move(handler)](ErrorCode error, std::size_t size) mutable {
+                              if (error) release();
+                              handler(error, size);
+                            });
+    };
+    return net::async_initiate<Token, void(ErrorCode, std::size_t)>(std::move(start), token, buffers);
+  }
+
+  template <typename Buffers, typename Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    auto start = [this](auto handler, const Buffers& from) {
+      next_.async_write_some(
+          from, [this, handler = std::move(handler)](ErrorCode error, std::size_t size) mutable {
+            if (!error || released_) return handler(error, size);
+            failed_write_ = [handler = std::move(handler), error]() mutable { handler(error, 0); };
+            if (on_failed_write_) on_failed_write_();
+          });
+    };
+    return net::async_initiate<Token, void(ErrorCode, std::size_t)>(std::move(start), token, buffers);
+  }
+
+ private:
+  next_layer_type next_;
+  std::move_only_function<void()> failed_write_;
+  std::function<void()> on_failed_write_;
+  bool released_ = false;
+};
+
+// Beast looks these up by the type of the layer.
+template <typename Handler>
+void async_teardown(beast::role_type role, PatientTls& stream, Handler&& handler) {
+  using websocket::async_teardown;
+  async_teardown(role, stream.next_layer(), std::forward<Handler>(handler));
+}
+[[maybe_unused]] void teardown(beast::role_type role, PatientTls& stream, ErrorCode& error) {
+  using websocket::teardown;
+  teardown(role, stream.next_layer(), error);
+}
+
 // What the I/O thread tells the loop. Each of these only posts.
 struct Tell {
   std::function<void()> open;
@@ -99,6 +166,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
  private:
+  PatientTls::next_layer_type& tls() { return stream_.next_layer().next_layer(); }
+
   void connect(const tcp::resolver::results_type& found) {
     auto connected = [self = shared_from_this()](ErrorCode error, const tcp::endpoint&) {
       if (self->ended_) return;
@@ -110,13 +179,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void handshake() {
     beast::get_lowest_layer(stream_).socket().set_option(tcp::no_delay(true));
-    identity_->set_sni(stream_.next_layer().native_handle());
-    stream_.next_layer().async_handshake(net::ssl::stream_base::client,
-                                         [self = shared_from_this()](ErrorCode error) {
-                                           if (self->ended_) return;
-                                           if (error) return self->tls_failed(error);
-                                           self->upgrade();
-                                         });
+    identity_->set_sni(tls().native_handle());
+    tls().async_handshake(net::ssl::stream_base::client, [self = shared_from_this()](ErrorCode error) {
+      if (self->ended_) return;
+      if (error) return self->tls_failed(error);
+      self->upgrade();
+    });
   }
 
   void tls_failed(ErrorCode error) {
@@ -156,6 +224,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     heard_ = progress_ = Clock::now();
     tell_.open();
     watch_peer();
+    stream_.next_layer().on_failed_write([this] { read_the_rest(); });
     read();
     if (!out_.empty()) write_next();
   }
@@ -242,6 +311,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
     watch_peer();
   }
 
+  // Nothing more can be sent: what the server has said already is read, and that must not take long.
+  void read_the_rest() {
+    timer_.expires_after(std::chrono::seconds(2));
+    timer_.async_wait([self = shared_from_this()](ErrorCode error) {
+      if (error || self->ended_) return;
+      if (self->paused_) return self->read_the_rest();
+      self->fail(TransportError{TransportFailure::Cut, "writing failed"});
+    });
+  }
+
   // ---- the end
 
   template <typename Why>
@@ -266,6 +345,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     timer_.cancel();
     resolver_.cancel();
     beast::get_lowest_layer(stream_).close();
+    stream_.next_layer().release();
     ticket_.reset();
   }
 
@@ -279,7 +359,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   IoTickets::Ticket ticket_;
 
   tcp::resolver resolver_;
-  websocket::stream<beast::ssl_stream<beast::tcp_stream>> stream_;
+  websocket::stream<PatientTls> stream_;
   net::steady_timer timer_;
   websocket::response_type answer_;
   beast::flat_buffer in_;

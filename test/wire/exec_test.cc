@@ -62,11 +62,18 @@ constexpr long kMostGrowth = 300 * 1024;
 constexpr long kMostGrowth = 20 * 1024;
 #endif
 
+// The end of a server that behaves: it closes after the client. One that closes with bytes unread makes TCP
+// throw away what it has sent and the client has not received yet.
+void exit_and_wait(Peer& peer, int code) {
+  peer.send_exit(code);
+  for (;;) peer.read_message();  // until the client is gone
+}
+
 // As `cat` does: stdin to stdout until its end.
 void cat(Peer& peer) {
   for (;;) {
     const std::string message = peer.read_message();
-    if (message == encode_exec_close(ExecChannel::Stdin)) return peer.send_exit(0);
+    if (message == encode_exec_close(ExecChannel::Stdin)) return exit_and_wait(peer, 0);
     peer.send_message(kStdoutOf + message.substr(1));
   }
 }
@@ -146,7 +153,8 @@ TEST_CASE("50 MB arrive whole, in both directions, with bounded memory") {
     peer.accept();
     cat(peer);
   });
-  Client client(server);
+  // Pings all the while: they must not disturb what is being written.
+  Client client(Client::config_for(server.url()), {.exec = {.ping = Millis(1), .silence = Millis(60'000)}});
   Running running(client);
   const Pattern pattern;
   const long before = resident_kib();
@@ -169,7 +177,8 @@ TEST_CASE("50 MB arrive whole, in both directions, with bounded memory") {
     running.out.clear();
   };
   fill();
-  CHECK(running.finish() == ExecExit{0});
+  const auto end = running.finish();
+  CHECK_MESSAGE(end == ExecExit{0}, (end ? "" : end.error().message));
   CHECK(received == kTotal);
   CHECK(equal);
   CHECK(most == 2);
@@ -184,7 +193,7 @@ TEST_CASE("a slow reader: what is written waits, and says so") {
     go_on.acquire();
     for (;;) {
       const auto message = peer.read_message();
-      if (message == encode_exec_close(ExecChannel::Stdin)) return peer.send_exit(0);
+      if (message == encode_exec_close(ExecChannel::Stdin)) return exit_and_wait(peer, 0);
       got += message.size() - 1;
     }
   });
@@ -213,7 +222,7 @@ TEST_CASE("a busy loop: reading pauses, memory stays bounded, nothing is lost") 
     peer.accept();
     const std::string message = kStdoutOf + std::string(32 << 10, 'y');
     for (; sent < kTotal; sent += message.size() - 1) peer.send_message(message);
-    peer.send_exit(0);
+    exit_and_wait(peer, 0);
   });
   Client client(server);
   Running running(client);
@@ -228,6 +237,26 @@ TEST_CASE("a busy loop: reading pauses, memory stays bounded, nothing is lost") 
   };
   CHECK(running.finish() == ExecExit{0});
   CHECK(received == kTotal);
+}
+
+TEST_CASE("a command that ends without reading its input: its output and exit code still arrive") {
+  TlsServer server(pki().server, {.receive_buffer = 4096}, [&](Peer& peer) {
+    peer.accept();
+    ::usleep(50'000);
+    peer.send_message(kStdoutOf + std::string(10'000, 'o'));
+    peer.send_exit(5);
+    ::usleep(50'000);
+    peer.reset();
+  });
+  Client client(server);
+  Running running(client);
+  running.on_open = [&] {
+    running.session->write(std::string(4 << 20, 'i'));
+    post_io([] { ::usleep(200'000); });  // so that the failing write is seen before the server's last words
+  };
+  const auto end = running.finish();
+  CHECK_MESSAGE(end == ExecExit{5}, (end ? "" : end.error().message));
+  CHECK(running.out.size() == 10'000);
 }
 
 TEST_CASE("another subprotocol, or none, is refused") {
