@@ -1,6 +1,6 @@
 // `live-update explain`: the plan for some changes, without a cluster, and for each path the reason why.
 //
-// The JSON that -o json prints is a contract (docs/cli.md); the text is for people. Decides nothing:
+// The JSON that -o json prints is a contract (docs/explain.md); the text is for people. Decides nothing:
 // core/plan.h does.
 #pragma once
 

@@ -148,7 +148,11 @@ class Text {
   std::string mapped(const Change& change, const Route& route) const {
     const std::string to = route.remote(change.path, change.type == FileType::Directory) + " by " +
                            step_name(route.step, "sync");
-    if (!update_) return (change.op == Op::Delete ? "would be deleted: " : "would be copied to ") + to;
+    if (!update_)
+      return (change.op == Op::Delete              ? "would be deleted: "
+              : change.type == FileType::Directory ? "directory would be made: "
+                                                   : "would be copied to ") +
+             to;
     if (change.op == Op::Write)
       return "not copied to " + to + ": another file goes there, and its sync is declared first";
     if (spec_.source.deletes == DeletePolicy::Never)

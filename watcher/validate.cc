@@ -44,6 +44,10 @@ int validate(const Result<std::vector<Manifest>>& manifests, const ValidateComma
     out << manifests.error().message << '\n';
     return 1;
   }
+  if (files.follow(".") != FileKind::Directory) {
+    out << "the root " << files.root() << " is no directory: give one with --root\n";
+    return 1;
+  }
   bool valid = true;
   for (const Manifest& manifest : *manifests) {
     std::vector<FieldError> errors = check_manifest(manifest, files).errors;

@@ -160,6 +160,21 @@ IgnoreRules::Directory IgnoreRules::root() const {
   return root;
 }
 
+IgnoreRules::Verdict IgnoreRules::Cursor::check(std::string_view path) {
+  if (path == "." || !is_utf8(path)) return rules_.check(path);
+  const std::string_view parent = parent_path(path);
+  if (here_.path() != parent) {
+    const bool below = strictly_below(parent, here_.path());
+    const std::string way(below ? relative_to(parent, here_.path()) : parent);
+    if (!below) here_ = rules_.root();
+    for (auto part : way | std::views::split('/')) {
+      const std::string_view name(part.begin(), part.end());
+      if (name != ".") here_ = here_.enter(name);
+    }
+  }
+  return here_.check(base_name(path));
+}
+
 IgnoreRules::Verdict IgnoreRules::Directory::check(std::string_view name) const {
   if (!is_utf8(name)) return {true, true, kNotUtf8};
   return rules_->decide(join_path(path_, name), [&](std::size_t m, std::size_t p) {

@@ -50,6 +50,18 @@ class IgnoreRules {
     std::vector<std::vector<Pattern::Progress>> progress_;  // by matcher and pattern
   };
 
+  // Looks paths up one after the other; fast if those of one directory come together. Its rules must outlive
+  // it.
+  class Cursor {
+   public:
+    explicit Cursor(const IgnoreRules& rules) : rules_(rules), here_(rules.root()) {}
+    Verdict check(std::string_view path);
+
+   private:
+    const IgnoreRules& rules_;
+    Directory here_;  // of the path before
+  };
+
   // Only what is built in.
   IgnoreRules();
 

@@ -1,7 +1,6 @@
 #include "core/pattern.h"
 
 #include <algorithm>
-#include <bit>
 #include <ranges>
 
 #include "core/path.h"
@@ -52,104 +51,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, end - begin);
 }
 
-// ------------------------------------------------------------------------------------------------------
-// parse
-
-class Pattern::Parser {
- public:
-  Parser(std::string_view pattern, std::vector<Token>& out) : text_(pattern), out_(out) {}
-
-  // Why it is malformed; empty if it is not.
-  std::string_view parse() {
-    while (why_.empty() && at_ < text_.size()) token();
-    return why_;
-  }
-
- private:
-  void token() {
-    switch (text_[at_]) {
-      case '*':
-        return stars();
-      case '?':
-        ++at_;
-        out_.push_back({.kind = Kind::Any});
-        return;
-      case '[':
-        ++at_;
-        return character_class();
-      default:
-        out_.push_back({.character = character()});
-    }
-  }
-
-  void stars() {
-    if (!text_.substr(at_).starts_with("**")) {
-      ++at_;
-      out_.push_back({.kind = Kind::Star});
-      return;
-    }
-    at_ += 2;
-    if (at_ < text_.size() && text_[at_] == '/') ++at_;
-    if (at_ == text_.size()) {
-      out_.push_back({.kind = Kind::Rest});
-    } else {
-      out_.push_back({.kind = Kind::TreeBegin});
-      out_.push_back({.kind = Kind::TreeInside});
-    }
-  }
-
-  void character_class() {
-    Token token{.kind = Kind::Class};
-    if (at_ < text_.size() && text_[at_] == '^') {
-      token.except = true;
-      ++at_;
-    }
-    do {
-      const char32_t low = bound();
-      char32_t high = low;
-      if (at_ < text_.size() && text_[at_] == '-') {
-        ++at_;
-        high = bound();
-        if (high < low && why_.empty()) why_ = "a range goes backwards";
-      }
-      token.ranges.emplace_back(low, high);
-    } while (why_.empty() && at_ < text_.size() && text_[at_] != ']');
-    if (at_ == text_.size() && why_.empty()) why_ = "a [ is not closed";
-    ++at_;
-    out_.push_back(std::move(token));
-  }
-
-  // A character of a class; "-" and "]" must be escaped there, as in Go.
-  char32_t bound() {
-    if (at_ == text_.size()) {
-      if (why_.empty()) why_ = "a [ is not closed";
-      return 0;
-    }
-    if (text_[at_] == '-' || text_[at_] == ']') {
-      if (why_.empty())
-        why_ = text_[at_] == '-' ? "write \\- for a - in [ ]"
-                                 : "write \\] for a ] in [ ], which must not be empty";
-      return 0;
-    }
-    const char32_t c = character();
-    if (c == kNoCharacter && why_.empty()) why_ = "it is not UTF-8";
-    return c;
-  }
-
-  char32_t character() {
-    if (text_[at_] == '\\' && ++at_ == text_.size()) {
-      if (why_.empty()) why_ = "it ends in \\";
-      return 0;
-    }
-    return next_character(text_, at_);
-  }
-
-  std::string_view text_;
-  std::vector<Token>& out_;
-  std::size_t at_ = 0;
-  std::string_view why_;
-};
-
 Result<Pattern> Pattern::compile(std::string_view text) {
   Pattern out;
   std::string_view rest = trim(text);
@@ -158,100 +59,31 @@ Result<Pattern> Pattern::compile(std::string_view text) {
     rest = trim(rest.substr(1));
   }
   const std::string pattern = clean_pattern(rest);
-  const std::string_view why = Parser(pattern, out.tokens_).parse();
+  const std::string_view why = out.glob_.compile(pattern);
   if (!why.empty()) return malformed(trim(text), why);
   out.never_ = pattern.empty() || at_or_below(pattern, "..");
   return out;
 }
 
-// ------------------------------------------------------------------------------------------------------
-// match
-
-bool Pattern::Token::takes(char32_t c) const {
-  if (kind == Kind::Character) return c == character;
-  if (c == '/' || kind == Kind::Any) return c != '/';
-  return std::ranges::any_of(
-             ranges, [c](const auto& range) { return range.first <= c && c <= range.second; }) != except;
-}
-
-// Adds a position and those that are reached from it by reading nothing.
-void Pattern::add(States& states, std::size_t position) const {
-  while (true) {
-    std::uint64_t& word = states[position / 64];
-    const std::uint64_t bit = std::uint64_t{1} << position % 64;
-    if (word & bit) return;
-    word |= bit;
-    if (position == tokens_.size()) return;
-    const Kind kind = tokens_[position].kind;
-    if (kind == Kind::TreeBegin) states[(position + 1) / 64] |= std::uint64_t{1} << (position + 1) % 64;
-    if (kind == Kind::TreeBegin) {
-      position += 2;
-    } else if (kind == Kind::Star || kind == Kind::Rest) {
-      ++position;
-    } else {
-      return;
-    }
-  }
-}
-
-bool Pattern::feed(States& states, std::string_view text) const {
-  States next(states.size());
-  for (std::size_t at = 0; at < text.size();) {
-    const char32_t c = next_character(text, at);
-    std::ranges::fill(next, 0);
-    for (std::size_t word = 0; word < states.size(); ++word) {
-      for (std::uint64_t bits = states[word]; bits != 0; bits &= bits - 1) {
-        const std::size_t position = word * 64 + std::countr_zero(bits);
-        if (position == tokens_.size()) continue;
-        const Token& token = tokens_[position];
-        switch (token.kind) {
-          case Kind::Star:
-            if (c != '/') add(next, position);
-            break;
-          case Kind::Rest:
-            add(next, position);
-            break;
-          case Kind::TreeBegin:
-            break;
-          case Kind::TreeInside:
-            next[word] |= std::uint64_t{1} << position % 64;
-            if (c == '/') add(next, position + 1);
-            break;
-          default:
-            if (token.takes(c)) add(next, position + 1);
-        }
-      }
-    }
-    std::swap(states, next);
-    if (std::ranges::all_of(states, [](std::uint64_t word) { return word == 0; })) return false;
-  }
-  return true;
-}
-
 Pattern::Progress Pattern::begin() const {
   Progress out;
-  if (never_) return out;
-  out.states.resize(tokens_.size() / 64 + 1);
-  add(out.states, 0);
+  if (!never_) out.states = glob_.begin();
   return out;
 }
 
 Pattern::Progress Pattern::enter(const Progress& directory, std::string_view name) const {
-  Progress out{.matched = directory.matched, .at_root = false};
-  if (directory.matched || directory.states.empty()) return out;
+  Progress out{.states = {}, .matched = directory.matched, .at_root = false};
+  if (directory.matched || directory.states.none()) return out;
   out.states = directory.states;
-  if ((!directory.at_root && !feed(out.states, "/")) || !feed(out.states, name)) {
-    out.states.clear();
-    return out;
-  }
-  out.matched = out.states[tokens_.size() / 64] >> tokens_.size() % 64 & 1;
+  if (!directory.at_root && !glob_.feed(out.states, "/")) return out;
+  out.matched = glob_.feed(out.states, name) && glob_.accepts(out.states);
   return out;
 }
 
 bool Pattern::could_match_below(const Progress& directory) const {
-  if (directory.states.empty()) return false;
-  States states = directory.states;
-  return directory.at_root || feed(states, "/");
+  if (directory.states.none()) return false;
+  Glob::States states = directory.states;
+  return directory.at_root || glob_.feed(states, "/");
 }
 
 bool Pattern::matches(std::string_view path) const {
@@ -259,7 +91,7 @@ bool Pattern::matches(std::string_view path) const {
   Progress progress = begin();
   for (auto part : path | std::views::split('/')) {
     progress = enter(progress, std::string_view(part.begin(), part.end()));
-    if (progress.matched || progress.states.empty()) break;
+    if (progress.matched || progress.states.none()) break;
   }
   return progress.matched;
 }
@@ -273,9 +105,6 @@ bool Pattern::could_match_below(std::string_view directory) const {
   }
   return could_match_below(progress);
 }
-
-// --------------------------------------------------------------------------------------------------
-// PathPattern
 
 bool is_glob(std::string_view text) { return text.find_first_of("*?[\\") != std::string_view::npos; }
 

@@ -1,17 +1,15 @@
 // The one pattern dialect, that of .dockerignore, for ignore lists, ignore files and the globs of fallBackOn
 // and triggers (rule 2.3).
 //
-// A pattern is compiled into a small automaton whose states are positions in the pattern; a path is fed to it
-// component by component, so a walk pays for each name once and no pattern can make it exponential. Values:
-// copy and share as you like.
+// A path is fed to a pattern component by component, so a walk pays for each name once. Values: copy and
+// share as you like.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "core/glob.h"
 #include "core/result.h"
 
 namespace live_update {
@@ -20,8 +18,8 @@ class Pattern {
  public:
   // How far a pattern has come along a path. Only `Pattern` looks inside, but for `matched`.
   struct Progress {
-    std::vector<std::uint64_t> states;  // a bit set of positions
-    bool matched = false;               // the path so far, or a directory above it, matches
+    Glob::States states;
+    bool matched = false;  // the path so far, or a directory above it, matches
     bool at_root = true;
   };
 
@@ -42,29 +40,7 @@ class Pattern {
   bool could_match_below(const Progress& directory) const;
 
  private:
-  enum class Kind : std::uint8_t {
-    Character,   // exactly this one
-    Any,         // ?
-    Class,       // [...]
-    Star,        // * : any run without "/"
-    TreeBegin,   // ** or **/ in the middle: nothing, or ...
-    TreeInside,  // ... anything that ends in "/"
-    Rest,        // ** at the end: anything
-  };
-  struct Token {
-    Kind kind = Kind::Character;
-    char32_t character = 0;
-    bool except = false;  // [^...]
-    std::vector<std::pair<char32_t, char32_t>> ranges;
-    bool takes(char32_t c) const;
-  };
-  using States = std::vector<std::uint64_t>;
-  class Parser;
-
-  void add(States& states, std::size_t position) const;
-  bool feed(States& states, std::string_view text) const;  // false: no state is left
-
-  std::vector<Token> tokens_;  // the state tokens_.size() accepts
+  Glob glob_;
   bool negated_ = false;
   bool never_ = false;  // ".", empty, or out of the root: matches nothing
 };

@@ -57,14 +57,14 @@ bool has_path_below(const Batch& batch, const std::string& directory) {
 class HostView {
  public:
   HostView(const HostTree& host, const Batch& batch, const IgnoreRules& ignore)
-      : host_(host), batch_(batch), ignore_(ignore) {}
+      : host_(host), batch_(batch), cursor_(ignore) {}
 
   std::optional<FileType> type(const std::string& path) const {
     if (const auto it = batch_.find(path); it != batch_.end()) {
       return it->second.deleted() ? std::nullopt : std::optional(it->second.type);
     }
-    if (ignore_.check(path).ignored || buried(path)) return std::nullopt;
-    return host_.type(path);
+    const auto type = host_.type(path);
+    return type && !buried(path) && !cursor_.check(path).ignored ? type : std::nullopt;
   }
 
   // Files and symlinks strictly below.
@@ -98,13 +98,13 @@ class HostView {
 
   const HostTree& host_;
   const Batch& batch_;
-  const IgnoreRules& ignore_;
+  mutable IgnoreRules::Cursor cursor_;
 };
 
 class Planner {
  public:
   Planner(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const HostTree& host)
-      : spec_(spec), ignore_(ignore), host_(host), mapping_(spec), view_(host, batch_, ignore) {}
+      : spec_(spec), cursor_(ignore), host_(host), mapping_(spec), view_(host, batch_, ignore) {}
 
   Plan plan(const std::vector<Change>& changes, PlanMode mode) {
     count(changes);
@@ -126,10 +126,14 @@ class Planner {
   // Rules 2.1, 2.2.
   void count(const std::vector<Change>& changes) {
     const std::vector<std::string> context = context_of(spec_);
-    for (const Change& change : changes) {
+    std::vector<const Change*> sorted;
+    for (const Change& change : changes) sorted.push_back(&change);
+    std::ranges::sort(sorted, {}, [](const Change* it) -> const std::string& { return it->path; });
+    for (const Change* it : sorted) {
+      const Change& change = *it;
       const bool inside = in_context(change.path, context);
       const IgnoreRules::Verdict verdict =
-          inside || !is_utf8(change.path) ? ignore_.check(change.path) : IgnoreRules::Verdict{};
+          inside || !is_utf8(change.path) ? cursor_.check(change.path) : IgnoreRules::Verdict{};
       if (verdict.ignored) {
         plan_.ignored.push_back({change.path, std::string(verdict.by), verdict.whole});
       } else if (!inside) {
@@ -138,8 +142,6 @@ class Planner {
         batch_[change.path] = {&change, change.type, mapping_.route(change.path), false};
       }
     }
-    std::ranges::sort(plan_.ignored, {}, &IgnoredPath::path);
-    std::ranges::sort(plan_.outside);
   }
 
   // Rule 3.3: what a path is where its change alone does not say so.
@@ -298,7 +300,7 @@ class Planner {
   }
 
   const LiveUpdateSpec& spec_;
-  const IgnoreRules& ignore_;
+  IgnoreRules::Cursor cursor_;
   const HostTree& host_;
   const Mapping mapping_;
   Batch batch_;  // sorted by path
