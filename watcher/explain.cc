@@ -165,6 +165,7 @@ int explain(const Result<std::vector<Manifest>>& manifests, const ExplainCommand
   if (const std::string wrong = wrong_paths(command); !wrong.empty()) return usage(err, wrong);
   if (files.follow(".") != FileKind::Directory)
     return usage(err, "the root " + files.root() + " is no directory: give one with --root");
+  if (!manifests && manifests.error().kind == ErrorKind::Io) return usage(err, manifests.error().message);
   if (!manifests) return unreadable(command, manifests.error(), out);
   if (manifests->size() > 1) {
     return usage(err, manifests->front().file + " has " + std::to_string(manifests->size()) +

@@ -15,10 +15,10 @@
 
 namespace live_update {
 
-// The exit code: 0; 1 if the decision is Invalid (the file cannot be read or breaks a rule); 2 for paths that
-// cannot be meant, several LiveUpdates in the file, or a root that is no directory. `files` is rooted at
-// root_of(file, --root). Text for people and the JSON object go to `out`, what is wrong with the call to
-// `err`.
+// The exit code: 0; 1 if the decision is Invalid (the file is no LiveUpdate or breaks a rule); 2 for a wrong
+// use: a file that cannot be opened, paths that cannot be meant, several LiveUpdates in the file, a root that
+// is no directory. `files` is rooted at root_of(file, --root). Text for people and the JSON object go to
+// `out`, what is wrong with the call to `err`.
 int explain(const ExplainCommand& command, const FileSystem& files, std::ostream& out, std::ostream& err);
 
 // The same for a file that has been read already.

@@ -42,7 +42,18 @@ std::vector<FieldError> root_errors(const LiveUpdateSpec& spec, const IgnoreRule
   return errors;
 }
 
+// Whether the way from its sync's root to a path leads through a link.
+bool DiskTree::behind_link(const std::string& path) const {
+  const Route* route = mapping_.route(path);
+  if (!route || path == route->from) return false;
+  for (std::string up(parent_path(path)); strictly_below(up, route->from); up = parent_path(up)) {
+    if (files_.look(up) == FileKind::Symlink) return true;
+  }
+  return false;
+}
+
 std::optional<FileType> DiskTree::type(const std::string& path) const {
+  if (behind_link(path)) return {};
   switch (files_.look(path)) {
     case FileKind::File:
       return FileType::File;

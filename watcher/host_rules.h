@@ -35,6 +35,8 @@ class DiskTree : public HostTree {
   std::vector<std::string> files_below(const std::string& directory) const override;
 
  private:
+  bool behind_link(const std::string& path) const;
+
   const FileSystem& files_;
   const Mapping& mapping_;
   const IgnoreRules& rules_;

@@ -85,7 +85,7 @@ def test_kubectl_get_shows_it(shared, app):
 
 
 def test_usage_exits_with_2(shared):
-    for arguments in (["no-such-command"], ["watch", "--no-such-flag"], ["status", "-o", "poetry"], []):
+    for arguments in (["no-such-command"], ["watch", "--no-such-flag"], ["explain", "-f"], ["status", "-o", "poetry"], []):
         done = shared.run(*arguments)
         assert done.returncode == 2, f"{arguments}: {done.stdout}{done.stderr}"
 

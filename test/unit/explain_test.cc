@@ -202,6 +202,16 @@ TEST_CASE("3.3 explain: a delete that the disk shadows is a write; what --change
   CHECK(it.json().contains(R"("deletes":["/app/x"])"));
 }
 
+TEST_CASE("3.3 explain: what is behind a link that is not followed does not exist there") {
+  auto it =
+      asked("  steps: [{sync: {from: a, to: /app}}, {sync: {from: b, to: /app}}]\n").deleted({"a/link/x"});
+  it.files.file("elsewhere/x").link("b/link", "elsewhere");
+  CHECK(it.json().contains(R"("deletes":["/app/link/x"])"));
+  it = asked("  steps: [{sync: {from: a, to: /app}}, {sync: {from: b, to: /app}}]\n").deleted({"a/x"});
+  it.files.file("elsewhere/x").link("b", "elsewhere");
+  CHECK(it.json().contains(R"("copies":[{"from":"b/x","to":"/app/x"}],"restart")"));
+}
+
 TEST_CASE("4.4 explain: sockets, FIFOs and devices are not sent") {
   auto it = asked().changed({"src/fifo"});
   it.files.special("src/fifo");
@@ -222,6 +232,9 @@ TEST_CASE("explain: several objects in a file, a root that is not there") {
   const std::string one = std::string(kHead) + kSpec;
   CHECK(explain(parse_manifests("lu.yaml", one + "---\n" + one), {}, FakeFileSystem(), out, err) == 2);
   CHECK(err.str() == "explain: lu.yaml has 2 objects: explain takes one LiveUpdate\n");
+  err.str("");
+  CHECK(explain(read_manifests("/no/such/file"), {}, FakeFileSystem(), out, err) == 2);
+  CHECK(err.str().starts_with("explain: /no/such/file: "));
   err.str("");
   CHECK(explain(parse_manifests("lu.yaml", one), {}, PosixFileSystem("/no/such/root"), out, err) == 2);
   CHECK(err.str() == "explain: the root /no/such/root is no directory: give one with --root\n");
