@@ -12,15 +12,14 @@ namespace {
 
 constexpr const char* kWhoAmI = R"({"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"})";
 
-// Which role of the chart holds the missing right.
+}  // namespace
+
 Error with_role(Error error, const char* role) {
   if (error.kind == ErrorKind::Forbidden)
     error.message += fmt::format(
         "; the ClusterRole live-update-{} of the chart grants this: ask an administrator to bind it", role);
   return error;
 }
-
-}  // namespace
 
 Result<Cluster> connect(Loop& loop, const KubeOptions& options) {
   auto config = load_client_config(options, KubeEnvironment::of_process());

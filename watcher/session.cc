@@ -5,14 +5,15 @@
 #include <algorithm>
 
 #include "core/conditions.h"
+#include "watcher/cluster.h"
 #include "watcher/packer.h"
 #include "watcher/wording.h"
 
 namespace live_update {
 namespace {
 
-constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{100}, kSnapshotPause{200};
-constexpr int kRootAttempts = 10;
+constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200}, kSnapshotPause{500};
+constexpr int kRootAttempts = 5;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
 bool has_initial_sync(const LiveUpdateSpec& spec) {
@@ -347,8 +348,8 @@ void Session::blocked(const Error& error) {
     console_.problem(error.message);
     return stop(1);
   }
-  console_.problem(
-      fmt::format("{} -> waiting to be sent: {}; it is tried again by itself", sending_, error.message));
+  console_.problem(fmt::format("{} -> waiting to be sent: {}; it is tried again by itself", sending_,
+                               with_role(error, "user").message));
 }
 
 void Session::unblocked() {

@@ -121,7 +121,7 @@ TEST_CASE("7.3 already there with other content: the next sequence is taken") {
 
 TEST_CASE("the API server is away: said once, tried again until it is back, posted once") {
   Given g;
-  g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Unavailable, "no connection"}, 3);
+  g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Unavailable, "no connection"}, 2);
   g.publisher.post(parts(2));
   g.run();
   CHECK(g.log == std::vector<std::string>{"blocked no connection", "unblocked", "stored 42-43"});
