@@ -241,16 +241,6 @@ TEST_CASE("exec: stdin to its end, and 50 MB") {
   CHECK(out == std::to_string(50 << 20) + "\n");
 }
 
-TEST_CASE("exec: a command that ends without reading its input") {
-  Cluster& cluster = shell().cluster;
-  std::string out;
-  for (int i = 0; i < 10; ++i) {
-    const auto end = exec(cluster, {"sh", "-c", "head -c 1000 >/dev/null; echo no space left >&2; exit 5"},
-                          std::string(8 << 20, 'x'), out);
-    CHECK_MESSAGE(end == ExecExit{5}, (end ? "" : end.error().message));
-  }
-}
-
 TEST_CASE("exec: echo over an open session") {
   Cluster& cluster = shell().cluster;
   std::unique_ptr<ExecSession> session;
