@@ -115,9 +115,9 @@ remove "$@"
 walk sweep "$@"
 [ "$tar" = 1 ] || exit 0
 umask 0
-tar -x -v -o -p -f - -C / && exit 0
+tar -x -v -o -p -f - -C /
 code=$?
-printf 'live-update: tar uid=%s \n' "$(uid)" >&2
+[ $code = 0 ] || printf 'live-update: tar uid=%s \n' "$(uid)" >&2
 leave $code)sh";
 
 // $1: the working directory or "". $2: sequence. $3: changed paths. Then the command.
