@@ -13,7 +13,7 @@ from harness.workspace import write
 @pytest.fixture(scope="module")
 def app(shared):
     app = shared.deploy()
-    app.live_update = shared.live_update(source={"context": ["src"], "maxDeletes": 20})
+    app.live_update = shared.live_update(source={"context": ["src"], "maxDeletes": 100})
     return app
 
 
@@ -100,24 +100,24 @@ def test_ignore_file_is_read_again(shared, app, watch):
 
 
 def test_many_deletes_are_asked_about(shared, app, watch):
-    for number in range(30):
+    for number in range(130):
         write(shared.root / f"src/precious/{number}", "1")
     watcher = watch()
     shared.in_sync(app)
     shutil.rmtree(shared.root / "src/precious")
     watcher.wait_line(r"allow-deletes")
-    assert len(app.only().tree("/app/src/precious")) == 30
+    assert len(app.only().tree("/app/src/precious")) == 130
     if watcher.running():
         watcher.stop()
     write(shared.root / "src/precious/0", "they are back, so nothing is amiss")
-    for number in range(1, 30):
+    for number in range(1, 130):
         write(shared.root / f"src/precious/{number}", "1")
     watch()
     shared.in_sync(app)
 
 
 def test_many_deletes_when_allowed(shared, app):
-    for number in range(30):
+    for number in range(130):
         write(shared.root / f"src/allowed/{number}", "1")
     watcher = shared.watch("app", "--allow-deletes")
     shared.in_sync(app)
