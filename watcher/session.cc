@@ -84,7 +84,8 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
           .on_unblocked = [this] { unblocked(); }});
   manifest_.sequence = newest;
   snapshot_due_ = options_.once || snapshot_due_ || snapshot_asked_for(live_update);
-  if (!had_manifest_) write_manifest();  // killed from here on, the next run knows what this one took for granted
+  if (!had_manifest_)
+    write_manifest();  // killed from here on, the next run knows what this one took for granted
   if (!options_.once)
     console_.say(
         fmt::format("watching {} in {}", say_count(count_files(source_->tree()), "file"), options_.root));
