@@ -508,3 +508,11 @@ TEST_CASE("a pod can refuse, by its annotation") {
   world.pod("b", "c2");
   CHECK(world.settle_all() == "c2@1: +/app/x.py build; ");
 }
+
+TEST_CASE("1.4 nothing is written to or deleted from what belongs to the kernel") {
+  World world;
+  world.lu.spec.steps = {Sync{".", "/"}};
+  world.pod("a", "c1");
+  world.post(delta(1).saved("proc/sys/x").deleted("dev/null").saved("app/y"));
+  CHECK(world.settle_all() == "c1@1: +/app/y; ");
+}
