@@ -128,7 +128,10 @@ void History::take(const ChangeSets& sorted) {
         continue;
       }
       waiting.push_back(&it);
-      if (!gap_) gap_ = expected;
+      if (!gap_) {
+        gap_ = expected;
+        gap_since_ = it.meta.created;
+      }
       continue;
     }
     if (begins) {
@@ -204,6 +207,12 @@ Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without
 std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
   const std::set<std::int64_t> needed_batches = needed();
   std::vector<ObjectMeta> result = remains_;
+  // What a Snapshot leaves out is deleted: until that is confirmed, the batches before it tell what there is
+  // to delete.
+  const auto open = std::ranges::find_if(batches_, [&](const Batch& batch) {
+    return batch.spec.type == ChangeSetType::Snapshot && batch.last > confirmed;
+  });
+  if (open != batches_.end()) return result;
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];
     if (batch.last > confirmed || needed_batches.contains(batch.last)) continue;

@@ -48,6 +48,9 @@ class History {
   const std::vector<Refused>& refused() const { return refused_; }
   // The sequence that is missing though later ones are there: they wait for it or for a Snapshot.
   std::optional<std::int64_t> gap() const { return gap_; }
+  // When the first of those that wait was made: posts on their way may overtake each other, so a young gap
+  // means nothing yet.
+  std::optional<Time> gap_since() const { return gap_since_; }
   // Up to which sequence the history does not tell all any more: somebody else deleted what was still needed.
   // 0: it is complete. A later Snapshot makes it complete again.
   std::int64_t lost() const { return lost_; }
@@ -80,6 +83,7 @@ class History {
   std::vector<Refused> refused_;
   std::vector<ObjectMeta> remains_;  // of superseded batches that are being deleted, part by part
   std::optional<std::int64_t> gap_;
+  std::optional<Time> gap_since_;
   std::int64_t lost_ = 0;
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it

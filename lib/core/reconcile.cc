@@ -92,7 +92,8 @@ std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& 
   add_failed(delivery->before_sync, spec, failed, RunPhase::BeforeSync);
   add_failed(delivery->after_sync, spec, failed, RunPhase::AfterSync);
   if (spec.source.deletes != DeletePolicy::Never) delivery->deletes = update.deletes;
-  // Rule 1.4: the watcher refuses to send what would go there; what somebody posted by hand does not get there either.
+  // Rule 1.4: the watcher refuses to send what would go there; what somebody posted by hand does not get
+  // there either.
   std::erase_if(delivery->deletes, [](const RemoteDelete& it) { return is_kernel_path(it.to); });
   for (const Copy& copy : update.copies) {
     if (is_kernel_path(copy.to)) continue;

@@ -9,6 +9,7 @@ namespace live_update {
 
 namespace {
 
+constexpr std::chrono::seconds kGapPatience{3};
 constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
@@ -54,6 +55,7 @@ class Describer {
     session();
     conditions();
     change_sets();
+    if (o_.history.gap() && !gap_is_old() && !d_.look_again) d_.look_again = o_.now + std::chrono::seconds(1);
     superseded();
     events();
     trim();
@@ -211,7 +213,7 @@ class Describer {
       const bool stuck = d_.status.fall_back->phase == "Failed";
       return {"FallBack", d_.status.fall_back->reason, fall_back_message(), stuck, !stuck};
     }
-    if (o_.history.gap())
+    if (gap_is_old())
       return {"Waiting", "SequenceGap",
               "sequence " + number(*o_.history.gap()) + " is missing: the watcher is asked for everything",
               true};
@@ -264,10 +266,13 @@ class Describer {
     set("SnapshotNeeded", needed, why, message);
   }
 
+  bool gap_is_old() const {
+    return o_.history.gap() && (!o_.history.gap_since() || o_.wall - *o_.history.gap_since() > kGapPatience);
+  }
+
   // What only the watcher can give now: everything there is.
   std::tuple<bool, std::string, std::string> snapshot_needed() const {
-    if (o_.history.gap())
-      return {true, "SequenceGap", "sequence " + number(*o_.history.gap()) + " is missing"};
+    if (gap_is_old()) return {true, "SequenceGap", "sequence " + number(*o_.history.gap()) + " is missing"};
     if (o_.history.lost() > 0)
       return {true, "HistoryLost",
               "ChangeSets up to sequence " + number(o_.history.lost()) +

@@ -89,8 +89,9 @@ def test_stopped_watcher_leaves_nothing_behind(shared, app):
     write(shared.root / "src/stopped", "nobody looks")
     time.sleep(0.5)
     assert all(c.entry("/app/src/stopped") is None for c in app.containers())
-    shared.watch().stop()
+    watcher = shared.watch()
     shared.in_sync(app)
+    watcher.stop()
 
 
 def test_api_server_away_from_the_watcher_while_saving(shared, app):

@@ -96,7 +96,8 @@ TEST_CASE("a large file travels in pieces that give it back") {
 
 TEST_CASE("a large file that packs well takes few pieces") {
   std::string bytes;
-  for (int i = 0; bytes.size() < 8'000'000; ++i) bytes += "line " + std::to_string(i * i) + "\n";
+  for (int i = 0; bytes.size() < 8'000'000; ++i)
+    bytes += "line " + std::to_string(std::int64_t{i} * i) + "\n";
   const auto parts = pack(kHeader, {file("big", bytes)});
   CHECK(parts.size() < 40);
   for (const auto& part : parts) CHECK(content_size(part) <= kInlineLimit);

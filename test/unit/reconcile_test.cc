@@ -516,3 +516,31 @@ TEST_CASE("1.4 nothing is written to or deleted from what belongs to the kernel"
   world.post(delta(1).saved("proc/sys/x").deleted("dev/null").saved("app/y"));
   CHECK(world.settle_all() == "c1@1: +/app/y; ");
 }
+
+TEST_CASE("a young gap is a post on its way, not a loss") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py"));
+  world.settle_all();
+  world.post(delta(3).saved("src/z.py").created(1999));
+  CHECK(world.look().look_again);
+  CHECK_FALSE(world.condition("SnapshotNeeded").status);
+  world.wall += 5 * kSecond;
+  world.look();
+  CHECK(world.condition("SnapshotNeeded").reason == "SequenceGap");
+}
+
+TEST_CASE("what a Snapshot leaves out is deleted, and known until that is confirmed") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x.py").saved("src/y.py"));
+  world.settle_all();
+  world.post(snapshot(2).saved("src/x.py"));
+  Decision decision = world.look();
+  CHECK(World::does(decision) == "c1@2: -/app/y.py +/app/x.py build; ");
+  CHECK(decision.superseded.empty());
+  world.outcome("c1");
+  decision = world.look();
+  REQUIRE(decision.superseded.size() == 1);
+  CHECK(decision.superseded.front().name == "web-7f3a-000001");
+}

@@ -116,7 +116,7 @@ TEST_CASE("4.3: long, odd and non-ASCII names") {
 
 TEST_CASE("a large file goes through in small chunks, its pieces joined") {
   std::string text;
-  for (int i = 0; i < 2'000'000; ++i) text += static_cast<char>('a' + i * 7919 % 26);
+  for (int i = 0; i < 2'000'000; ++i) text += static_cast<char>('a' + std::int64_t{i} * 7919 % 26);
   auto write = file("/app/big", text);
   write.pieces = {piece(0, std::string_view(text).substr(0, 700'000), true),
                   piece(700'000, std::string_view(text).substr(700'000, 1)),
