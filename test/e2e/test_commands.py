@@ -69,6 +69,7 @@ def test_watch_from_a_file_applies_it_first_and_initial_sync_brings_everything(s
 def test_status(shared, app):
     shared.kubectl("apply", "-f", shared.root / "liveupdate.yaml")
     assert shared.run("push", "app", timeout=60).returncode == 0
+    shared.kubectl("wait", "--for=condition=Synced", "lu/app", "--timeout=10s")
     done = shared.run("status", "app")
     assert done.returncode == 0, done.stderr
     assert "Deployment/app" in done.stdout and "1/1" in done.stdout and "Synced" in done.stdout
@@ -79,6 +80,7 @@ def test_status(shared, app):
 def test_kubectl_get_shows_it(shared, app):
     shared.kubectl("apply", "-f", shared.root / "liveupdate.yaml")
     assert shared.run("push", "app", timeout=60).returncode == 0
+    shared.kubectl("wait", "--for=condition=Synced", "lu/app", "--timeout=10s")
     header, line = shared.kubectl("get", "lu").splitlines()[:2]
     assert header.split() == ["NAME", "TARGET", "SYNCED", "SEQUENCE", "STATE", "HOLDER", "AGE"]
     assert re.match(r"app +Deployment/app +1/1 +\d+ +Synced ", line), line

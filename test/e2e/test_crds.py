@@ -146,7 +146,21 @@ def apply_status(kubectl, status, manager):
     kubectl("apply", "--server-side", "--subresource=status", f"--field-manager={manager}", "-f", "-", stdin={**head, "status": status})
 
 
-def test_what_kubectl_get_shows(kubectl):
+@pytest.fixture
+def no_operator(cluster):
+    """Nobody but the test writes status, also where another test has installed the operator."""
+    operator = cluster.within("live-update")
+    there = operator.run("get", "deployment", "live-update").returncode == 0
+    if there:
+        operator("scale", "deployment/live-update", "--replicas=0")
+        operator("wait", "pod", "-l", "app.kubernetes.io/name=live-update", "--for=delete", "--timeout=30s", timeout=40)
+    yield
+    if there:
+        operator("scale", "deployment/live-update", "--replicas=1")
+        operator("rollout", "status", "deployment/live-update", "--timeout=60s", timeout=70)
+
+
+def test_what_kubectl_get_shows(no_operator, kubectl):
     kubectl("create", "-f", "-", stdin=REFUSED["LiveUpdate"]["base"])
     apply_status(kubectl, STATUS, "live-update-operator")
     header, row = [re.split(r"\s{2,}", line.strip()) for line in kubectl("get", "lu").splitlines()]
@@ -158,7 +172,7 @@ def test_what_kubectl_get_shows(kubectl):
     kubectl("wait", "--for=condition=Synced", "--timeout=5s", "lu/web")
 
 
-def test_status_merges_by_keys(kubectl):
+def test_status_merges_by_keys(no_operator, kubectl):
     """Server-side apply by one manager replaces its containers and conditions by key, and leaves another manager's alone."""
     kubectl("create", "-f", "-", stdin=REFUSED["LiveUpdate"]["base"])
     apply_status(kubectl, STATUS, "live-update-operator")
@@ -170,7 +184,7 @@ def test_status_merges_by_keys(kubectl):
     assert "sequence" not in status
 
 
-def test_spec_and_status_are_apart(kubectl):
+def test_spec_and_status_are_apart(no_operator, kubectl):
     kubectl("create", "-f", "-", stdin=changed(REFUSED["LiveUpdate"]["base"], {"status": {"sequence": 7}}))
     assert "status" not in kubectl.get("lu", "web")
 

@@ -1,4 +1,6 @@
 """What cannot be updated in place is redeployed, and the new pods have everything (semantics.md 3.2, 6)."""
+import time
+
 import pytest
 
 from harness.workspace import write
@@ -64,6 +66,7 @@ def test_condition_names_reason_and_path_while_it_lasts(workspace):
     write(workspace.root / "src/a", "others go on")
     workspace.eventually(lambda: app.only().read("/app/src/a") == "others go on", "files of other saves arrive")
     assert app.only().id == before.id, "redeploy: None redeploys nothing"
+    time.sleep(1.1)  # a pod's time of creation has whole seconds
     workspace.kubectl("rollout", "restart", "deployment/app")
     workspace.eventually(lambda: app.all_new([before]), "the pod is new", timeout=60)
     live_update.wait_condition("FallBack", "False", timeout=30)
