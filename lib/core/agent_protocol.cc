@@ -481,17 +481,16 @@ std::unexpected<Error> FrameReader::broken(std::string why) {
 }
 
 Result<bool> FrameReader::find_magic() {
-  const auto at = buffer_.find(kMagic, used_);
+  const auto begin = std::string_view(buffer_).substr(0, kMagic.size());
+  if (max_noise_ == 0 && !kMagic.starts_with(begin))
+    return broken("the other end does not begin with its magic");
+  const auto at = buffer_.find(kMagic);
   const bool found = at != buffer_.npos;
   // Whatever cannot be the beginning of the magic is noise.
   const auto noise = found ? at : buffer_.size() - std::min(buffer_.size(), kMagic.size() - 1);
   if (noise > max_noise_)
     return broken("the other end does not begin with its magic, but with \"" + printable(buffer_) + "\"");
-  if (!found) {
-    if (max_noise_ == 0 && !kMagic.starts_with(buffer_))
-      return broken("the other end does not begin with its magic");
-    return false;
-  }
+  if (!found) return false;
   noise_ = buffer_.substr(0, at);
   used_ = at + kMagic.size();
   return true;
