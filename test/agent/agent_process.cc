@@ -31,7 +31,7 @@ namespace live_update::agent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kPatience = std::chrono::seconds(10);
+std::chrono::seconds patience() { return std::chrono::seconds(emulated() ? 60 : 10); }
 
 // Answers two system calls with an errno; 0 leaves one to the kernel.
 void deny(int openat2_error, int exchange_error) {
@@ -140,7 +140,8 @@ Received AgentProcess::next() {
       return received;
     }
     pollfd ready{child_.out.get(), POLLIN, 0};
-    if (poll(&ready, 1, 10'000) == 0) return {Failed{.code = Code::Protocol, .reason = "late"}, ""};
+    if (poll(&ready, 1, static_cast<int>(patience().count()) * 1000) == 0)
+      return {Failed{.code = Code::Protocol, .reason = "late"}, ""};
     char block[64 << 10];
     const auto got = read(child_.out.get(), block, sizeof block);
     if (got <= 0) return {Failed{.code = Code::Protocol, .reason = "end"}, ""};
@@ -265,7 +266,7 @@ std::map<std::string, std::string> tree_of(const std::string& root) {
 }
 
 bool soon(const std::function<bool()>& holds) {
-  for (const auto until = Clock::now() + kPatience; Clock::now() < until;) {
+  for (const auto until = Clock::now() + patience(); Clock::now() < until;) {
     if (holds()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }

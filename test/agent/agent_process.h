@@ -25,6 +25,8 @@ struct Setup {
 
 // argv of the agent under test: LIVE_UPDATE_AGENT (words, for an emulator), else the one that was built.
 std::vector<std::string> agent_command();
+// Under qemu-user: slower, and a program that cannot be started is only seen to exit with 127.
+inline bool emulated() { return agent_command().size() > 1; }
 
 // A started program of ours; killed with this object.
 class Child {
