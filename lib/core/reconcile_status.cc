@@ -128,16 +128,15 @@ class Describer {
 
   // The newest fall-back that some target still waits for.
   void fall_back() {
-    const Batch* newest = nullptr;
-    for (const Batch& batch : o_.history.batches()) {
-      const auto pending = [&](const Target& target) {
-        return pending_fall_backs(o_, target, 0).contains(batch.last);
-      };
-      if (std::ranges::any_of(o_.search.targets, pending)) newest = &batch;
-    }
+    std::int64_t sequence = 0;
+    for (const Target& target : o_.search.targets)
+      if (const auto pending = pending_fall_backs(o_, target, 0); !pending.empty())
+        sequence = std::max(sequence, *pending.rbegin());
+    const auto& batches = o_.history.batches();
+    const auto newest = std::ranges::find(batches, sequence, &Batch::last);
     FallBackStatus status;
     std::vector<std::string> paths;
-    if (newest) {
+    if (newest != batches.end()) {
       const Judgement& judgement = o_.judgements.at(newest->last);
       status.reason = to_string(judgement.reason);
       paths = judgement.paths;
