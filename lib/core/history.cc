@@ -101,6 +101,16 @@ bool History::append_only(const ChangeSets& sorted) const {
 void History::take(const ChangeSets& sorted) {
   std::vector<const ChangeSet*> parts;    // of the batch that is being joined
   std::vector<const ChangeSet*> waiting;  // behind a gap
+  std::vector<const ChangeSet*> remains;  // of batches that are being deleted: a part is gone already
+  const auto give_up = [&] {
+    for (const ChangeSet* old : parts) {
+      if (old->spec.sequence <= accepted_)
+        remains.push_back(old);
+      else
+        refuse(*old, "Superseded", "only a part of its batch was posted");
+    }
+    parts.clear();
+  };
   std::optional<std::int64_t> last_sequence;
   if (!batches_.empty()) last_sequence = batches_.back().last;
   for (const auto& pointer : sorted) {
@@ -120,11 +130,11 @@ void History::take(const ChangeSets& sorted) {
     const bool continues =
         !parts.empty() && sequence == expected && it.spec.part == parts.back()->spec.part + 1 &&
         it.spec.parts == parts.back()->spec.parts && it.spec.session == parts.back()->spec.session;
-    const bool begins =
-        it.spec.part == 1 && (sequence <= expected || it.spec.type == ChangeSetType::Snapshot);
+    const bool begins = it.spec.part == 1 && (sequence <= std::max(expected, accepted_ + 1) ||
+                                              it.spec.type == ChangeSetType::Snapshot);
     if (!continues && !begins) {
-      if (sequence <= accepted_) {  // the others of its superseded batch are deleted already
-        remains_.push_back(it.meta);
+      if (sequence <= accepted_) {
+        remains.push_back(&it);
         continue;
       }
       waiting.push_back(&it);
@@ -134,21 +144,31 @@ void History::take(const ChangeSets& sorted) {
       }
       continue;
     }
-    if (begins) {
-      // A Snapshot says all there is: what waited or was begun before it is not needed any more.
-      for (const ChangeSet* old : parts) refuse(*old, "Superseded", "only a part of its batch was posted");
-      parts.clear();
-    }
+    if (begins) give_up();
     parts.push_back(&it);
     last_sequence = sequence;
     if (it.spec.part < it.spec.parts) continue;
-    if (it.spec.type == ChangeSetType::Snapshot) {
+    if (it.spec.type == ChangeSetType::Snapshot) {  // it says all there is
       for (const ChangeSet* old : waiting) refuse(*old, "Superseded", "a newer Snapshot replaces it");
       waiting.clear();
       gap_.reset();
     }
     add_batch(parts);
     parts.clear();
+  }
+  if (!parts.empty() && parts.back()->spec.sequence <= accepted_) give_up();
+  keep_remains(remains);
+}
+
+// What was superseded has been said again; where it was not, somebody else deleted the rest of the batch.
+void History::keep_remains(const std::vector<const ChangeSet*>& remains) {
+  for (const ChangeSet* it : remains) {
+    remains_.push_back(it->meta);
+    const bool said_again =
+        snapshot_since(it->spec.sequence) || std::ranges::all_of(it->spec.changes, [&](const Change& change) {
+          return last_word_.contains(change.path);
+        });
+    if (!said_again) lost_ = std::max(lost_, accepted_);
   }
 }
 

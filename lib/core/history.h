@@ -75,6 +75,7 @@ class History {
   bool append_only(const ChangeSets& sorted) const;
   void take(const ChangeSets& sorted);
   void add_batch(const std::vector<const ChangeSet*>& parts);
+  void keep_remains(const std::vector<const ChangeSet*>& remains);
   void refuse(const ChangeSet& change_set, std::string phase, std::string message);
   void refresh_status(const ChangeSets& sorted);
 

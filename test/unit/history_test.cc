@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+
 #include "test/fakes/change_sets.h"
 
 using namespace live_update;
@@ -85,6 +87,27 @@ TEST_CASE("a superseded batch whose parts are deleted one by one is no gap") {
   CHECK(history.superseded(5).empty());
 }
 
+TEST_CASE("5.3 whatever part of a superseded batch is deleted first, what comes after it stays") {
+  const ChangeSetBuilder first = delta(1).saved("a").part(1, 3), second = delta(2).saved("b").part(2, 3),
+                         third = delta(3).saved("c").part(3, 3),
+                         all = delta(4).saved("a").saved("b").saved("c"), newest = delta(5).saved("d");
+  for (const Sets& left : {Sets{first, third, all, newest}, Sets{first, all, newest},
+                           Sets{first, second, all, newest}, Sets{second, all, newest}}) {
+    History history = history_of({first, second, third, all, newest});
+    history.update(left, 0);
+    CHECK(sequences(history) == "4 5");
+    CHECK(history.lost() == 0);
+    CHECK(history.superseded(5).size() == left.size() - 2);
+    CHECK(sequences(history_of(left, 5)) == "4 5");
+  }
+}
+
+TEST_CASE("the rest of a batch of which somebody else deleted a part is a loss, also after a restart") {
+  const History history = history_of({delta(1).saved("a").part(1, 2), delta(3).saved("b")}, 3);
+  CHECK(history.lost() == 3);
+  CHECK(sequences(history) == "3");
+}
+
 TEST_CASE("a missing sequence stops what is behind it until it comes") {
   History history = history_of({delta(1).saved("a"), delta(3).saved("c")});
   CHECK(sequences(history) == "1");
@@ -153,4 +176,97 @@ TEST_CASE("2.7 a change of mode alone does not supersede the content") {
 TEST_CASE("the newest Snapshot is kept: it is what the history reaches back to") {
   const History history = history_of({snapshot(1).saved("a"), delta(2).saved("a")});
   CHECK(history.superseded(2).empty());
+}
+
+namespace {
+
+// A watcher, an API server that takes posts and deletions in any order, and an operator that is restarted now
+// and then.
+class Scramble {
+ public:
+  explicit Scramble(unsigned seed) : random_(seed) {}
+
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      const int what = below(10);
+      if (what < 4) save_batch();
+      if (what < 8) arrive();
+      if (what >= 6) remove_one();
+      if (what == 9 && below(4) == 0) restart();
+      look();
+    }
+    while (!posted_.empty()) arrive();
+    look();
+  }
+  void check() const {
+    REQUIRE(history_.newest() == sequence_);
+    REQUIRE(history_.lost() == 0);
+    REQUIRE_FALSE(history_.gap());
+    std::map<std::string, std::string> told;
+    for (const Change& it : history_.all().changes()) told[it.path] = it.op == Op::Delete ? "" : it.digest;
+    for (const auto& [path, content] : files_) {
+      CAPTURE(path);
+      REQUIRE(told.contains(path));
+      CHECK(told[path] == (content.empty() ? "" : digest_of(content)));
+    }
+  }
+
+ private:
+  int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
+
+  void save_batch() {
+    const int parts = 1 + below(4);
+    for (int part = 1; part <= parts; ++part) {
+      ChangeSetBuilder it = delta(++sequence_).part(part, parts);
+      for (int i = 0; i < 2; ++i) {
+        // Each path is said once in a batch.
+        const std::string path = std::to_string(4 * below(5) + part - 1) + (i ? "x" : "");
+        const std::string content = below(3) == 0 ? "" : "content " + std::to_string(sequence_);
+        content.empty() ? it.deleted(path) : it.saved(path, content);
+        files_[path] = content;
+      }
+      posted_.push_back(it);
+    }
+  }
+  void arrive() {
+    if (posted_.empty()) return;
+    const auto at = posted_.begin() + below(std::min(4, static_cast<int>(posted_.size())));
+    server_.push_back(*at);
+    posted_.erase(at);
+  }
+  void remove_one() {
+    if (deleting_.empty()) return;
+    const auto name = std::next(deleting_.begin(), below(static_cast<int>(deleting_.size())));
+    std::erase_if(server_, [&](const auto& it) { return it->meta.name == *name; });
+    deleting_.erase(name);
+  }
+  void restart() {
+    const std::int64_t accepted = history_.newest();
+    history_ = History();
+    deleting_.clear();
+    history_.update(server_, accepted);
+  }
+  void look() {
+    history_.update(server_, history_.newest());
+    confirmed_ = std::max<std::int64_t>(confirmed_, history_.newest() - below(6));
+    for (const ObjectMeta& it : history_.superseded(confirmed_)) deleting_.insert(it.name);
+  }
+
+  std::mt19937 random_;
+  std::int64_t sequence_ = 0, confirmed_ = 0;
+  std::map<std::string, std::string> files_;  // empty: deleted
+  Sets posted_, server_;
+  std::set<std::string> deleting_;
+  History history_;
+};
+
+}  // namespace
+
+TEST_CASE("5.3 posts and deletions in any order, with restarts, lose nothing") {
+  for (unsigned seed = 1; seed <= 15; ++seed) {
+    CAPTURE(seed);
+    Scramble scramble(seed);
+    scramble.run(100);
+    scramble.check();
+  }
 }
