@@ -40,7 +40,7 @@ class Product:
     def _compile(self):
         if not (self.build / "build.ninja").exists():
             run("meson", "setup", self.build, REPO, "-Dbuildtype=release")
-        run("ninja", "-C", self.build, "watcher/live-update", "operator/live-update-operator")
+        run("ninja", "-C", self.build, "watcher/live-update", "operator/live-update-operator", "agent/live-update-agent")
 
     def _helm(self, *args):
         program = shutil.which("helm") or os.path.join(local_cluster("tools").split(":")[1], "helm")
