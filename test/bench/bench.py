@@ -1,9 +1,8 @@
 #!/usr/bin/python3
 """How long a save takes until it is in the containers, beside the floor of the same run. scripts/bench --help has the rest."""
 import argparse
-import json
-import os
 import pathlib
+import random
 import sys
 import tempfile
 import time
@@ -11,149 +10,127 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "test/e2e"), str(TOP / "test/bench")]
 
-from harness import cluster, images  # noqa: E402
-from harness.container import process_of  # noqa: E402
+from harness import cluster  # noqa: E402
 from harness.kubectl import Kubectl  # noqa: E402
 from harness.product import Product  # noqa: E402
 from harness.workspace import Workspace  # noqa: E402
 
-from measure import Probe, content, generator, percentile, save_by_rename, save_in_place, see, think, timed  # noqa: E402
+import gates  # noqa: E402
+import workloads_big  # noqa: E402
+import workloads_idle  # noqa: E402
+import workloads_save  # noqa: E402
+import workloads_steps  # noqa: E402
+import workloads_tree  # noqa: E402
+from eye import Eye  # noqa: E402
+from record import Record  # noqa: E402
+from stage import Stage  # noqa: E402
+from subject import LiveUpdate, Peer  # noqa: E402
 
-WARM_UP = 3  # saves that are not counted
-GATES = [("one file, in place", "exec of `true`, own client", 1.6), ("one file, 5 replicas", "one file, in place", 2.5)]
+# In this order: what leaves many files or many replicas behind comes late.
+WORKLOADS = {
+    "W1": [workloads_save.one_file], "W2": [workloads_save.ten_files], "W8": [workloads_save.same_size], "W13": [workloads_steps.tight_reader],
+    "W5": [workloads_tree.removal], "W7": [workloads_steps.runs], "execs": [workloads_steps.execs], "W9": [workloads_save.beside_generator],
+    "W3": [workloads_tree.branch_switches], "W4": [workloads_big.big_file], "W6": [workloads_save.replicas, workloads_tree.replicas],
+    "W14": [workloads_idle.idle],
+}
+ONLY_OURS = {"execs"}
 
 
 class Bench:
     def __init__(self, arguments):
         self.arguments = arguments
-        self.rng = generator(arguments.seed)
-        self.rows = []  # (name, [milliseconds of the last replica], [of the first], lost)
+        self.rng = random.Random(arguments.seed)
         self.kubectl = Kubectl(cluster.local_cluster("tools").split(":")[0] + "/kubectl", cluster.local_cluster("kubeconfig"))
         if not cluster.is_local(self.kubectl.kubeconfig):
             sys.exit("bench: needs the cluster of scripts/cluster, whose containers can be looked into from here: scripts/cluster up")
         self.product = Product(self.kubectl)
         self.product.install()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="live-update-bench-"))
-        self.workspace = Workspace(self.kubectl, self.product, lambda name: name, self.folder)
-        self.output = open(arguments.output, "w")
+        self.eye = Eye(self.product.build / "test/bench/eye", arguments.seed)
+        self.record = Record(arguments.output)
+
+    def subjects(self):
+        if not self.arguments.peers_only:
+            yield lambda stage: LiveUpdate(stage, self.arguments.transport)
+        for peer in self.arguments.peer:
+            name, _, command = peer.partition("=")
+            yield lambda stage, name=name, command=command: Peer(stage, name, command)
 
     def run(self):
-        app = self.workspace.deploy(replicas=1)
-        self.workspace.live_update(transport=self.arguments.transport)
-        watcher = self.workspace.watch()
-        self.one_file_and_the_floor(app)
-        self.many_files("10 files of 4 KiB", app, 10, 4096)
-        for replicas in self.arguments.replicas:
-            app.scale(replicas)
-            app.wait_ready()
-            self.workspace.kubectl("wait", "--for=condition=Synced", "lu/app", "--timeout=60s", timeout=70)
-            if replicas > 1:
-                self.many_files(f"one file, {replicas} replicas", app, 1, 1024)
-            self.many_files(f"100 files, {replicas} replica{'s' * (replicas > 1)}", app, 100, 1024, self.arguments.saves // 3)
-        watcher.stop()
+        """Each program on a stage of its own, one after the other."""
+        for subject in self.subjects():
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="live-update-bench-"))
+            stage = Stage(self, Workspace(self.kubectl, self.product, lambda name: name, folder), subject)
+            try:
+                stage.subject.start()
+                self.play(stage)
+            finally:
+                stage.close()
 
-    def roots(self, app):
-        self.workspace.eventually(lambda: len(app.containers()) == app.replicas, "all replicas run", timeout=60)
-        return [f"/proc/{process_of(container.id)}/root" for container in app.containers()]
+    def play(self, stage):
+        for name, parts in WORKLOADS.items():
+            if name not in self.arguments.only or name in ONLY_OURS and stage.name != "live-update":
+                continue
+            begun = time.monotonic()
+            for part in parts:
+                self.attempt(stage, name, part)
+            print(f"  {stage.name}: {name} took {time.monotonic() - begun:.0f} s", file=sys.stderr)
 
-    def one_file_and_the_floor(self, app):
-        """W1 both ways, and between the saves what cannot be avoided."""
-        container, roots = app.only(), self.roots(app)
-        environment = os.environ | {"KUBECONFIG": self.kubectl.kubeconfig}
-        probe = Probe(self.product.build / "test/bench/probe", environment, self.workspace.namespace, container.pod, container.name)
-        ways = {"one file, in place": save_in_place, "one file, temp + rename": save_by_rename}
-        floor = {"POST until watch event, 1 KiB": lambda: probe.ask("post 1024"), "echo over an open exec session": lambda: probe.ask("echo"),
-                 "exec of `true`, own client": lambda: probe.ask("exec"),
-                 "`kubectl exec true`": lambda: timed(self.workspace.kubectl.command("exec", container.pod, "--", "true"))}
-        seen = {name: [] for name in ways}
-        for number in range(WARM_UP + self.arguments.saves):
-            for name, save in ways.items():
-                think(self.rng)
-                trial = self.save({f"{name.split()[-1]}.txt": 1024}, save, roots)
-                if number >= WARM_UP:
-                    self.keep(name, seen[name], trial)
-            for name, ask in floor.items():
-                think(self.rng)
-                milliseconds = ask()
-                if number >= WARM_UP:
-                    self.keep(name, seen.setdefault(name, []), (milliseconds, milliseconds))
-        for name, trials in seen.items():
-            self.row(name, trials)
-        probe.close()
+    def attempt(self, stage, name, part):
+        """One that cannot be measured is noted, and the others go on."""
+        try:
+            stage.scale(1) if name != "W6" else None
+            part(stage)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the harness raises what pytest does
+            self.record.broke(stage.name, name, error)
 
-    def many_files(self, name, app, count, size, saves=None):
-        """W2 and W6: `count` files at once, in all replicas."""
-        roots, trials = self.roots(app), []
-        for number in range(WARM_UP + (saves or self.arguments.saves)):
-            think(self.rng)
-            trial = self.save({f"d{index % 10}/{index}.txt": size for index in range(count)}, save_in_place, roots)
-            if number >= WARM_UP:
-                self.keep(name, trials, trial)
-        self.row(name, trials)
+    def tables(self):
+        names = dict.fromkeys(who for who, _ in [*self.record.rows, *self.record.facts])
+        return "\n\n".join(f"### {who}\n\n{self.record.table(who, workloads_save.KUBECTL_EXEC)}" for who in names)
 
-    def save(self, sizes, how, roots):
-        """One save of some files (name below src -> size); t0 is just after the last one."""
-        contents = {}
-        for name, size in sizes.items():
-            path = self.workspace.root / "src" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            contents[f"/app/src/{name}"] = data = content(size, self.rng)
-            begun = how(path, data)
-        return see(begun, roots, contents)
-
-    def keep(self, name, trials, trial):
-        trials.append(trial)
-        first, last = trial
-        print(json.dumps({"workload": name, "first": first, "last": last, "time": time.time()}), file=self.output, flush=True)
-
-    def row(self, name, trials):
-        last = [trial[1] for trial in trials if trial[1] is not None]
-        first = [trial[0] for trial in trials if trial[0] is not None]
-        self.rows.append((name, last, first, len(trials) - len(last)))
-        print(f"  {name}: p50 {number(percentile(last, 0.5))} ms", file=sys.stderr)
-
-    def table(self):
-        base = percentile(next(last for name, last, _, _ in self.rows if name == GATES[0][1]), 0.5)
-        lines = ["| what | n | lost | p50 ms | p90 | p99 | max | first replica p50 | p50 / exec of `true` |", "|---|---|---|---|---|---|---|---|---|"]
-        for name, last, first, lost in self.rows:
-            cells = [percentile(last, share) for share in (0.5, 0.9, 0.99, 1)]
-            ratio = f"{cells[0] / base:.2f}" if cells[0] else "-"
-            lines.append(f"| {name} | {len(last)} | {lost} | {' | '.join(map(number, cells))} | {number(percentile(first, 0.5))} | {ratio} |")
-        return "\n".join(lines)
-
-    def gates(self):
-        """Ratios of medians of this run, and whether they hold; a lost save never holds."""
-        median = {name: percentile(last, 0.5) for name, last, _, _ in self.rows}
-        good = True
-        for name, of, limit in GATES:
-            if median.get(name) and median.get(of):
-                ratio = median[name] / median[of]
-                good &= ratio <= limit
-                print(f"{'PASS' if ratio <= limit else 'FAIL'}: {name} / {of} = {ratio:.2f}, at most {limit}")
-        lost = sum(lost for *_, lost in self.rows)
-        print(f"{'PASS' if not lost else 'FAIL'}: {lost} saves lost")
-        return good and not lost
+    def judge(self):
+        """Prints the gates; whether all hold."""
+        judged = gates.of(self.record, self.arguments.transport) if not self.arguments.peers_only else []
+        for gate in judged:
+            print(gate)
+        for who, workload, why in self.record.broken:
+            print(f"FAIL: {who}: {workload} could not be measured: {why}")
+        return all(gate.good for gate in judged) and not self.record.broken
 
 
-def number(value):
-    return "-" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+def parser():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures how long a save takes until it is in the containers of the local "
+                                     "cluster, and the floor of the same run. Prints tables and the gates; exits with 1 when one fails.")
+    add = parser.add_argument
+    add("--only", type=lambda text: text.split(","), default=list(WORKLOADS), metavar="W1,W6", help=f"these workloads only, of {', '.join(WORKLOADS)}")
+    add("--saves", type=int, default=100, help="counted saves of W1 and W2; the others make so many in proportion (default 100)")
+    add("--replicas", type=int, nargs="*", default=[1, 5, 20], help="of W6 (default 1 5 20)")
+    add("--trees", type=int, nargs="*", default=[1000, 10000], help="files of W3 (default 1000 10000); W6 takes the smallest")
+    add("--switches", type=int, default=10, help="counted branch switches of W3 (default 10)")
+    add("--big", type=int, default=50, metavar="MB", help="size of W4's file (default 50)")
+    add("--generator", type=float, default=60, metavar="SECONDS", help="how long W9's generator writes (default 60)")
+    add("--reader-saves", type=int, default=1000, help="saves under W13's reader (default 1000)")
+    add("--idle", type=float, default=300, metavar="SECONDS", help="how long W14 idles (default 300)")
+    add("--idle-files", type=int, default=50_000, help="files of W14 (default 50000)")
+    add("--transport", default="Auto", choices=["Auto", "Tar", "Agent"], help="of the LiveUpdate (default Auto); each has its gates")
+    add("--peer", action="append", default=[], metavar="NAME=COMMAND", help="another program to measure; test/bench/README.md says what it must do")
+    add("--peers-only", action="store_true", help="leave out live-update itself")
+    add("--output", default=str(TOP / "build-release/bench.jsonl"), metavar="FILE", help="one JSON line per trial goes here")
+    add("--seed", type=int, default=1, help="of contents and think times")
+    return parser
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures how long a save takes until it is in the containers of the "
-                                     "local cluster, and the floor of the same run. Prints a table and the gates; exits with 1 when one fails.")
-    parser.add_argument("--saves", type=int, default=40, help="counted saves per workload (default 40)")
-    parser.add_argument("--replicas", type=int, nargs="*", default=[1, 5, 20], help="default 1 5 20")
-    parser.add_argument("--transport", default="Tar", choices=["Auto", "Tar", "Agent"])
-    parser.add_argument("--output", default=str(TOP / "build-release/bench.jsonl"), help="one JSON line per trial goes here")
-    parser.add_argument("--seed", type=int, default=1, help="of contents and think times")
-    bench = Bench(parser.parse_args())
-    try:
-        bench.run()
-    finally:
-        bench.workspace.close()
-    print(bench.table())
-    sys.exit(0 if bench.gates() else 1)
+    arguments = parser().parse_args()
+    unknown = set(arguments.only) - set(WORKLOADS)
+    if unknown:
+        sys.exit(f"bench: no such workload: {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+    bench = Bench(arguments)
+    bench.run()
+    print(bench.tables())
+    print()
+    sys.exit(0 if bench.judge() else 1)
 
 
 if __name__ == "__main__":

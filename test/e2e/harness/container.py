@@ -1,6 +1,7 @@
 """The files of a running container: through /proc on this machine's own cluster, through exec and tar on any other."""
 import functools
 import os
+import signal
 import subprocess
 
 from harness import files
@@ -32,6 +33,10 @@ class Container:
         done = subprocess.run(command, capture_output=True, timeout=timeout, text=text)
         assert done.returncode == 0 or not check, f"exec {argv} in {self}: {done.stderr}"
         return done.stdout
+
+    def kill_main(self):
+        """Its main process crashes (USR1 to harness.app's idle shell), as a program does that has a defect."""
+        os.kill(process_of(self.id), signal.SIGUSR1)
 
     def tree(self, path):
         """Everything below a directory; empty if it is not there or the container is gone."""
