@@ -31,7 +31,7 @@ class Record:
     def fact(self, subject, name, value, unit=""):
         self.facts[subject, name] = (value, unit)
         self.write(subject=subject, fact=name, value=value, unit=unit)
-        print(f"  {subject}: {name}: {number(value)} {unit}", file=sys.stderr)
+        print(f"  {subject}: {name}: {number(value)} {unit}".rstrip(), file=sys.stderr)
 
     def broke(self, subject, workload, why):
         self.broken.append((subject, workload, why))
@@ -65,7 +65,7 @@ class Record:
             ratio = f"{cells[0] / base:.2f}" if cells[0] and base else "-"
             lines.append(f"| {name} | {len(values)} | {self.lost(subject, name)} | {' | '.join(map(shown, cells))} | "
                          f"{shown(self.at(subject, name, 0.5, 'first'))} | {ratio} |")
-        facts = [f"| {name} | {number(value)} {unit} |" for (who, name), (value, unit) in self.facts.items() if who == subject]
+        facts = [f"| {name} | {f'{number(value)} {unit}'.strip()} |" for (who, name), (value, unit) in self.facts.items() if who == subject]
         return "\n".join(lines + (["", "| what | |", "|---|---|", *facts] if facts else []))
 
 

@@ -58,7 +58,8 @@ class Stage:
             seen = trial(FIRST if number == -warm_up else LOST)
             if number >= 0:
                 self.record.trial(self.name, name, seen)
-        self.record.say(self.name, name)
+        if count:
+            self.record.say(self.name, name)
 
     def note(self, text):
         print(f"  {self.name}: {text}", file=sys.stderr)
