@@ -15,9 +15,22 @@ WriteQueue::WriteQueue(Loop& loop, ApiServer& api,
 
 void WriteQueue::put(const std::string& key, Request request, Millis delay) {
   Entry& entry = entries_[key];
+  const Instant due = loop_.now() + delay;
+  const bool sooner = !entry.next || due < entry.due;
   entry.next = std::move(request);
-  if (entry.in_flight || entry.timer) return;
-  entry.timer = loop_.after(delay, [this, key] { send(key); });
+  if (!sooner) return;
+  entry.due = due;
+  if (!entry.in_flight && entry.attempts == 0) arm(key, entry);
+}
+
+bool WriteQueue::waiting(const std::string& key) const {
+  const auto entry = entries_.find(key);
+  return entry != entries_.end() && entry->second.next;
+}
+
+void WriteQueue::arm(const std::string& key, Entry& entry) {
+  const auto delay = std::chrono::ceil<Millis>(entry.due - loop_.now());
+  entry.timer = loop_.after(std::max(delay, Millis(0)), [this, key] { send(key); });
 }
 
 void WriteQueue::send(std::string key) {
@@ -43,7 +56,7 @@ void WriteQueue::answered(std::string key, Request sent, Result<Response> result
       entries_.erase(key);
       return;
     }
-    send(key);
+    arm(key, entry);
     return;
   }
   on_error_(sent.path, result.error());

@@ -19,17 +19,22 @@ class WriteQueue {
   // `on_error` hears of each failure: the request's path and the error.
   WriteQueue(Loop& loop, ApiServer& api, std::function<void(const std::string&, const Error&)> on_error);
 
-  // Sends `request` after `delay`, unless a newer one for the same `key` takes its place before that.
+  // Sends `request` after `delay`, unless a newer one for the same `key` takes its place before that: that
+  // one is sent at the earlier of the two times.
   void put(const std::string& key, Request request, Millis delay = Millis(0));
+  // A request for `key` waits to be sent.
+  bool waiting(const std::string& key) const;
   // Nothing is waiting or under way.
   bool idle() const { return entries_.empty(); }
 
  private:
   struct Entry {
     std::optional<Request> next;
+    Instant due{};  // of `next`
     Handle timer, in_flight;
     int attempts = 0;
   };
+  void arm(const std::string& key, Entry& entry);
   void send(std::string key);
   void answered(std::string key, Request sent, Result<Response> result);
 
