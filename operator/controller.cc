@@ -9,7 +9,12 @@ namespace live_update {
 
 namespace {
 
-constexpr Millis kStatusDelay{50}, kRedeployRetry{5'000};
+constexpr Millis kStatusDelay{50}, kStatusPeriod{250}, kRedeployRetry{5'000};
+constexpr int kStatusesAtOnce = 5;
+// Most batches are applied before this: then one write tells it, and the API server has the time for the next
+// save.
+constexpr Millis kWaitingDelay{500};
+constexpr Millis kDeleteDelay{1'000};
 
 }  // namespace
 
@@ -29,6 +34,7 @@ Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransp
 
 void Controller::enqueue(const ObjectKey& key) {
   metrics_.queue_added();
+  arrivals_.try_emplace(key, loop_.wall_clock());
   queue_.add(key);
   schedule();
 }
@@ -61,12 +67,23 @@ void Controller::reconcile(const ObjectKey& key) {
   Memory& memory = memory_of(key, *live_update);
   memory.history.update(cache_.change_sets(key),
                         std::max(live_update->status.sequence, memory.written.sequence));
-  for (const Batch& batch : memory.history.batches())
-    memory.received.try_emplace(batch.last, loop_.wall_clock());
+  note_times(key, memory);
   judge(*live_update, memory.history, memory.judgements);
   const Observed observed = observe(*live_update, memory);
   drop_gone(memory, observed.search);
   carry_out(key, *live_update, memory, decide(observed));
+}
+
+// A batch that is new came with the event that led to this look.
+void Controller::note_times(const ObjectKey& key, Memory& memory) {
+  const auto arrival = arrivals_.extract(key);
+  const Time arrived = arrival ? arrival.mapped() : loop_.wall_clock();
+  const auto& batches = memory.history.batches();
+  for (const Batch& batch : batches) memory.times.try_emplace(batch.last, BatchTimes{arrived});
+  if (memory.times.size() <= batches.size()) return;
+  std::erase_if(memory.times, [&](const auto& entry) {
+    return !std::ranges::binary_search(batches, entry.first, {}, &Batch::last);
+  });
 }
 
 Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
@@ -86,7 +103,7 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) cons
   const auto pods = cache_.pods(live_update.meta.ns);
   const auto workloads = cache_.workloads(live_update.meta.ns);
   Observed observed{live_update,       memory.written, memory.history,
-                    memory.judgements, memory.lanes,   memory.received};
+                    memory.judgements, memory.lanes,   memory.times};
   observed.search = find_targets(live_update, pods, workloads);
   observed.workload = owning_workload(live_update, pods, workloads);
   observed.template_redeployed = memory.redeploying;
@@ -127,7 +144,9 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
 }
 
 void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it) {
-  memory.lanes[it.target.container_id].busy = true;
+  Lane& lane = memory.lanes[it.target.container_id];
+  lane.busy = true;
+  reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, Loop::exact_wall_clock());
   const ContainerRef to{key.ns, it.target.pod, it.target.container, it.target.container_id};
   log_.info("apply", {{"liveUpdate", to_string(key)},
                       {"pod", to.pod},
@@ -146,8 +165,12 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
   if (found == memories_.end() || !live_update) return;
   Memory& memory = found->second;
   const auto took = std::chrono::duration_cast<Millis>(loop_.now() - began);
-  settle(memory.lanes[to.container_id], outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(),
-         took);
+  Lane& lane = memory.lanes[to.container_id];
+  if (const auto* delivered = std::get_if<Delivered>(&outcome)) {
+    if (delivered->sent) reached(memory.times, lane.applied, sequence, &BatchTimes::sent, *delivered->sent);
+    reached(memory.times, lane.applied, sequence, &BatchTimes::confirmed, loop_.wall_clock());
+  }
+  settle(lane, outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(), took);
   memory.deliveries.erase(to.container_id);
   const auto* problem = std::get_if<NotDelivered>(&outcome);
   metrics_.delivered(std::chrono::duration<double>(took).count(), !problem);
@@ -202,27 +225,56 @@ void Controller::redeployed(ObjectKey key, Result<Response> result) {
 
 void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision& decision) {
   const std::string name = live_update.meta.ns + "/" + live_update.meta.name;
-  if (decision.status != memory.written) {
-    memory.written = decision.status;
-    writes_.put("status/" + name, apply_status(live_update.meta, decision.status), kStatusDelay);
-  }
+  if (decision.status != memory.written) write_status(live_update, memory, std::move(decision.status));
   for (ChangeSetNote& it : decision.change_sets) {
     auto& written = memory.written_change_sets[it.meta.name];
     if (written == it.status) continue;
     metrics_.change_set(it.status.phase);
-    if (it.status.phase == "Applied" && written.phase != "Applied" && it.status.applied_milliseconds)
-      metrics_.saved_to_applied(static_cast<double>(*it.status.applied_milliseconds) / 1000);
-    writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status));
+    if (it.status.phase == "Applied" && written.phase != "Applied") count(memory, it);
+    writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status),
+                it.status.phase == "Waiting" ? kWaitingDelay : Millis(0));
     written = std::move(it.status);
   }
   for (const ObjectMeta& it : decision.superseded)
     if (memory.deleting.insert(it.name).second)
-      writes_.put("delete/" + it.ns + "/" + it.name, delete_change_set(it));
+      writes_.put("delete/" + it.ns + "/" + it.name, delete_change_set(it), kDeleteDelay);
   for (const EventNote& it : decision.events)
     writes_.put("event/" + name + "/" + it.reason,
                 create_event(live_update.meta, it, options_.instance, loop_.wall_clock()));
 }
 
-void Controller::forget(const ObjectKey& key) { memories_.erase(key); }
+// The status follows within 50 ms of a change that comes by itself; when they come one after the other, four
+// times a second.
+void Controller::write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status) {
+  const std::string name = "status/" + live_update.meta.ns + "/" + live_update.meta.name;
+  Millis delay = std::chrono::hours(1);  // the time of the one that waits counts
+  if (!writes_.waiting(name)) {
+    memory.status_credit = std::max(memory.status_credit, loop_.now()) + kStatusPeriod;
+    const auto ahead = std::chrono::ceil<Millis>(memory.status_credit - loop_.now());
+    delay = std::max(kStatusDelay, ahead - kStatusesAtOnce * kStatusPeriod);
+  }
+  memory.written = std::move(status);
+  writes_.put(name, apply_status(live_update.meta, memory.written), delay);
+}
+
+// A batch has been applied for the first time.
+void Controller::count(Memory& memory, const ChangeSetNote& note) {
+  const auto times = memory.times.find(note.sequence);
+  if (times == memory.times.end()) return;
+  times->second.applied = loop_.wall_clock();
+  const auto& batches = memory.history.batches();
+  const auto batch = std::ranges::find(batches, note.sequence, &Batch::last);
+  if (batch == batches.end()) return;
+  const SaveTimes taken = save_times(batch->spec, times->second);
+  if (!taken.applied) return;
+  const auto seconds = [](std::chrono::microseconds it) { return std::chrono::duration<double>(it).count(); };
+  metrics_.saved_to_applied(seconds(*taken.applied));
+  for (const auto& [part, time] : parts_of(taken)) metrics_.saved_to_applied_part(part, seconds(time));
+}
+
+void Controller::forget(const ObjectKey& key) {
+  memories_.erase(key);
+  arrivals_.erase(key);
+}
 
 }  // namespace live_update

@@ -41,7 +41,8 @@ class Controller {
     Judgements judgements;
     Lanes lanes;
     std::map<std::string, Handle> deliveries;  // under way, by container ID
-    std::map<std::int64_t, Time> received;     // when a batch was first seen
+    BatchTimesMap times;
+    Instant status_credit{};  // what the status writes of the last second have used up
     std::string redeploy_problem;
     std::int64_t redeploying = 0;  // the sequence that a restart is being asked for
     Handle redeploy;
@@ -63,6 +64,9 @@ class Controller {
   void redeployed(ObjectKey key, Result<Response> result);
   void redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                 const RedeployAction& action);
+  void note_times(const ObjectKey& key, Memory& memory);
+  void count(Memory& memory, const ChangeSetNote& note);
+  void write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status);
   void record(const LiveUpdate& live_update, Memory& memory, Decision& decision);
   void forget(const ObjectKey& key);
 
@@ -78,6 +82,7 @@ class Controller {
   Handle drain_;
   Instant drain_at_{};
   std::map<ObjectKey, Memory> memories_;
+  std::map<ObjectKey, Time> arrivals_;  // of the first event since the last look
 };
 
 }  // namespace live_update

@@ -15,12 +15,12 @@ constexpr std::uint64_t kCheckedPerTurn = 4 * 1024 * 1024;
 // One delivery to one container. Each step ends in `next`, on a turn of its own.
 class TarDelivery {
  public:
-  TarDelivery(ApiServer& api, After after, Time now, ContainerRef to,
+  TarDelivery(ApiServer& api, After after, std::function<Time()> now, ContainerRef to,
               std::shared_ptr<TarTransport::Prepared> prepared,
               std::move_only_function<void(DeliveryOutcome)> done)
       : api_(api),
         after_(std::move(after)),
-        now_(now),
+        now_(std::move(now)),
         to_(std::move(to)),
         prepared_(std::move(prepared)),
         delivery_(*prepared_->delivery),
@@ -62,9 +62,14 @@ class TarDelivery {
   void start_command(const BatchCommand& command) {
     ExecStep::Wishes wishes;
     if (command.with_tar) {
-      auto stream = std::make_shared<TarStream>(prepared_->delivery, now_);
-      wishes.input = [stream] { return stream->next(); };
+      auto stream = std::make_shared<TarStream>(prepared_->delivery, now_());
+      wishes.input = [this, stream] {
+        auto chunk = stream->next();
+        if (chunk && chunk->empty()) delivered_.sent = now_();
+        return chunk;
+      };
     }
+    delivered_.sent = now_();
     exec_ = std::make_unique<ExecStep>(api_, after_, request(command.argv), std::move(wishes),
                                        [this](ExecReport report) { command_ended(report); });
   }
@@ -144,7 +149,7 @@ class TarDelivery {
 
   ApiServer& api_;
   After after_;
-  Time now_;
+  std::function<Time()> now_;
   ContainerRef to_;
   std::shared_ptr<TarTransport::Prepared> prepared_;
   const Delivery& delivery_;
@@ -177,7 +182,7 @@ std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(
 
 Handle TarTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                              std::move_only_function<void(DeliveryOutcome)> done) {
-  auto job = std::make_unique<TarDelivery>(api_, after_, now_(), to, prepare(delivery), std::move(done));
+  auto job = std::make_unique<TarDelivery>(api_, after_, now_, to, prepare(delivery), std::move(done));
   job->start();
   return Handle([job = std::move(job)]() mutable { job.reset(); });
 }

@@ -124,6 +124,8 @@ class Parser {
     add_file(sub, watch_.file, "Apply this file first, and watch for what is in it; - is standard input");
     add_root(sub, watch_.root);
     add_allow_deletes(sub, watch_.allow_deletes);
+    sub->add_flag("--timings", watch_.timings,
+                  "Say behind each line when the save reached each stage of its way, in ms");
     sub->get_option("--filename")->excludes(sub->get_option("NAME"));
   }
 

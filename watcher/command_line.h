@@ -15,6 +15,7 @@ struct WatchCommand {
   std::string file;                // -f: applied first; "-" is standard input; empty: not given
   std::string root;                // --root; empty: the file's folder, else the current one
   bool allow_deletes = false;      // rule 7.4
+  bool timings = false;            // --timings
   bool operator==(const WatchCommand&) const = default;
 };
 struct PushCommand {

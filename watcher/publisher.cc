@@ -26,7 +26,8 @@ bool worth_waiting(const Error& error) {
   }
 }
 
-bool same_spec(const ChangeSetSpec& a, const ChangeSetSpec& b) {
+bool same_spec(ChangeSetSpec a, ChangeSetSpec b) {
+  a.posted_at = b.posted_at = std::nullopt;
   return encode_change_set({.spec = a}) == encode_change_set({.spec = b});
 }
 
@@ -71,6 +72,7 @@ std::string Publisher::body(const ChangeSetSpec& spec) const {
 
 void Publisher::send(std::size_t index) {
   states_[index].state = State::UnderWay;
+  if (!parts_[index].posted_at) parts_[index].posted_at = Loop::exact_wall_clock();
   Request request{.method = Method::Post,
                   .path = collection(),
                   .query = {{"fieldManager", "live-update"}},

@@ -31,7 +31,7 @@ class Publisher {
   Publisher(Loop& loop, ApiServer& api, ObjectMeta owner, std::int64_t next, Callbacks callbacks);
 
   bool idle() const { return parts_.empty(); }
-  // Only when idle. Numbers the parts.
+  // Only when idle. Numbers the parts, and notes in each when it was sent for the first time.
   void post(std::vector<ChangeSetSpec> parts);
 
   // Somebody used this sequence: ours begin after it.

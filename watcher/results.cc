@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/save_times.h"
 #include "watcher/wording.h"
 
 namespace live_update {
@@ -37,8 +38,12 @@ std::vector<Results::Line> Results::status(const ChangeSet& change_set, Instant 
   batch.status = change_set.status;
   const ChangeSetStatus& status = batch.status;
   const std::string elapsed = say_elapsed(since(batch.saved, now));
-  if (status.phase == "Applied")
-    return end(found, false, with_message(fmt::format("{} in {}", pods(status), elapsed), status.message));
+  if (status.phase == "Applied") {
+    const std::string parts = timings_ ? say_stages(status.milliseconds) : "";
+    const std::string text =
+        fmt::format("{} in {}{}", pods(status), elapsed, parts.empty() ? "" : " (" + parts + ")");
+    return end(found, false, with_message(text, status.message));
+  }
   if (status.phase == "Nothing") return end(found, false, with_message("nothing to update", status.message));
   if (status.phase == "Superseded")
     return end(found, false, with_message("overtaken by a later save", status.message));

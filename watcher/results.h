@@ -17,6 +17,9 @@ namespace live_update {
 
 class Results {
  public:
+  // `timings`: each line says how long the stages of the way took.
+  explicit Results(bool timings = false) : timings_(timings) {}
+
   using Instant = std::chrono::steady_clock::time_point;
   struct Line {
     bool problem = false;
@@ -60,6 +63,7 @@ class Results {
   std::vector<Line> say(Batch& batch, bool problem, std::string text);
   Map::const_iterator oldest() const;
 
+  const bool timings_;
   Map batches_;
   Instant quiet_until_{};
   std::optional<bool> last_ok_;

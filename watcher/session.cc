@@ -43,7 +43,8 @@ Session::Session(Loop& loop, ApiServer& api, Console& console, SessionOptions op
       api_(api),
       console_(console, ""),
       options_(std::move(options)),
-      on_end_(std::move(on_end)) {}
+      on_end_(std::move(on_end)),
+      results_(options_.timings) {}
 
 Session::~Session() = default;
 

@@ -37,6 +37,7 @@ struct SessionOptions {
   std::string id;               // of the session: lower-case letters and digits, random for each start
   bool allow_deletes = false;   // rule 7.4
   bool once = false;            // `push`: one Snapshot, no watching
+  bool timings = false;         // say how long the stages of each save took
 };
 
 class Session {

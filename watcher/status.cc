@@ -45,10 +45,13 @@ void print(const std::vector<LiveUpdate>& live_updates, const StatusCommand& com
     std::fputs((command.output == "json" ? json : to_yaml(*parse_json(json))).c_str(), stdout);
   } else if (live_updates.empty()) {
     std::fprintf(stderr, "There is no LiveUpdate in namespace %s.\n", ns.c_str());
-  } else if (live_updates.size() == 1 && !command.names.empty() && command.output.empty()) {
-    std::fputs(status_details(live_updates[0], now).c_str(), stdout);
+  } else if (command.output == "wide" || (live_updates.size() == 1 && !command.names.empty())) {
+    for (const LiveUpdate& it : live_updates) {
+      if (&it != &live_updates[0]) std::fputs("\n", stdout);
+      std::fputs(status_details(it, command.output == "wide", now).c_str(), stdout);
+    }
   } else {
-    std::fputs(status_table(live_updates, command.output == "wide", now).c_str(), stdout);
+    std::fputs(status_table(live_updates, now).c_str(), stdout);
   }
   std::fflush(stdout);
 }

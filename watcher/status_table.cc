@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/conditions.h"
+#include "core/save_times.h"
 
 namespace live_update {
 namespace {
@@ -46,6 +47,29 @@ std::string layout(const std::vector<Row>& rows) {
   return text;
 }
 
+std::vector<Row> container_rows(const LiveUpdateStatus& status, bool wide) {
+  std::vector<Row> rows{{"POD", "CONTAINER", "STATE", "SEQUENCE"}};
+  if (wide) rows[0].insert(rows[0].end(), {"TRANSPORT", "MILLISECONDS"});
+  rows[0].push_back("MESSAGE");
+  for (const ContainerStatus& it : status.containers) {
+    if (!wide && it.state == "Synced") continue;
+    Row row{it.pod, it.container, it.state, std::to_string(it.applied_sequence)};
+    if (wide)
+      row.insert(row.end(),
+                 {or_dash(it.transport), it.applied_at ? std::to_string(it.last_milliseconds) : "-"});
+    row.push_back(it.message);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string say_last(const LastApplied& last) {
+  const std::string parts = say_stages(last.milliseconds);
+  std::string text = fmt::format("Sequence {} was applied", last.sequence);
+  if (last.milliseconds.applied) text += fmt::format(" {} ms after the save", *last.milliseconds.applied);
+  return parts.empty() ? text : text + " (" + parts + ")";
+}
+
 }  // namespace
 
 std::string say_age(std::chrono::seconds age) {
@@ -56,21 +80,19 @@ std::string say_age(std::chrono::seconds age) {
   return fmt::format("{}d", s / 86'400);
 }
 
-std::string status_table(const std::vector<LiveUpdate>& live_updates, bool wide, Time now) {
+std::string status_table(const std::vector<LiveUpdate>& live_updates, Time now) {
   std::vector<Row> rows{{"NAME", "TARGET", "SYNCED", "SEQUENCE", "STATE", "HOLDER", "AGE"}};
-  if (wide) rows[0].push_back("MESSAGE");
   for (const LiveUpdate& it : live_updates) {
     const LiveUpdateStatus& status = it.status;
     rows.push_back({it.meta.name, or_dash(status.target), or_dash(status.synced),
                     std::to_string(status.sequence), or_dash(status.state), holder_of(it), age_of(it, now)});
-    if (wide) rows.back().push_back(why(it));
   }
   return layout(rows);
 }
 
-std::string status_details(const LiveUpdate& live_update, Time now) {
+std::string status_details(const LiveUpdate& live_update, bool wide, Time now) {
   const LiveUpdateStatus& status = live_update.status;
-  std::string text = status_table({live_update}, false, now);
+  std::string text = status_table({live_update}, now);
   if (const std::string message = why(live_update); !message.empty()) text += '\n' + message + '\n';
   if (status.fall_back) {
     const FallBackStatus& it = *status.fall_back;
@@ -78,11 +100,9 @@ std::string status_details(const LiveUpdate& live_update, Time now) {
     for (const std::string& path : it.paths) text += "  " + path + '\n';
     if (it.other_paths > 0) text += fmt::format("  and {} more\n", it.other_paths);
   }
-  std::vector<Row> rows{{"POD", "CONTAINER", "STATE", "SEQUENCE", "MESSAGE"}};
-  for (const ContainerStatus& it : status.containers)
-    if (it.state != "Synced")
-      rows.push_back({it.pod, it.container, it.state, std::to_string(it.applied_sequence), it.message});
+  const std::vector<Row> rows = container_rows(status, wide);
   if (rows.size() > 1) text += '\n' + layout(rows);
+  if (wide && status.last_applied) text += '\n' + say_last(*status.last_applied) + '\n';
   return text;
 }
 

@@ -125,7 +125,8 @@ class Watcher {
         .state_directory = state_directory(environment("XDG_STATE_HOME"), environment("HOME")),
         .id = random_session(),
         .allow_deletes = options_.command.allow_deletes,
-        .once = options_.once};
+        .once = options_.once,
+        .timings = options_.command.timings};
     for (const LiveUpdate& it : live_updates) {
       consoles_.push_back(
           std::make_unique<NamedConsole>(terminal_, live_updates.size() > 1 ? it.meta.name : ""));

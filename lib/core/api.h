@@ -198,6 +198,20 @@ struct SessionStatus {
   bool operator==(const SessionStatus&) const = default;
 };
 
+// How long after spec.observedAt of a ChangeSet each stage of its way was reached, in milliseconds; of
+// several containers the last one counts. What is not known is missing (docs/changeset.md).
+struct SaveMilliseconds {
+  std::optional<std::int64_t> posted, received, planned, sent, confirmed, applied;
+  bool operator==(const SaveMilliseconds&) const = default;
+};
+
+// The newest ChangeSet that every container has confirmed, as in its own status.
+struct LastApplied {
+  std::int64_t sequence = 0;
+  SaveMilliseconds milliseconds;
+  bool operator==(const LastApplied&) const = default;
+};
+
 struct LiveUpdateStatus {
   std::int64_t observed_generation = 0;
   std::int64_t sequence = 0;  // newest accepted ChangeSet
@@ -208,6 +222,7 @@ struct LiveUpdateStatus {
   std::vector<ContainerStatus> containers;  // at most 100, those not synced first
   std::optional<FallBackStatus> fall_back;
   std::int64_t unmatched = 0;
+  std::optional<LastApplied> last_applied;
   bool operator==(const LiveUpdateStatus&) const = default;
 };
 
@@ -257,6 +272,7 @@ struct ChangeSetSpec {
   std::int64_t sequence = 0;
   ChangeSetType type = ChangeSetType::Delta;
   std::optional<Time> observed_at;  // of the file event
+  std::optional<Time> posted_at;    // when it was first sent to the API server, on the same clock
   int part = 1,
       parts = 1;  // one batch split over `parts` ChangeSets of consecutive sequences; applied as one
   std::vector<Change> changes;
@@ -267,7 +283,7 @@ struct ChangeSetSpec {
 struct ChangeSetStatus {
   std::string phase;  // Waiting, Applied, FallBack, Failed, Refused, Nothing, Superseded; empty: not seen yet
   std::int64_t containers = 0, targets = 0;
-  std::optional<std::int64_t> received_milliseconds, applied_milliseconds;  // after observedAt
+  SaveMilliseconds milliseconds;
   std::string message;
   bool operator==(const ChangeSetStatus&) const = default;
 };

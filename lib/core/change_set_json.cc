@@ -46,6 +46,7 @@ void read_spec(ObjectReader spec, ChangeSetSpec& out) {
   spec.read("sequence", out.sequence);
   spec.read("type", out.type);
   spec.read("observedAt", out.observed_at);
+  spec.read("postedAt", out.posted_at);
   spec.read("part", out.part);
   spec.read("parts", out.parts);
   spec.read_list("changes", [&](ObjectReader& c, int) { read_change(c, out.changes.emplace_back()); });
@@ -57,9 +58,7 @@ void read_status(ObjectReader status, ChangeSetStatus& out) {
   status.read("containers", out.containers);
   status.read("targets", out.targets);
   status.read("message", out.message);
-  ObjectReader milliseconds = status.object("milliseconds");
-  milliseconds.read("received", out.received_milliseconds);
-  milliseconds.read("applied", out.applied_milliseconds);
+  read_milliseconds(status.object("milliseconds"), out.milliseconds);
 }
 
 void write_change(JsonWriter& json, const Change& change) {
@@ -97,6 +96,7 @@ void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
     json.field("type", spec.type);
     json.field_if("user", spec.user);
     json.field_if("observedAt", spec.observed_at);
+    json.field_if("postedAt", spec.posted_at);
     json.field_unless("part", spec.part, 1);
     json.field_unless("parts", spec.parts, 1);
     if (!spec.changes.empty()) {
@@ -111,12 +111,7 @@ void write_status(JsonWriter& json, const ChangeSetStatus& status) {
     json.field_if("phase", status.phase);
     json.field("containers", status.containers);
     json.field("targets", status.targets);
-    if (status.received_milliseconds || status.applied_milliseconds) {
-      json.object("milliseconds", [&] {
-        json.field_if("received", status.received_milliseconds);
-        json.field_if("applied", status.applied_milliseconds);
-      });
-    }
+    write_milliseconds(json, status.milliseconds);
     json.field("message", status_message(status.message));
   });
 }

@@ -66,6 +66,7 @@ struct Delivered {
   std::vector<RunFailure> failures;
   std::vector<int> skipped;
   std::vector<std::string> warnings;
+  std::optional<Time> sent;  // when the last byte was handed to the container's session
 };
 
 // The batch did not arrive in whole. `reason` is a condition reason (core/conditions.h); `curable` ones are

@@ -194,6 +194,11 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
     fall_back.read("message", to.message);
   }
   status.read("unmatched", out.unmatched);
+  if (ObjectReader last = status.object("lastApplied"); last.present()) {
+    LastApplied& to = out.last_applied.emplace();
+    last.read("sequence", to.sequence);
+    read_milliseconds(last.object("milliseconds"), to.milliseconds);
+  }
 }
 
 // As the API server names objects (RFC 1123 subdomain).

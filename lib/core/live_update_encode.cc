@@ -157,6 +157,13 @@ void write_session(JsonWriter& json, const SessionStatus& session) {
   });
 }
 
+void write_last_applied(JsonWriter& json, const LastApplied& last) {
+  json.object("lastApplied", [&] {
+    json.field("sequence", last.sequence);
+    write_milliseconds(json, last.milliseconds);
+  });
+}
+
 // Zeros are written: with server-side apply a field left out is a field given up.
 void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
   json.object("status", [&] {
@@ -172,6 +179,7 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
     json.list("containers", status.containers, [&](const ContainerStatus& c) { write_container(json, c); });
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);
     json.field("unmatched", status.unmatched);
+    if (status.last_applied) write_last_applied(json, *status.last_applied);
   });
 }
 

@@ -9,12 +9,14 @@
 namespace live_update {
 
 void read_meta(ObjectReader& object, ObjectMeta& out);
+void read_milliseconds(ObjectReader milliseconds, SaveMilliseconds& out);
 void read_selector(ObjectReader& selector, LabelSelector& out);
 
 // Everything of ObjectMeta that is set.
 void write_meta(JsonWriter& json, const ObjectMeta& meta);
 // The name and namespace only, as server-side apply of a status wants it.
 void write_identity(JsonWriter& json, const ObjectMeta& meta);
+void write_milliseconds(JsonWriter& json, const SaveMilliseconds& times);  // nothing when none is known
 void write_selector(JsonWriter& json, const LabelSelector& selector);
 void write_type(JsonWriter& json, std::string_view kind);  // apiVersion and kind of ours
 

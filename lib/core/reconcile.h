@@ -20,6 +20,7 @@
 #include "core/api.h"
 #include "core/delivery.h"
 #include "core/history.h"
+#include "core/save_times.h"
 #include "core/targets.h"
 
 namespace live_update {
@@ -75,7 +76,7 @@ struct Observed {
   const History& history;
   const Judgements& judgements;
   const Lanes& lanes;
-  const std::map<std::int64_t, Time>& received;  // when each batch was first seen, by its sequence
+  const BatchTimesMap& times;
   TargetSearch search;
   std::optional<WorkloadRef> workload;   // what a redeploy restarts
   std::int64_t template_redeployed = 0;  // the sequence that the workload's template was redeployed for
@@ -104,6 +105,7 @@ struct EventNote {
 struct ChangeSetNote {
   ObjectMeta meta;
   ChangeSetStatus status;
+  std::int64_t sequence = 0;  // of the batch; 0: it is not part of the history
 };
 
 struct Decision {

@@ -55,6 +55,7 @@ class Describer {
     session();
     conditions();
     change_sets();
+    last_applied();
     if (o_.history.gap() && !gap_is_old() && !d_.look_again) d_.look_again = o_.now + std::chrono::seconds(1);
     superseded();
     events();
@@ -282,7 +283,8 @@ class Describer {
   }
 
   void change_sets() {
-    for (const Batch& batch : o_.history.batches()) note(batch.meta(), batch.status, status_of(batch));
+    for (const Batch& batch : o_.history.batches())
+      note(batch.meta(), batch.status, status_of(batch), batch.last);
     for (const Refused& refused : o_.history.refused()) {
       ChangeSetStatus status;
       status.phase = refused.phase;
@@ -291,24 +293,36 @@ class Describer {
     }
   }
 
-  void note(const ObjectMeta& meta, const ChangeSetStatus& old, ChangeSetStatus status) {
+  void note(const ObjectMeta& meta, const ChangeSetStatus& old, ChangeSetStatus status,
+            std::int64_t sequence = 0) {
     const bool final = old.phase == "Applied" || old.phase == "Nothing" || old.phase == "Superseded";
     if (final && status.phase != "Failed") return;
-    if (old.received_milliseconds) status.received_milliseconds = old.received_milliseconds;
-    if (old.applied_milliseconds) status.applied_milliseconds = old.applied_milliseconds;
+    if (old.milliseconds.received) status.milliseconds.received = old.milliseconds.received;
+    if (old.milliseconds.applied) status.milliseconds = old.milliseconds;
     if (status == old) return;
-    d_.change_sets.push_back({meta, std::move(status)});
+    d_.change_sets.push_back({meta, std::move(status), sequence});
   }
 
-  std::int64_t since_observed(const Batch& batch, Time time) const {
-    return std::max<std::int64_t>(
-        0, std::chrono::duration_cast<std::chrono::milliseconds>(time - *batch.spec.observed_at).count());
+  // How far it is. What may be tried again is told when it is over.
+  SaveMilliseconds milliseconds_of(const Batch& batch, bool applied) const {
+    const auto found = o_.times.find(batch.last);
+    if (found == o_.times.end()) return {};
+    if (!applied) return in_milliseconds(save_times(batch.spec, {found->second.received}));
+    BatchTimes times = found->second;
+    if (!times.applied) times.applied = o_.wall;
+    return in_milliseconds(save_times(batch.spec, times));
+  }
+
+  void last_applied() {
+    auto& last = d_.status.last_applied;
+    last = o_.before.last_applied;
+    for (const ChangeSetNote& it : d_.change_sets)
+      if (it.status.phase == "Applied" && (!last || it.sequence >= last->sequence))
+        last = LastApplied{it.sequence, it.status.milliseconds};
   }
 
   ChangeSetStatus status_of(const Batch& batch) const {
     ChangeSetStatus status;
-    if (auto it = o_.received.find(batch.last); it != o_.received.end() && batch.spec.observed_at)
-      status.received_milliseconds = since_observed(batch, it->second);
     status.targets = d_.status.targets;
     std::int64_t failed = 0;
     for (const ContainerStatus& it : d_.status.containers) {
@@ -333,8 +347,8 @@ class Describer {
       status.message = status.targets == 0 ? o_.search.message : first_message("Waiting");
     } else {
       status.phase = "Applied";
-      if (batch.spec.observed_at) status.applied_milliseconds = since_observed(batch, o_.wall);
     }
+    status.milliseconds = milliseconds_of(batch, status.phase == "Applied");
     return status;
   }
 

@@ -168,10 +168,13 @@ Instant Loop::now() const {
 }
 
 Time Loop::wall_clock() const {
-  auto read = [] { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); };
-  if (!impl_->in_turn) return read();
-  if (!impl_->wall) impl_->wall = read();
+  if (!impl_->in_turn) return exact_wall_clock();
+  if (!impl_->wall) impl_->wall = exact_wall_clock();
   return *impl_->wall;
+}
+
+Time Loop::exact_wall_clock() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
 Handle Loop::after(Millis delay, Callback work) {

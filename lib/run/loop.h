@@ -63,8 +63,9 @@ class Loop {
   // threads may call.
   void post(Callback work);
 
-  Instant now() const;      // at the begin of this turn
-  Time wall_clock() const;  // likewise
+  Instant now() const;             // at the begin of this turn
+  Time wall_clock() const;         // likewise
+  static Time exact_wall_clock();  // as of now, within a turn, too: to measure what a turn does
 
   // Once, after `delay`: never earlier, up to a millisecond later (0: on the next turn).
   [[nodiscard]] Handle after(Millis delay, Callback work);

@@ -13,6 +13,12 @@ using Counters = prometheus::Family<prometheus::Counter>;
 using Boundaries = prometheus::Histogram::BucketBoundaries;
 
 const Boundaries kSeconds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30};
+// The headline lies between 2 ms and 1 s: there each step is at most half of the one before.
+const Boundaries kSaveSeconds{0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.012, 0.015,
+                              0.02,  0.025, 0.03,  0.04,  0.05,  0.075, 0.1,   0.15, 0.2,   0.3,
+                              0.4,   0.5,   0.75,  1,     2,     5,     10,    30};
+const Boundaries kPartSeconds{0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.015,
+                              0.02,    0.03,   0.05,  0.075, 0.1,   0.2,   0.5,   1,     2,     5,    10};
 const Boundaries kLookSeconds{0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1, 1};
 
 }  // namespace
@@ -24,6 +30,8 @@ struct Metrics::Impl {
     for (const char* result : {"success", "exit", "error"}) execs.Add({{"result", result}});
     for (const char* phase : {"Waiting", "Applied", "FallBack", "Failed", "Refused", "Nothing", "Superseded"})
       change_sets.Add({{"phase", phase}});
+    for (const char* part : {"posted", "received", "planned", "sent", "confirmed"})
+      save_parts.Add({{"part", part}}, kPartSeconds);
     for (const auto& [verb, code] :
          {std::pair{"GET", "200"}, {"POST", "201"}, {"PATCH", "200"}, {"WATCH", "200"}})
       requests.Add({{"verb", verb}, {"code", code}});
@@ -59,7 +67,12 @@ struct Metrics::Impl {
       histogram("live_update_apply_seconds", "Time of one batch for one container, runs included", kSeconds);
   prometheus::Histogram& save_to_applied =
       histogram("live_update_save_to_applied_seconds",
-                "From the file event on the developer's machine until every container has it", kSeconds);
+                "From the file event on the developer's machine until every container has it", kSaveSeconds);
+  prometheus::Family<prometheus::Histogram>& save_parts =
+      prometheus::BuildHistogram()
+          .Name("live_update_save_to_applied_part_seconds")
+          .Help("The stages of save_to_applied_seconds, each by itself")
+          .Register(registry);
   Counters& change_sets = counters("live_update_changesets_total", "ChangeSets by the phase they reached");
   prometheus::Counter& write_errors =
       counters("live_update_write_errors_total", "Writes to the API server that failed").Add({});
@@ -84,6 +97,9 @@ void Metrics::delivered(double seconds, bool success) {
   impl_->apply_time.Observe(seconds);
 }
 void Metrics::saved_to_applied(double seconds) { impl_->save_to_applied.Observe(seconds); }
+void Metrics::saved_to_applied_part(std::string_view part, double seconds) {
+  impl_->save_parts.Add({{"part", std::string(part)}}, kPartSeconds).Observe(seconds);
+}
 void Metrics::change_set(const std::string& phase) { impl_->change_sets.Add({{"phase", phase}}).Increment(); }
 void Metrics::write_failed() { impl_->write_errors.Increment(); }
 void Metrics::api_request(std::string_view verb, std::string_view code) {

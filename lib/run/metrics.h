@@ -23,7 +23,9 @@ class Metrics {
   void queue_retried();                 // workqueue_retries_total
   // apply_total{result="success"|"error"}, apply_seconds: one batch for one container, runs included
   void delivered(double seconds, bool success);
-  void saved_to_applied(double seconds);                           // save_to_applied_seconds: the headline
+  void saved_to_applied(double seconds);  // save_to_applied_seconds: the headline
+  // save_to_applied_part_seconds{part="posted"|"received"|"planned"|"sent"|"confirmed"}: one stage of it
+  void saved_to_applied_part(std::string_view part, double seconds);
   void change_set(const std::string& phase);                       // changesets_total{phase}
   void write_failed();                                             // write_errors_total
   void api_request(std::string_view verb, std::string_view code);  // api_requests_total{verb,code}

@@ -74,6 +74,7 @@ LiveUpdate full_live_update() {
                            {3, 4}}};
   lu.status.fall_back = FallBackStatus{"StopPath", {"Dockerfile"}, 2, "web-7f3a-000042", "Redeploying", "x"};
   lu.status.unmatched = 5;
+  lu.status.last_applied = LastApplied{42, {1, 2, 3, 4, 5, 6}};
   return lu;
 }
 
@@ -86,6 +87,7 @@ ChangeSet full_change_set() {
              .sequence = 42,
              .type = ChangeSetType::Snapshot,
              .observed_at = *parse_time("2026-01-01T00:00:00.123456Z"),
+             .posted_at = *parse_time("2026-01-01T00:00:00.125Z"),
              .part = 2,
              .parts = 3};
   cs.spec.changes = {
@@ -102,7 +104,7 @@ ChangeSet full_change_set() {
       {.path = "src/latest", .type = FileType::Symlink, .target = "v2"},
   };
   cs.spec.build = BuildResult{true, 41, 0, "registry.example/web:1", "tail"};
-  cs.status = {"Applied", 3, 3, 3, 9, "fine"};
+  cs.status = {"Applied", 3, 3, {2, 3, 4, 5, 8, 9}, "fine"};
   return cs;
 }
 
@@ -171,8 +173,7 @@ TEST_CASE("a status object names the object and writes its zeros") {
       encode_change_set_status(meta, {.phase = "Applied",
                                       .containers = 3,
                                       .targets = 3,
-                                      .received_milliseconds = 3,
-                                      .applied_milliseconds = 9}) ==
+                                      .milliseconds = {.received = 3, .applied = 9}}) ==
       R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"ChangeSet","metadata":{"name":"web","namespace":"n"},)"
       R"("status":{"phase":"Applied","containers":3,"targets":3,"milliseconds":{"received":3,"applied":9},"message":""}})");
 }

@@ -20,7 +20,7 @@ class Operator {
   Operator(Loop& loop, FakeApiServer& api)
       : transport_(
             api, [&loop](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
-            [] { return Time{}; }),
+            [&loop] { return loop.wall_clock(); }),
         cache_(loop, api,
                {.on_change = [this](const ObjectKey& key) { controller_->enqueue(key); },
                 .on_synced = [] {},
@@ -78,6 +78,7 @@ class Cluster {
     ChangeSet it;
     it.meta = {"shop", change_set_name("web", "7f3a", sequence)};
     it.spec = {"web", "7f3a", "ada", sequence};
+    it.spec.observed_at = it.spec.posted_at = loop.wall_clock() - std::chrono::milliseconds(3);
     Change change{path};
     change.size = content.size();
     change.digest = sha256(content);
@@ -97,11 +98,16 @@ class Cluster {
     return reached();
   }
   LiveUpdateStatus status() { return decode_live_update(*parse_json(api.text(kLiveUpdate)))->status; }
-  std::string phase(std::int64_t sequence) {
+  std::optional<ChangeSetStatus> change_set_status(std::int64_t sequence) {
     const std::string path = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" +
                              change_set_name("web", "7f3a", sequence);
     const std::string text = api.text(path);
-    return text.empty() ? "deleted" : decode_change_set(*parse_json(text))->status.phase;
+    if (text.empty()) return std::nullopt;
+    return decode_change_set(*parse_json(text))->status;
+  }
+  std::string phase(std::int64_t sequence) {
+    const auto status = change_set_status(sequence);
+    return status ? status->phase : "deleted";
   }
 
   static constexpr const char* kLiveUpdate = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/liveupdates/web";
@@ -121,6 +127,54 @@ TEST_CASE("the operator applies a ChangeSet to every pod and says so") {
   CHECK(cluster.execs == std::vector<std::string>{"a", "b"});
   CHECK(cluster.phase(1) == "Applied");
   CHECK(op.metrics().find("live_update_changesets_total{phase=\"Applied\"} 1") != std::string::npos);
+}
+
+TEST_CASE("a ChangeSet that is applied at once is written once, with how long each stage took") {
+  Cluster cluster;
+  cluster.pod("a", "1"), cluster.pod("b", "2");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.post(1, "src/x.py", "hello");
+  REQUIRE(cluster.until([&] { return cluster.phase(1) == "Applied"; }));
+  cluster.turn(Millis(700));
+  CHECK(cluster.api.count(Method::Patch, "/changesets/") == 1);
+  const SaveMilliseconds it = cluster.change_set_status(1)->milliseconds;
+  REQUIRE((it.posted && it.received && it.planned && it.sent && it.confirmed && it.applied));
+  CHECK(*it.posted == 0);
+  CHECK(*it.received >= 3);
+  CHECK((*it.received <= *it.planned && *it.planned <= *it.sent && *it.sent <= *it.confirmed &&
+         *it.confirmed <= *it.applied));
+  CHECK(cluster.status().last_applied == LastApplied{1, it});
+  CHECK(op.metrics().contains("live_update_save_to_applied_seconds_count 1\n"));
+  CHECK(op.metrics().contains("live_update_save_to_applied_part_seconds_count{part=\"sent\"} 1\n"));
+}
+
+TEST_CASE("a ChangeSet that cannot be applied yet says so after half a second") {
+  Cluster cluster;
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  CHECK(cluster.phase(1) == "");
+  CHECK(cluster.until([&] { return cluster.phase(1) == "Waiting"; }));
+}
+
+TEST_CASE("saves in a row: one write for each ChangeSet, few for the LiveUpdate") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  const int before = cluster.api.count(Method::Patch, "/liveupdates/");
+  const Instant begin = cluster.loop.now();
+  for (int i = 1; i <= 40; ++i) {
+    cluster.post(i, "src/x.py", "hello " + std::to_string(i));
+    turn_for(cluster.loop, Millis(30));
+  }
+  REQUIRE(cluster.until_synced("1/1", 40));
+  cluster.turn();
+  CHECK(cluster.api.count(Method::Patch, "/changesets/") <= 40);
+  const auto quarters = (cluster.loop.now() - begin) / Millis(250);
+  CHECK(cluster.api.count(Method::Patch, "/liveupdates/") - before <= 6 + quarters);
 }
 
 TEST_CASE("4.9 a restarted operator does nothing twice and misses nothing") {

@@ -14,6 +14,7 @@ TEST_CASE("metrics: all are there from the start, at zero") {
         "live_update_workqueue_depth 0", "live_update_workqueue_adds_total 0",
         "live_update_workqueue_retries_total 0", "live_update_apply_total{result=\"error\"} 0",
         "live_update_apply_seconds_count 0", "live_update_save_to_applied_seconds_bucket{le=\"0.01\"} 0",
+        "live_update_save_to_applied_part_seconds_count{part=\"received\"} 0",
         "live_update_changesets_total{phase=\"Applied\"} 0",
         "live_update_api_requests_total{code=\"200\",verb=\"GET\"} 0",
         "live_update_exec_sessions_total{result=\"error\"} 0", "live_update_exec_sessions_open 0",
@@ -30,13 +31,16 @@ TEST_CASE("metrics: what is counted shows") {
   metrics.queue_depth(3);
   metrics.delivered(0.15, true);
   metrics.saved_to_applied(0.011);
+  metrics.saved_to_applied_part("sent", 0.0007);
   metrics.change_set("Applied");
   const std::string text = metrics.text();
   CHECK(text.contains("live_update_reconcile_total{result=\"requeue_after\"} 1\n"));
   CHECK(text.contains("live_update_workqueue_depth 3\n"));
   CHECK(text.contains("live_update_apply_total{result=\"success\"} 1\n"));
   CHECK(text.contains("live_update_save_to_applied_seconds_bucket{le=\"0.01\"} 0\n"));
-  CHECK(text.contains("live_update_save_to_applied_seconds_bucket{le=\"0.02\"} 1\n"));
+  CHECK(text.contains("live_update_save_to_applied_seconds_bucket{le=\"0.012\"} 1\n"));
+  CHECK(text.contains("live_update_save_to_applied_part_seconds_bucket{part=\"sent\",le=\"0.0005\"} 0\n"));
+  CHECK(text.contains("live_update_save_to_applied_part_seconds_bucket{part=\"sent\",le=\"0.001\"} 1\n"));
   CHECK(text.contains("live_update_changesets_total{phase=\"Applied\"} 1\n"));
 }
 

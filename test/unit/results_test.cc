@@ -10,6 +10,8 @@ using std::chrono::milliseconds;
 namespace {
 
 struct Given {
+  Given() = default;
+  explicit Given(bool timings) : results(timings) {}
   Results results;
   std::int64_t sequence = 42;
 
@@ -44,6 +46,19 @@ TEST_CASE("one line per batch, timed from the save") {
   CHECK(g.status(112, {.phase = "Applied", .containers = 3, .targets = 3}) == "");
   CHECK(g.results.open() == 0);
   CHECK(g.results.last_ok() == true);
+}
+
+TEST_CASE("with timings a line says when the save reached each stage") {
+  Given g(true);
+  g.posted("src/a.py", 100);
+  const SaveMilliseconds times{
+      .posted = 3, .received = 5, .planned = 5, .sent = 6, .confirmed = 9, .applied = 9};
+  CHECK(g.status(114, {.phase = "Applied", .containers = 3, .targets = 3, .milliseconds = times}) ==
+        "src/a.py -> 3/3 pods in 14 ms (posted 3, received 5, planned 5, sent 6, confirmed 9)");
+  ++g.sequence;
+  g.posted("src/b.py", 100);
+  CHECK(g.status(111, {.phase = "Applied", .containers = 3, .targets = 3}) ==
+        "src/b.py -> 3/3 pods in 11 ms");
 }
 
 TEST_CASE("what it waits for is said after a second, once, and then the end") {

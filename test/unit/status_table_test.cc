@@ -35,14 +35,14 @@ LiveUpdate web() {
 TEST_CASE("status as a table") {
   LiveUpdate fresh;
   fresh.meta.name = "a-longer-name";
-  CHECK(status_table({web(), fresh}, false, kNow) ==
+  CHECK(status_table({web(), fresh}, kNow) ==
         "NAME            TARGET           SYNCED   SEQUENCE   STATE       HOLDER   AGE\n"
         "web             Deployment/web   2/3      42         RunFailed   -        5m\n"
         "a-longer-name   -                -        0          -           -        -\n");
 }
 
 TEST_CASE("status of one: every container that is not synced, and why") {
-  CHECK(status_details(web(), kNow) ==
+  CHECK(status_details(web(), false, kNow) ==
         "NAME   TARGET           SYNCED   SEQUENCE   STATE       HOLDER   AGE\n"
         "web    Deployment/web   2/3      42         RunFailed   -        5m\n"
         "\n"
@@ -50,6 +50,25 @@ TEST_CASE("status of one: every container that is not synced, and why") {
         "\n"
         "POD     CONTAINER   STATE       SEQUENCE   MESSAGE\n"
         "web-2   web         RunFailed   42         boom\n");
+}
+
+TEST_CASE("status of one, wide: every container with its transport, and how long the newest save took") {
+  LiveUpdate it = web();
+  it.status.containers[1].transport = "Agent";
+  it.status.containers[1].applied_at = kNow;
+  it.status.containers[1].last_milliseconds = 4;
+  it.status.last_applied = LastApplied{41, {.posted = 3, .received = 5, .confirmed = 9, .applied = 10}};
+  CHECK(status_details(it, true, kNow) ==
+        "NAME   TARGET           SYNCED   SEQUENCE   STATE       HOLDER   AGE\n"
+        "web    Deployment/web   2/3      42         RunFailed   -        5m\n"
+        "\n"
+        "pod web-2: step 1 exited with 1\n"
+        "\n"
+        "POD     CONTAINER   STATE       SEQUENCE   TRANSPORT   MILLISECONDS   MESSAGE\n"
+        "web-2   web         RunFailed   42         -           -              boom\n"
+        "web-1   web         Synced      42         Agent       4\n"
+        "\n"
+        "Sequence 41 was applied 10 ms after the save (posted 3, received 5, confirmed 9)\n");
 }
 
 TEST_CASE("status as YAML keeps strings strings") {
