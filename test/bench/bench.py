@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """How long a save takes until it is in the containers, beside the floor of the same run. scripts/bench --help has the rest."""
 import argparse
+import os
 import pathlib
 import random
 import sys
@@ -70,7 +71,10 @@ class Bench:
         for name, parts in WORKLOADS.items():
             if name not in self.arguments.only or name in ONLY_OURS and stage.name != "live-update":
                 continue
-            begun = time.monotonic()
+            begun, load = time.monotonic(), os.getloadavg()[0]
+            if load > 2:
+                print(f"  (the load is {load:.1f}: others use this machine, too, and kubectl suffers first)", file=sys.stderr)
+            self.record.write(subject=stage.name, begins=name, load=load)
             for part in parts:
                 self.attempt(stage, name, part)
             print(f"  {stage.name}: {name} took {time.monotonic() - begun:.0f} s", file=sys.stderr)

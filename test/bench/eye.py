@@ -59,7 +59,8 @@ class Eye(Child):
             self.ask("line", *line)
         words = self.ask("save", how, patience).split()
         if words[0] == "lost":
-            print(f"    lost: {' '.join(words[1:])}", file=sys.stderr)
+            if patience >= LOST:
+                print(f"    lost: {' '.join(words[1:])}", file=sys.stderr)
             return NEVER
         return Trial(*map(float, words[1:]))
 

@@ -1,4 +1,5 @@
 """W14: nothing happens, and what that costs."""
+import contextlib
 import os
 import time
 
@@ -13,19 +14,23 @@ HOST_CPU, OPERATOR_CPU, REQUESTS = "W14 CPU on the host, percent of a core", "W1
 
 
 def cpu_seconds(pids):
-    """What processes have used, to the nanosecond, of all their threads that live."""
-    total = 0
+    """What processes have used: to the nanosecond of their threads, and in clock ticks of children that have ended."""
+    total = 0.0
     for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
-                total += int(file.read().split()[0])
-    return total / 1e9
+        with contextlib.suppress(OSError):  # it has just ended
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                    total += int(file.read().split()[0]) / 1e9
+            with open(f"/proc/{pid}/stat") as file:
+                total += sum(map(int, file.read().rsplit(")", 1)[1].split()[13:15])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 def resident(pid):
     """MB of memory."""
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
+        return next((int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS")), 0.0)
+    return 0.0
 
 
 def operator_process(product):
@@ -57,7 +62,7 @@ def measure(stage):
     before, begun = (cpu_seconds(host), cpu_seconds(operator)), time.monotonic()
     time.sleep(stage.arguments.idle)
     took = time.monotonic() - begun
-    used = cpu_seconds(host) - before[0], cpu_seconds(operator) - before[1]
+    used = cpu_seconds(stage.subject.processes()) - before[0], cpu_seconds(operator) - before[1]
     fact = stage.record.fact
     fact(stage.name, HOST_CPU, 100 * used[0] / took)
     fact(stage.name, "W14 memory on the host", sum(map(resident, host)), "MB")
