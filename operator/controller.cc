@@ -16,6 +16,10 @@ constexpr int kStatusesAtOnce = 5;
 constexpr Millis kWaitingDelay{500};
 constexpr Millis kDeleteDelay{1'000};
 
+ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
+  return {live_update.ns, target.pod, target.container, target.container_id, target.empty_dirs};
+}
+
 }  // namespace
 
 Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransport& transport, Log& log,
@@ -112,7 +116,6 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) cons
       observed.template_redeployed = std::max(
           observed.template_redeployed, redeployed_sequence(live_update.meta, it->template_annotations));
   observed.redeploy_problem = memory.redeploy_problem;
-  observed.transport = transport_.name();
   observed.now = loop_.now();
   observed.wall = loop_.wall_clock();
   return observed;
@@ -125,6 +128,9 @@ void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
                                 [&](const Target& it) { return it.container_id == entry.first; });
   };
   std::erase_if(memory.deliveries, gone);
+  std::erase_if(memory.expected, [&](const std::string& id) {
+    return std::ranges::none_of(search.targets, [&](const Target& it) { return it.container_id == id; });
+  });
   std::erase_if(memory.lanes, gone);
 }
 
@@ -135,6 +141,11 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
     memory.lanes[container_id].applied_at = loop_.wall_clock();
   }
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
+  for (const Target& it : decision.expected)
+    if (memory.expected.insert(it.container_id).second) transport_.expect(ref_of(key, it));
+  for (const std::string& pod : decision.replaced_pods)
+    if (memory.replaced_pods.insert(pod).second)
+      writes_.put("pod/" + key.ns + "/" + pod, delete_pod(key.ns, pod));
   if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);
   if (decision.look_again) {
     metrics_.queue_retried();
@@ -147,7 +158,7 @@ void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& 
   Lane& lane = memory.lanes[it.target.container_id];
   lane.busy = true;
   reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, Loop::exact_wall_clock());
-  const ContainerRef to{key.ns, it.target.pod, it.target.container, it.target.container_id};
+  const ContainerRef to = ref_of(key, it.target);
   log_.info("apply", {{"liveUpdate", to_string(key)},
                       {"pod", to.pod},
                       {"container", to.container},

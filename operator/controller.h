@@ -48,7 +48,9 @@ class Controller {
     Handle redeploy;
     LiveUpdateStatus written;
     std::map<std::string, ChangeSetStatus> written_change_sets;
-    std::set<std::string> deleting;  // superseded ChangeSets whose deletion was asked for
+    std::set<std::string> expected;       // container IDs that the transport knows of
+    std::set<std::string> replaced_pods;  // whose deletion was asked for
+    std::set<std::string> deleting;       // superseded ChangeSets whose deletion was asked for
   };
 
   void schedule();

@@ -1,7 +1,7 @@
 // live-update-operator: the program in the cluster. Builds the graph of objects by hand and runs the loop.
 //
-//   Cache (list and watch) -> Controller (gather, decide, act, record) -> TarTransport (exec into the target
-//   containers)
+//   Cache (list and watch) -> Controller (gather, decide, act, record) -> AgentTransport (a session with the
+//   agent in each target container; TarTransport where there can be none)
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
@@ -10,6 +10,7 @@
 #include "kube/io.h"
 #include "kube/kube_api_server.h"
 #include "kube/kubeconfig.h"
+#include "operator/agent_transport.h"
 #include "operator/cache.h"
 #include "operator/controller.h"
 #include "operator/metered.h"
@@ -27,7 +28,8 @@ constexpr Millis kHeartbeat{1'000};
 constexpr auto kStuck = std::chrono::seconds(10);
 
 struct Options {
-  std::string listen = ":8080", log_level = "info";
+  std::string listen = ":8080", log_level = "info", agents = "/agents";
+  int agent_idle_minutes = 30;
   std::vector<std::string> namespaces;
   KubeOptions kube;
 };
@@ -66,9 +68,15 @@ int run(const Options& options, Log& log) {
                        [&] { return metrics.text(); }});
   if (!endpoint) return log.error("cannot start", {{"error", endpoint.error().message}}), 1;
 
-  TarTransport transport(
-      api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
-      [&] { return loop.wall_clock(); });
+  const auto agents = load_agents(options.agents);
+  if (!agents) return log.error("cannot start", {{"error", agents.error().message}}), 1;
+  const After after = [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
+  TarTransport tar(api, after, [&] { return loop.wall_clock(); });
+  AgentTransport transport(
+      api, after, *agents, tar, {.idle = Millis(60'000) * options.agent_idle_minutes},
+      [&](const ContainerRef& to, const std::string& what) {
+        log.info("agent", {{"pod", to.ns + "/" + to.pod}, {"container", to.container}, {"what", what}});
+      });
   std::unique_ptr<Controller> controller;
   Cache cache(
       loop, api,
@@ -101,6 +109,12 @@ int parse_and_run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--watch-namespaces", options.namespaces, "namespaces to serve; not given: all")
       ->delimiter(',');
+  app.add_option("--agents", options.agents, "directory with live-update-agent-<machine> files")
+      ->capture_default_str();
+  app.add_option("--agent-idle-minutes", options.agent_idle_minutes,
+                 "close a container's session after so long without a change; the next one opens it again")
+      ->check(CLI::Range(1, 24 * 60))
+      ->capture_default_str();
   app.add_option("--log-level", options.log_level, "debug, info, warn or error")->capture_default_str();
   app.add_option("--kubeconfig", options.kube.kubeconfig, "outside of a cluster: the kubeconfig file");
   app.add_option("--context", options.kube.context, "outside of a cluster: the context of the kubeconfig");

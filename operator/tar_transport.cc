@@ -27,6 +27,7 @@ class TarDelivery {
         done_(std::move(done)) {}
 
   void start() {
+    delivered_.transport = "Tar";
     if (!prepared_->commands)
       return finish_later(
           {std::string(reason::kPathEscapes), about(prepared_->commands.error().message), false});

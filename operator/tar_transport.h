@@ -29,7 +29,6 @@ class TarTransport : public ContainerTransport {
   TarTransport(ApiServer& api, After after, std::function<Time()> now);
   ~TarTransport() override;
 
-  std::string name() const override { return "Tar"; }
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                std::move_only_function<void(DeliveryOutcome)> done) override;
 

@@ -1,5 +1,5 @@
-// The port through which a batch reaches one container. Implementations: TarTransport (one exec per batch,
-// `tar_transport.h`).
+// The port through which a batch reaches one container. Implementations: AgentTransport (a session that stays
+// open, `agent_transport.h`) and TarTransport (one exec per batch, `tar_transport.h`).
 #pragma once
 
 #include <functional>
@@ -14,7 +14,8 @@ namespace live_update {
 class ContainerTransport {
  public:
   virtual ~ContainerTransport() = default;
-  virtual std::string name() const = 0;  // as in spec.transport: "Tar"
+  // A delivery to this container is likely soon: what takes time may be done now.
+  virtual void expect(const ContainerRef&) {}
   // `done` runs once, on the loop; destroying the Handle abandons the delivery (what has arrived stays).
   [[nodiscard]] virtual Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                        std::move_only_function<void(DeliveryOutcome)> done) = 0;

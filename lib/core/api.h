@@ -311,6 +311,7 @@ struct PodContainer {
   std::string waiting_reason;  // CrashLoopBackOff, ContainerCreating, ...
   std::optional<Time> started;
   int restarts = 0;
+  std::vector<std::string> empty_dirs;  // where the pod's emptyDir volumes are mounted, writable
   bool operator==(const PodContainer&) const = default;
 };
 

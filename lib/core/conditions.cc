@@ -55,6 +55,10 @@ constexpr std::array kReasons = {
     Reason{reason::kPathEscapes,
            "A write would lead out of its sync's directory, through a symlink in the container.",
            "Remove the symlink that the message names, or sync to the directory that it points to."},
+    Reason{reason::kAgentUnavailable,
+           "The agent cannot be put into a container or started there, and spec.transport forbids Tar.",
+           "The message names each way that was tried. Give the container a writable directory that allows "
+           "execution, such as an emptyDir at /tmp, and an image with sh; or set spec.transport to Auto."},
     Reason{reason::kUnsupported, "The transport in use cannot do what a step asks for.",
            "Change the step, or spec.transport, as the message says."},
     Reason{reason::kRunFailed, "A run step ended with an error; the files of the batch are in place.",

@@ -54,6 +54,7 @@ inline constexpr std::string_view kNotWritable = "NotWritable";
 inline constexpr std::string_view kReadOnlyFileSystem = "ReadOnlyFileSystem";
 inline constexpr std::string_view kNoSpace = "NoSpace";
 inline constexpr std::string_view kPathEscapes = "PathEscapes";
+inline constexpr std::string_view kAgentUnavailable = "AgentUnavailable";
 inline constexpr std::string_view kUnsupported = "Unsupported";
 inline constexpr std::string_view kRunFailed = "RunFailed";
 inline constexpr std::string_view kRunTimedOut = "RunTimedOut";

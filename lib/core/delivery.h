@@ -18,6 +18,7 @@ namespace live_update {
 // Where a batch goes. A container is its container ID (rule 5.3): a restarted one is another.
 struct ContainerRef {
   std::string ns, pod, container, container_id;
+  std::vector<std::string> empty_dirs;  // where its pod has scratch space
   auto operator<=>(const ContainerRef&) const = default;
 };
 
@@ -50,6 +51,9 @@ struct Delivery {
   std::vector<DeliveryWrite> writes;
   std::vector<DeliveryRun> after_sync;
   std::optional<Restart> restart;
+  Transport transport = Transport::Auto;
+  bool mirror = false;   // a deleted directory goes with whatever only the container has below it (rule 4.5)
+  bool compare = false;  // much of it may be there already: ask for digests before sending (rule 5.3)
 };
 
 struct RunFailure {
@@ -67,6 +71,8 @@ struct Delivered {
   std::vector<int> skipped;
   std::vector<std::string> warnings;
   std::optional<Time> sent;  // when the last byte was handed to the container's session
+  std::string transport;     // that it took, as in status: "Agent", "Tar"
+  bool replace_pod = false;  // the container cannot be restarted from inside: its pod must be deleted for it
 };
 
 // The batch did not arrive in whole. `reason` is a condition reason (core/conditions.h); `curable` ones are

@@ -1,11 +1,36 @@
 #include <algorithm>
+#include <set>
 
 #include "core/meta_json.h"
 
 namespace live_update {
 namespace {
 
-void read_containers(ObjectReader& spec, std::string_view list, bool init, std::vector<PodContainer>& out) {
+using Names = std::set<std::string>;
+
+Names read_empty_dirs(ObjectReader& spec) {
+  Names names;
+  spec.read_list("volumes", [&](ObjectReader& volume, int) {
+    std::string name;
+    volume.read("name", name);
+    if (volume.object("emptyDir").present()) names.insert(name);
+  });
+  return names;
+}
+
+void read_mounts(ObjectReader& container, const Names& empty_dirs, std::vector<std::string>& out) {
+  container.read_list("volumeMounts", [&](ObjectReader& mount, int) {
+    std::string name, path;
+    bool read_only = false;
+    mount.read("name", name);
+    mount.read("mountPath", path);
+    mount.read("readOnly", read_only);
+    if (!read_only && empty_dirs.contains(name)) out.push_back(path);
+  });
+}
+
+void read_containers(ObjectReader& spec, std::string_view list, bool init, const Names& empty_dirs,
+                     std::vector<PodContainer>& out) {
   spec.read_list(list, [&](ObjectReader& container, int) {
     PodContainer& to = out.emplace_back();
     std::string restart_policy;
@@ -14,6 +39,7 @@ void read_containers(ObjectReader& spec, std::string_view list, bool init, std::
     container.read("restartPolicy", restart_policy);
     to.init = init;
     to.restart_always = init && restart_policy == "Always";
+    read_mounts(container, empty_dirs, to.empty_dirs);
   });
 }
 
@@ -49,8 +75,9 @@ Result<Pod> decode_pod(const rapidjson::Value& json) {
     read_meta(object, out.meta);
     ObjectReader spec = object.object("spec");
     spec.read("nodeName", out.node);
-    read_containers(spec, "initContainers", true, out.containers);
-    read_containers(spec, "containers", false, out.containers);
+    const Names empty_dirs = read_empty_dirs(spec);
+    read_containers(spec, "initContainers", true, empty_dirs, out.containers);
+    read_containers(spec, "containers", false, empty_dirs, out.containers);
     ObjectReader status = object.object("status");
     status.read("phase", out.phase);
     read_statuses(status, "initContainerStatuses", out.containers);

@@ -101,6 +101,8 @@ std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& 
     if (!entry) entry = all.find(copy.from);
     if (entry) delivery->writes.push_back(to_write(copy, *entry, all));
   }
+  delivery->transport = spec.transport;
+  delivery->mirror = spec.source.deletes == DeletePolicy::Mirror;
   if (update.restart)
     delivery->restart = std::get<Restart>(spec.steps[static_cast<std::size_t>(*update.restart)]);
   return delivery;
@@ -153,12 +155,15 @@ class Judge {
   void serve(const Target& target) {
     if (!target.running) return;
     const Lane& lane = lane_of(target);
+    if (lane.replace_pod && target.has_controller) decision_.replaced_pods.push_back(target.pod);
+    if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
     if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
     // Rule 5.3: a container that has just been restarted is brought up to date, and not restarted for it
     // again.
     const bool restarted = lane.applied == 0 && target.restarts > 0;
+    const bool compare = lane.applied == 0 || lane.attempts > 0 || o_.history.snapshot_since(lane.applied);
     const auto delivery = delivery_for(lane.applied, pending_fall_backs(o_, target, lane.applied),
-                                       lane.failed_steps, restarted);
+                                       lane.failed_steps, restarted, compare);
     if (empty(*delivery))
       decision_.confirmed.emplace_back(target.container_id, newest_);
     else
@@ -168,8 +173,8 @@ class Judge {
   // Replicas that lack the same get the same object: bytes are held, planned and (by the transport) packed
   // once.
   std::shared_ptr<const Delivery> delivery_for(std::int64_t applied, const std::set<std::int64_t>& without,
-                                               const std::vector<int>& failed, bool restarted) {
-    auto& delivery = deliveries_[{applied, without, failed, restarted}];
+                                               const std::vector<int>& failed, bool restarted, bool compare) {
+    auto& delivery = deliveries_[{applied, without, failed, restarted, compare}];
     if (delivery) return delivery;
     const LiveUpdateSpec& spec = o_.live_update.spec;
     const Tree changes = o_.history.since(applied, without);
@@ -180,6 +185,7 @@ class Judge {
     auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
     if (restarted && made->restart && std::holds_alternative<RestartContainer>(made->restart->how))
       made->restart.reset();
+    made->compare = compare;
     return delivery = made;
   }
 
@@ -216,7 +222,7 @@ class Judge {
   const Observed& o_;
   const std::int64_t newest_;
   Decision decision_;
-  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, bool>,
+  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, bool, bool>,
            std::shared_ptr<const Delivery>>
       deliveries_;
 };
@@ -247,6 +253,7 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
     lane.applied = it.applied_sequence;
     lane.applied_at = it.applied_at;
     lane.last_milliseconds = it.last_milliseconds;
+    lane.transport = it.transport;
     lane.failed_steps = it.failed_steps;
     if (!it.failed_steps.empty()) lane.run_message = it.message;
   }
@@ -270,6 +277,8 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
   lane.problem.reset();
   lane.attempts = 0;
   lane.warnings = delivered.warnings;
+  lane.transport = delivered.transport;
+  lane.replace_pod = delivered.replace_pod;
   lane.failed_steps = delivered.skipped;
   lane.run_message.clear();
   lane.run_wants_fall_back = false;

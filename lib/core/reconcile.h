@@ -52,7 +52,9 @@ struct Lane {
   std::string run_message;           // why they failed
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
-  bool busy = false;  // a delivery is under way
+  std::string transport;     // that the last delivery took
+  bool replace_pod = false;  // the container could not be restarted from inside (rule 4.8)
+  bool busy = false;         // a delivery is under way
 
   struct Problem {
     NotDelivered what;
@@ -81,7 +83,6 @@ struct Observed {
   std::optional<WorkloadRef> workload;   // what a redeploy restarts
   std::int64_t template_redeployed = 0;  // the sequence that the workload's template was redeployed for
   std::string redeploy_problem;          // why the last redeploy could not be asked for
-  std::string transport;                 // name of the one in use
   Instant now;
   Time wall;
 };
@@ -113,6 +114,8 @@ struct Decision {
   // Containers that need nothing of what they lack: confirmed without a delivery.
   std::vector<std::pair<std::string, std::int64_t>> confirmed;  // container ID, sequence
   std::optional<RedeployAction> redeploy;
+  std::vector<Target> expected;            // running containers that later deliveries will go to
+  std::vector<std::string> replaced_pods;  // to delete: their container cannot be restarted otherwise
   LiveUpdateStatus status;
   std::vector<ChangeSetNote> change_sets;  // whose status is to be written
   std::vector<ObjectMeta> superseded;      // ChangeSets to delete

@@ -78,7 +78,7 @@ class Describer {
     auto it = o_.lanes.find(target.container_id);
     const Lane& lane = it == o_.lanes.end() ? fresh : it->second;
     ContainerStatus status{target.pod, target.container, target.container_id, lane.applied, lane.applied_at};
-    status.transport = o_.transport;
+    status.transport = lane.transport;
     status.last_milliseconds = lane.last_milliseconds;
     status.failed_steps = lane.failed_steps;
     std::tie(status.state, status.message) = state_of(target, lane);
@@ -89,6 +89,12 @@ class Describer {
     if (!target.running) return {"Waiting", waiting(target)};
     if (auto pending = pending_fall_backs(o_, target, 0); !pending.empty())
       return {"FallBack", "made before the fall-back of sequence " + number(*pending.rbegin())};
+    if (lane.replace_pod && target.has_controller)
+      return {"Applying", "the pod is deleted, because its process 1 does not end when asked to"};
+    if (lane.replace_pod)
+      return {"Failed",
+              "process 1 does not end on TERM, and nothing would recreate the pod: let it handle TERM, or "
+              "recreate the pod yourself"};
     if (lane.problem) return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
     if (lane.busy || is_delivered_to(target)) return {"Applying", ""};
     if (lane.applied < o_.history.lost())

@@ -89,6 +89,7 @@ Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContain
   target.restarts = container.restarts;
   target.pod_created = pod.meta.created;
   target.redeployed = redeployed_sequence(live_update.meta, pod.meta.annotations);
+  target.empty_dirs = container.empty_dirs;
   target.has_controller = controller(pod.meta) != nullptr;
   return target;
 }

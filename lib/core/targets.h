@@ -20,7 +20,8 @@ struct Target {
   std::optional<Time> pod_created;
   std::int64_t redeployed =
       0;  // the sequence of the fall-back that this pod was made for; 0: none (see redeploy_annotation)
-  bool has_controller = false;  // something recreates the pod when it is deleted
+  std::vector<std::string> empty_dirs;  // where its pod has scratch space
+  bool has_controller = false;          // something recreates the pod when it is deleted
   bool operator==(const Target&) const = default;
 };
 

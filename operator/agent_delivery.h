@@ -1,0 +1,87 @@
+// One delivery over one session with an agent: compare, runs before, the batch, runs after, restart
+// (rule 4.1), and what became of it.
+//
+// Whatever needs no answer in between goes out in one write. On the loop; it calls nobody but the session and
+// `on_output`, so whoever hears the answers asks for the outcome after each.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "operator/agent_session.h"
+#include "operator/agent_stream.h"
+#include "operator/output_tail.h"
+
+namespace live_update {
+
+class AgentDelivery {
+ public:
+  // Output of the run of this step, as it comes.
+  using OnOutput = std::function<void(int step, std::string_view bytes)>;
+
+  // `session` is ready and outlives it.
+  AgentDelivery(AgentSession& session, const ContainerRef& to, std::shared_ptr<const AgentBatch> batch,
+                OnOutput on_output);
+
+  void start();
+  void hear(const agent::Answer& answer);
+  // The session is over: what that means for this delivery.
+  DeliveryOutcome lost(const AgentEnd& end) const;
+  // Once nothing is left to wait for.
+  const std::optional<DeliveryOutcome>& outcome() const { return outcome_; }
+  // How long it may stay silent: something is wrong if neither bytes nor answers move for so long.
+  Millis patience() const;
+
+ private:
+  enum class Phase { Compare, Before, Main };
+  struct Batch {};
+  struct Comparison {
+    std::string root;
+  };
+  struct RunPending {
+    const DeliveryRun* run;
+    OutputTail tail;
+    std::uint32_t unpaid = 0;  // output since the last Credit
+  };
+  struct RestartPending {
+    const Restart* restart;
+  };
+  using Pending = std::variant<Batch, Comparison, RunPending, RestartPending>;
+
+  void compare();
+  void ask(const std::string& root, std::vector<agent::Wanted> wanted);
+  void before();
+  void main();
+  void advance();
+  std::uint32_t expect(Pending pending);
+  void add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh);
+  void add_tail(std::string& frames);
+  ByteSource with_tail(ByteSource frames);
+  std::string about(const std::string& what) const;
+  NotDelivered problem(const agent::Failed& failed) const;
+  void failed(const agent::Failed& it);
+  void printed(const agent::RunOutput& it);
+  void ended(const agent::RunExit& it);
+  void skipped(const agent::Skipped& it);
+  void found(const agent::HaveResult& it);
+  void compared();
+
+  AgentSession& session_;
+  const ContainerRef to_;
+  const std::shared_ptr<const AgentBatch> batch_;
+  const OnOutput on_output_;
+  Phase phase_ = Phase::Compare;
+  std::map<std::uint32_t, Pending> pending_;       // by request
+  std::map<std::string, agent::HaveEntry> there_;  // by absolute path
+  std::shared_ptr<const AgentHas> has_;
+  Delivered delivered_;
+  std::optional<NotDelivered> problem_;
+  std::optional<DeliveryOutcome> outcome_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,28 @@
+// live-update-agent as a file: what the operator carries along to put into containers, one per machine.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/agent_protocol.h"
+#include "core/result.h"
+
+namespace live_update {
+
+struct AgentProgram {
+  std::string machine;                       // "amd64", "arm64"
+  std::shared_ptr<const std::string> bytes;  // never null
+  agent::Digest digest{};                    // of the bytes
+  // Below which name it lies in a container: by digest, so that it is used again and never mistaken.
+  std::string file_name() const;
+};
+using AgentPrograms = std::map<std::string, AgentProgram>;  // by machine
+
+// Reads `live-update-agent-<machine>` of a directory, each once. NotFound: there is none; Io: unreadable.
+Result<AgentPrograms> load_agents(const std::string& directory);
+
+// "x86_64" and "aarch64", as uname has them, become "amd64" and "arm64"; anything else stays.
+std::string machine_name(const std::string& uname);
+
+}  // namespace live_update

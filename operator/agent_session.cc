@@ -1,0 +1,171 @@
+#include "operator/agent_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/conditions.h"
+#include "operator/agent_script.h"
+#include "operator/exec_diagnosis.h"
+#include "operator/output_tail.h"
+
+namespace live_update {
+namespace {
+
+constexpr std::size_t kWindow = 256 * 1024;  // bytes under way
+constexpr std::size_t kPiece = 64 * 1024;    // of the program
+constexpr int kSignalled = 128;              // exit codes above: by that signal
+constexpr std::size_t kMostWords = 4096;     // of stderr that are kept of an unfinished line
+
+// The program's bytes, as the script wants them.
+ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text) {
+  return [bytes = std::move(bytes), as_text, at = std::size_t{0}]() mutable -> Result<std::string> {
+    const std::string_view piece = std::string_view(*bytes).substr(at, kPiece);
+    const bool ended = at >= bytes->size();
+    if (piece.empty() && (!as_text || at > bytes->size())) return std::string();
+    at += ended ? 1 : piece.size();
+    if (ended) return std::string(kPrintableEnd);
+    return as_text ? printable(piece) : std::string(piece);
+  };
+}
+
+}  // namespace
+
+AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, const AgentPrograms& programs,
+                           Options options, Events events)
+    : programs_(programs), after_(std::move(after)), events_(std::move(events)) {
+  ExecCallbacks callbacks;
+  callbacks.on_stdout = [this](std::string bytes) { take_stdout(bytes); };
+  callbacks.on_stderr = [this](std::string bytes) { take_stderr(bytes); };
+  callbacks.on_end = [this](Result<ExecExit> exit) { exited(exit); };
+  session_ = api.exec(
+      {to.ns, to.pod, to.container, agent_command(programs_, options.directories, options.replace), true},
+      std::move(callbacks));
+  timer_ = after_(options.start, [this] {
+    end({AgentEnd::Lost, {ErrorKind::Timeout, "the agent did not start in time"}, tried_});
+  });
+}
+
+void AgentSession::take_stdout(std::string_view bytes) {
+  if (ended_) return;
+  reader_.feed(bytes);
+  take_frames();
+}
+
+void AgentSession::take_frames() {
+  while (!ended_) {
+    const auto frame = reader_.next();
+    if (!frame) return end({AgentEnd::Nonsense, frame.error(), tried_});
+    if (!*frame) return;
+    const auto answer = agent::decode_answer(**frame);
+    if (!answer) return end({AgentEnd::Nonsense, answer.error(), tried_});
+    if (const auto* hello = std::get_if<agent::Hello>(&*answer)) {
+      greet(*hello);
+    } else if (const auto* failed = std::get_if<agent::Failed>(&*answer); failed && failed->request == 0) {
+      end({AgentEnd::Nonsense,
+           {ErrorKind::Invalid, "the agent ended the session: " + failed->reason},
+           tried_});
+    } else if (ready_) {
+      events_.on_answer(*answer);
+    }
+  }
+}
+
+// Another version, or something else under the agent's name, is noticed before anything is asked of it.
+void AgentSession::greet(const agent::Hello& hello) {
+  if (ready_) return end({AgentEnd::Nonsense, {ErrorKind::Invalid, "a second Hello"}, tried_});
+  const bool ours =
+      std::ranges::any_of(programs_, [&](const auto& it) { return it.second.digest == hello.digest; });
+  if (!ours || !agent::common_version(agent::Hello(), hello))
+    return end({AgentEnd::Replaced,
+                {ErrorKind::Invalid, file_ + " in the container is \"" + clean(hello.program) +
+                                         "\" and not the agent of this operator"},
+                tried_});
+  hello_ = hello;
+  ready_ = true;
+  timer_.reset();
+  std::string greeting;
+  agent::Hello us;
+  us.features = agent::kFeatureZstd | agent::kFeatureCopy;
+  us.program = "live-update-operator " LIVE_UPDATE_VERSION;
+  writer_.append(greeting, agent::Request(us));
+  write(std::move(greeting));
+  events_.on_ready();
+}
+
+void AgentSession::take_stderr(std::string_view bytes) {
+  words_ += bytes;
+  for (std::size_t end; !ended_ && (end = words_.find('\n')) != std::string::npos;) {
+    const std::string line = words_.substr(0, end);
+    words_.erase(0, end + 1);
+    take_note(line);
+  }
+  if (words_.size() > kMostWords) words_.erase(0, words_.size() - kMostWords);
+}
+
+void AgentSession::take_note(std::string_view line) {
+  const auto note = agent_note(line);
+  if (!note) said_ = clean(line);
+  if (!note || ready_) return;
+  if (note->kind == AgentNote::Need) put_program(note->machine, note->as_text);
+  if (note->kind == AgentNote::Start) file_ = note->text;
+  if (note->kind == AgentNote::Tried) tried_.push_back(clean(note->text));
+}
+
+void AgentSession::put_program(const std::string& machine, bool as_text) {
+  put_ = true;
+  if (const auto program = programs_.find(machine); program != programs_.end())
+    stream(program_source(program->second.bytes, as_text));
+}
+
+void AgentSession::exited(const Result<ExecExit>& exit) {
+  if (!exit) {
+    if (diagnose({}, exit.error()).reason != reason::kToolMissing)
+      return end({AgentEnd::Lost, exit.error(), tried_});
+    tried_.emplace_back("sh: the image has none");
+    return end({AgentEnd::Impossible, exit.error(), tried_});
+  }
+  const std::string how = "ended with exit code " + std::to_string(exit->code);
+  const Error error{ErrorKind::Unavailable, "the agent " + how};
+  const bool of_script = exit->code == kNoAgentExit || exit->code == kIncompleteAgentExit;
+  if (ready_ || (exit->code > kSignalled && !of_script)) return end({AgentEnd::Lost, error, tried_});
+  if (of_script) return end({AgentEnd::Impossible, error, tried_});
+  tried_.push_back((file_.empty() ? "sh" : file_) + ": " + how + (said_.empty() ? "" : " (" + said_ + ")"));
+  end({put_ || file_.empty() ? AgentEnd::Impossible : AgentEnd::Replaced, error, tried_});
+}
+
+void AgentSession::send(std::string frames) { write(std::move(frames)); }
+
+void AgentSession::stream(ByteSource source) {
+  sources_.push_back(std::move(source));
+  pump();
+}
+
+void AgentSession::pump() {
+  while (!ended_ && !sources_.empty() && under_way_ < kWindow) {
+    auto piece = sources_.front()();
+    if (!piece) return end({AgentEnd::Nonsense, piece.error(), tried_});
+    if (piece->empty())
+      sources_.pop_front();
+    else
+      write(std::move(*piece));
+  }
+}
+
+void AgentSession::write(std::string bytes) {
+  const std::size_t size = bytes.size();
+  under_way_ += size;
+  session_->write(std::move(bytes), [this, size] {
+    under_way_ -= size;
+    if (events_.on_progress) events_.on_progress();
+    pump();
+  });
+}
+
+void AgentSession::end(AgentEnd how) {
+  if (std::exchange(ended_, true)) return;
+  timer_.reset();
+  sources_.clear();
+  later_ = after_(Millis(0), [on_end = events_.on_end, how = std::move(how)] { on_end(how); });
+}
+
+}  // namespace live_update

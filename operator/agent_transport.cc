@@ -1,0 +1,295 @@
+#include "operator/agent_transport.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/conditions.h"
+#include "operator/exec_diagnosis.h"
+
+namespace live_update {
+namespace {
+
+constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
+constexpr Millis kReopenFirst{250}, kReopenLast{30'000};
+constexpr Millis kForgetImpossible{10 * 60'000};
+
+// Where the agent may lie: the best first.
+std::vector<std::string> places(const ContainerRef& to, const std::vector<std::string>& roots) {
+  std::vector<std::string> all{"/tmp", "/var/tmp", "/run"};
+  all.insert(all.end(), to.empty_dirs.begin(), to.empty_dirs.end());
+  all.insert(all.end(), roots.begin(), roots.end());
+  return all;
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+}  // namespace
+
+struct AgentTransport::Job {
+  std::uint64_t id = 0;
+  std::shared_ptr<const AgentBatch> batch;
+  std::move_only_function<void(DeliveryOutcome)> done;
+};
+
+struct AgentTransport::Lane {
+  ContainerRef to;
+  std::deque<Job> jobs;  // the first one is under way if there is a `delivery`
+  std::unique_ptr<AgentSession> session;
+  std::unique_ptr<AgentDelivery> delivery;
+  bool opening = false, waiting = false;
+  bool replace = false;                 // what lies under the agent's name is something else
+  std::vector<std::string> impossible;  // each way that was tried and why it failed; empty: not known to be
+  int losses = 0;                       // in a row
+  Handle watchdog, idle;
+};
+
+AgentTransport::AgentTransport(ApiServer& api, After after, const AgentPrograms& programs,
+                               ContainerTransport& tar, Options options, Note note)
+    : api_(api),
+      after_(std::move(after)),
+      programs_(programs),
+      tar_(tar),
+      options_(options),
+      note_(std::move(note)) {}
+AgentTransport::~AgentTransport() = default;
+
+std::size_t AgentTransport::sessions() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      lanes_, [](const auto& it) { return it.second->session && it.second->session->ready(); }));
+}
+
+AgentTransport::Lane& AgentTransport::lane_of(const ContainerRef& to) {
+  auto& lane = lanes_[to];
+  if (!lane) {
+    lane = std::make_unique<Lane>();
+    lane->to = to;
+  }
+  return *lane;
+}
+
+std::shared_ptr<const AgentBatch> AgentTransport::prepare(const std::shared_ptr<const Delivery>& delivery) {
+  std::erase_if(prepared_, [](const auto& it) { return it.expired(); });
+  for (const auto& it : prepared_)
+    if (auto known = it.lock(); known && known->delivery == delivery) return known;
+  auto batch = std::make_shared<const AgentBatch>(delivery);
+  prepared_.push_back(batch);
+  return batch;
+}
+
+void AgentTransport::expect(const ContainerRef& to) {
+  if (Lane& lane = lane_of(to); !lane.session && lane.impossible.empty()) open(lane);
+}
+
+Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
+                               std::move_only_function<void(DeliveryOutcome)> done) {
+  if (delivery->transport == Transport::Tar) return tar_.deliver(to, std::move(delivery), std::move(done));
+  const std::uint64_t id = ++jobs_;
+  Lane& lane = lane_of(to);
+  lane.jobs.push_back({id, prepare(delivery), std::move(done)});
+  if (lane.session || lane.impossible.empty())
+    advance(lane);
+  else
+    lane.watchdog = after_(Millis(0), [this, &lane] { without_agent(lane); });
+  return Handle([this, to, id] { cancel(to, id); });
+}
+
+void AgentTransport::open(Lane& lane) {
+  if (lane.waiting || lane.opening) return;
+  if (opening_ >= kMostOpening) {
+    lane.waiting = true;
+    return waiting_.push_back(lane.to);
+  }
+  ++opening_;
+  lane.opening = true;
+  lane.idle.reset();
+  const auto roots = lane.jobs.empty() ? std::vector<std::string>() : lane.jobs.front().batch->roots;
+  AgentSession::Events events;
+  events.on_ready = [this, &lane] {
+    --opening_;
+    lane.opening = lane.replace = false;
+    if (!lane.session->noise().empty())
+      note_(lane.to, "the container printed something before the agent: " + clean(lane.session->noise()));
+    advance(lane);
+    open_waiting();
+  };
+  events.on_answer = [this, to = lane.to](const agent::Answer& answer) { heard(to, answer); };
+  events.on_progress = [this, to = lane.to] { moved(to); };
+  events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
+  lane.session = std::make_unique<AgentSession>(
+      api_, after_, lane.to, programs_,
+      AgentSession::Options{.directories = places(lane.to, roots), .replace = lane.replace},
+      std::move(events));
+}
+
+void AgentTransport::open_waiting() {
+  while (opening_ < kMostOpening && !waiting_.empty()) {
+    const ContainerRef next = std::move(waiting_.front());
+    waiting_.pop_front();
+    const auto found = lanes_.find(next);
+    if (found == lanes_.end()) continue;
+    found->second->waiting = false;
+    if (!found->second->session) open(*found->second);
+  }
+}
+
+void AgentTransport::advance(Lane& lane) {
+  if (lane.delivery) return;
+  if (lane.jobs.empty()) return rest(lane);
+  if (!lane.session) return open(lane);
+  if (!lane.session->ready()) return;
+  lane.idle.reset();
+  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch, nullptr);
+  lane.delivery->start();
+  wait_for_progress(lane);
+  if (lane.delivery->outcome())  // there was nothing to send
+    lane.watchdog = after_(Millis(0), [this, &lane] { settle(lane); });
+}
+
+void AgentTransport::heard(const ContainerRef& to, const agent::Answer& answer) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end() || !found->second->delivery) return;
+  Lane& lane = *found->second;
+  lane.delivery->hear(answer);
+  wait_for_progress(lane);
+  settle(lane);
+}
+
+void AgentTransport::moved(const ContainerRef& to) {
+  if (const auto found = lanes_.find(to); found != lanes_.end() && found->second->delivery)
+    wait_for_progress(*found->second);
+}
+
+void AgentTransport::wait_for_progress(Lane& lane) {
+  const Millis patience = lane.delivery->patience();
+  lane.watchdog = after_(patience, [this, to = lane.to, patience] {
+    ended(to, {AgentEnd::Lost,
+               {ErrorKind::Timeout, "the agent has not answered for " +
+                                        std::to_string(patience.count() / 1000) + " s, the session was cut"},
+               {}});
+  });
+}
+
+void AgentTransport::settle(Lane& lane) {
+  if (!lane.delivery || !lane.delivery->outcome()) return;
+  DeliveryOutcome outcome = *lane.delivery->outcome();
+  lane.losses = 0;
+  finish(lane, std::move(outcome));
+}
+
+// `done` may ask for the next delivery, or for nothing any more.
+void AgentTransport::finish(Lane& lane, DeliveryOutcome outcome) {
+  lane.delivery.reset();
+  lane.watchdog.reset();
+  Job job = std::move(lane.jobs.front());
+  lane.jobs.pop_front();
+  const ContainerRef to = lane.to;
+  job.done(std::move(outcome));
+  if (const auto found = lanes_.find(to); found != lanes_.end()) advance(*found->second);
+}
+
+void AgentTransport::rest(Lane& lane) {
+  if (lane.idle || !lane.session) return;
+  lane.idle = after_(options_.idle, [this, to = lane.to] {
+    note_(to, "the session had nothing to do and is closed until the next change");
+    lanes_.erase(to);
+  });
+}
+
+void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  Lane& lane = *found->second;
+  const auto session = std::move(lane.session);  // until the end of this call: we may be in its event
+  const bool was_ready = session && session->ready();
+  if (std::exchange(lane.opening, false)) --opening_;
+  if (end.kind == AgentEnd::Replaced && !std::exchange(lane.replace, true)) {
+    note_(to, end.error.message + "; it is put there again");
+    return open(lane);
+  }
+  if (end.kind == AgentEnd::Impossible || end.kind == AgentEnd::Replaced) {
+    lane.impossible = std::move(end.tried);
+    if (lane.impossible.empty()) lane.impossible.push_back(end.error.message);
+    note_(to, "no agent can run there: " + join(lane.impossible));
+    without_agent(lane);
+  } else {
+    lost(lane, end, was_ready);
+  }
+  open_waiting();
+}
+
+void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
+  if (was_ready) note_(lane.to, "the session ended: " + end.error.message);
+  const ContainerRef to = lane.to;
+  const NotDelivered why = diagnose(to, end.error);
+  if (lane.delivery) {
+    finish(lane, lane.delivery->lost(end));
+  } else if (!was_ready && !lane.jobs.empty()) {
+    finish(lane, why);
+  }
+  // In use until now: it is wanted again soon. A container that is gone is not.
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end() || found->second->session || !found->second->jobs.empty()) return;
+  if (why.reason == reason::kWaiting || found->second->losses > 8) {
+    lanes_.erase(found);
+    return;
+  }
+  const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(found->second->losses++, 7)));
+  found->second->idle = after_(pause, [this, to] {
+    if (const auto it = lanes_.find(to); it != lanes_.end() && !it->second->session) open(*it->second);
+  });
+}
+
+// Everything due goes by Tar where that is allowed.
+void AgentTransport::without_agent(Lane& lane) {
+  lane.delivery.reset();
+  lane.watchdog.reset();
+  lane.idle = after_(kForgetImpossible, [this, to = lane.to] { lanes_.erase(to); });
+  std::deque<Job> jobs = std::move(lane.jobs);
+  lane.jobs.clear();
+  for (Job& job : jobs) by_tar(lane, std::move(job));
+}
+
+void AgentTransport::by_tar(Lane& lane, Job job) {
+  const std::string why = "no agent can run in the container (" + join(lane.impossible) + ")";
+  if (job.batch->delivery->transport != Transport::Auto)
+    return job.done(NotDelivered{std::string(reason::kAgentUnavailable),
+                                 to_string(lane.to) + ": " + why +
+                                     "; give it a writable directory that allows execution, such as an "
+                                     "emptyDir at /tmp, or set spec.transport to Auto or Tar",
+                                 false});
+  auto done = [this, id = job.id, why, done = std::move(job.done)](DeliveryOutcome outcome) mutable {
+    const Handle ended = std::move(by_tar_[id]);
+    by_tar_.erase(id);
+    if (auto* delivered = std::get_if<Delivered>(&outcome))
+      delivered->warnings.push_back(why + ": transport Tar is used, and files do not change all at once");
+    done(std::move(outcome));
+  };
+  by_tar_[job.id] = Handle();
+  by_tar_[job.id] = tar_.deliver(lane.to, job.batch->delivery, std::move(done));
+}
+
+// What is under way cannot be called back but by ending its session.
+void AgentTransport::cancel(const ContainerRef& to, std::uint64_t id) {
+  by_tar_.erase(id);
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  Lane& lane = *found->second;
+  const auto job = std::ranges::find(lane.jobs, id, &Job::id);
+  if (job == lane.jobs.end()) return;
+  const bool under_way = lane.delivery && job == lane.jobs.begin();
+  lane.jobs.erase(job);
+  if (!under_way) return;
+  lane.delivery.reset();
+  lane.watchdog = after_(Millis(0), [this, to] {
+    if (const auto it = lanes_.find(to); it != lanes_.end() && !it->second->delivery) {
+      it->second->session.reset();
+      it->second->jobs.empty() ? static_cast<void>(lanes_.erase(it)) : advance(*it->second);
+    }
+  });
+}
+
+}  // namespace live_update
