@@ -20,11 +20,10 @@ constexpr std::size_t kMostWords = 4096;     // of stderr that are kept of an un
 ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text) {
   return [bytes = std::move(bytes), as_text, at = std::size_t{0}]() mutable -> Result<std::string> {
     const std::string_view piece = std::string_view(*bytes).substr(at, kPiece);
-    const bool ended = at >= bytes->size();
-    if (piece.empty() && (!as_text || at > bytes->size())) return std::string();
-    at += ended ? 1 : piece.size();
-    if (ended) return std::string(kPrintableEnd);
-    return as_text ? printable(piece) : std::string(piece);
+    at += piece.size();
+    if (!as_text) return std::string(piece);
+    if (!piece.empty()) return printable(piece);
+    return std::exchange(as_text, false) ? std::string(kPrintableEnd) : std::string();
   };
 }
 

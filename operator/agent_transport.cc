@@ -13,9 +13,8 @@ constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100
 constexpr Millis kReopenFirst{250}, kReopenLast{30'000};
 constexpr Millis kForgetImpossible{10 * 60'000};
 
-// Where the agent may lie: the best first.
-std::vector<std::string> places(const ContainerRef& to, const std::vector<std::string>& roots) {
-  std::vector<std::string> all{"/tmp", "/var/tmp", "/run"};
+std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
+                                const std::vector<std::string>& roots) {
   all.insert(all.end(), to.empty_dirs.begin(), to.empty_dirs.end());
   all.insert(all.end(), roots.begin(), roots.end());
   return all;
@@ -121,7 +120,8 @@ void AgentTransport::open(Lane& lane) {
   events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
   lane.session = std::make_unique<AgentSession>(
       api_, after_, lane.to, programs_,
-      AgentSession::Options{.directories = places(lane.to, roots), .replace = lane.replace},
+      AgentSession::Options{.directories = places(options_.directories, lane.to, roots),
+                            .replace = lane.replace},
       std::move(events));
 }
 
@@ -284,12 +284,12 @@ void AgentTransport::cancel(const ContainerRef& to, std::uint64_t id) {
   lane.jobs.erase(job);
   if (!under_way) return;
   lane.delivery.reset();
-  lane.watchdog = after_(Millis(0), [this, to] {
-    if (const auto it = lanes_.find(to); it != lanes_.end() && !it->second->delivery) {
-      it->second->session.reset();
-      it->second->jobs.empty() ? static_cast<void>(lanes_.erase(it)) : advance(*it->second);
-    }
-  });
+  lane.session.reset();
+  lane.watchdog.reset();
+  if (lane.jobs.empty())
+    lanes_.erase(found);
+  else
+    advance(lane);
 }
 
 }  // namespace live_update

@@ -25,6 +25,8 @@ class AgentTransport : public ContainerTransport {
  public:
   struct Options {
     Millis idle{30 * 60'000};  // without a delivery, after which a session is closed
+    // Where the agent may lie, the best first; then come the pod's emptyDirs and the sync roots.
+    std::vector<std::string> directories{"/tmp", "/var/tmp", "/run"};
   };
   // What people may want to know of a container's session, for the log.
   using Note = std::function<void(const ContainerRef&, const std::string& what)>;

@@ -64,7 +64,6 @@ class World {
     observed.search = find_targets(lu, pod_list, workloads);
     observed.workload = owning_workload(lu, pod_list, workloads);
     observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
-    observed.transport = "Tar";
     observed.now = now;
     observed.wall = wall;
     Decision decision = decide(observed);
