@@ -39,9 +39,8 @@ AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, 
   session_ = api.exec(
       {to.ns, to.pod, to.container, agent_command(programs_, options.directories, options.replace), true},
       std::move(callbacks));
-  timer_ = after_(options.start, [this] {
-    end({AgentEnd::Lost, {ErrorKind::Timeout, "the agent did not start in time"}, tried_});
-  });
+  timer_ = after_(options.start,
+                  [this] { end(AgentEnd::Lost, {ErrorKind::Timeout, "the agent did not start in time"}); });
 }
 
 void AgentSession::take_stdout(std::string_view bytes) {
@@ -53,16 +52,14 @@ void AgentSession::take_stdout(std::string_view bytes) {
 void AgentSession::take_frames() {
   while (!ended_) {
     const auto frame = reader_.next();
-    if (!frame) return end({AgentEnd::Nonsense, frame.error(), tried_});
+    if (!frame) return end(AgentEnd::Nonsense, frame.error());
     if (!*frame) return;
     const auto answer = agent::decode_answer(**frame);
-    if (!answer) return end({AgentEnd::Nonsense, answer.error(), tried_});
+    if (!answer) return end(AgentEnd::Nonsense, answer.error());
     if (const auto* hello = std::get_if<agent::Hello>(&*answer)) {
       greet(*hello);
     } else if (const auto* failed = std::get_if<agent::Failed>(&*answer); failed && failed->request == 0) {
-      end({AgentEnd::Nonsense,
-           {ErrorKind::Invalid, "the agent ended the session: " + failed->reason},
-           tried_});
+      end(AgentEnd::Nonsense, {ErrorKind::Invalid, "the agent ended the session: " + failed->reason});
     } else if (ready_) {
       events_.on_answer(*answer);
     }
@@ -71,14 +68,13 @@ void AgentSession::take_frames() {
 
 // Another version, or something else under the agent's name, is noticed before anything is asked of it.
 void AgentSession::greet(const agent::Hello& hello) {
-  if (ready_) return end({AgentEnd::Nonsense, {ErrorKind::Invalid, "a second Hello"}, tried_});
+  if (ready_) return end(AgentEnd::Nonsense, {ErrorKind::Invalid, "a second Hello"});
   const bool ours =
       std::ranges::any_of(programs_, [&](const auto& it) { return it.second.digest == hello.digest; });
   if (!ours || !agent::common_version(agent::Hello(), hello))
-    return end({AgentEnd::Replaced,
-                {ErrorKind::Invalid, file_ + " in the container is \"" + clean(hello.program) +
-                                         "\" and not the agent of this operator"},
-                tried_});
+    return end(AgentEnd::Replaced,
+               {ErrorKind::Invalid, file_ + " in the container is \"" + clean(hello.program) +
+                                        "\" and not the agent of this operator"});
   hello_ = hello;
   ready_ = true;
   timer_.reset();
@@ -118,18 +114,17 @@ void AgentSession::put_program(const std::string& machine, bool as_text) {
 
 void AgentSession::exited(const Result<ExecExit>& exit) {
   if (!exit) {
-    if (diagnose({}, exit.error()).reason != reason::kToolMissing)
-      return end({AgentEnd::Lost, exit.error(), tried_});
+    if (diagnose({}, exit.error()).reason != reason::kToolMissing) return end(AgentEnd::Lost, exit.error());
     tried_.emplace_back("sh: the image has none");
-    return end({AgentEnd::Impossible, exit.error(), tried_});
+    return end(AgentEnd::Impossible, exit.error());
   }
   const std::string how = "ended with exit code " + std::to_string(exit->code);
   const Error error{ErrorKind::Unavailable, "the agent " + how};
   const bool of_script = exit->code == kNoAgentExit || exit->code == kIncompleteAgentExit;
-  if (ready_ || (exit->code > kSignalled && !of_script)) return end({AgentEnd::Lost, error, tried_});
-  if (of_script) return end({AgentEnd::Impossible, error, tried_});
+  if (ready_ || (exit->code > kSignalled && !of_script)) return end(AgentEnd::Lost, error);
+  if (of_script) return end(AgentEnd::Impossible, error);
   tried_.push_back((file_.empty() ? "sh" : file_) + ": " + how + (said_.empty() ? "" : " (" + said_ + ")"));
-  end({put_ || file_.empty() ? AgentEnd::Impossible : AgentEnd::Replaced, error, tried_});
+  end(put_ || file_.empty() ? AgentEnd::Impossible : AgentEnd::Replaced, error);
 }
 
 void AgentSession::send(std::string frames) { write(std::move(frames)); }
@@ -142,7 +137,7 @@ void AgentSession::stream(ByteSource source) {
 void AgentSession::pump() {
   while (!ended_ && !sources_.empty() && under_way_ < kWindow) {
     auto piece = sources_.front()();
-    if (!piece) return end({AgentEnd::Nonsense, piece.error(), tried_});
+    if (!piece) return end(AgentEnd::Nonsense, piece.error());
     if (piece->empty())
       sources_.pop_front();
     else
@@ -160,11 +155,12 @@ void AgentSession::write(std::string bytes) {
   });
 }
 
-void AgentSession::end(AgentEnd how) {
+void AgentSession::end(AgentEnd::Kind kind, Error error) {
   if (std::exchange(ended_, true)) return;
   timer_.reset();
   sources_.clear();
-  later_ = after_(Millis(0), [on_end = events_.on_end, how = std::move(how)] { on_end(how); });
+  later_ = after_(Millis(0),
+                  [on_end = events_.on_end, how = AgentEnd{kind, std::move(error), tried_}] { on_end(how); });
 }
 
 }  // namespace live_update

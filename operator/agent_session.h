@@ -76,7 +76,7 @@ class AgentSession {
   void exited(const Result<ExecExit>& exit);
   void pump();
   void write(std::string bytes);
-  void end(AgentEnd how);
+  void end(AgentEnd::Kind kind, Error error);
 
   const AgentPrograms& programs_;
   After after_;
