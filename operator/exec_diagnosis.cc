@@ -81,10 +81,11 @@ constexpr std::array kKinds{
          "choose a shorter `to`, or ignore it"},
 };
 
-NotDelivered describe(const ContainerRef& to, const Kind& kind, std::string_view line,
-                      const ScriptNote& note) {
+NotDelivered describe(const ContainerRef& to, const Kind& kind, std::string_view line, const ScriptNote& note,
+                      std::string_view at) {
   std::string path = path_in(line);
   if (path.empty() && note.word != "tar") path = note.path;
+  if (path.empty()) path = at;
   if (path.empty()) path = "a path of this batch";
   const std::string user = note.uid.empty() ? "" : " for user ID " + note.uid;
   return {std::string(kind.reason),
@@ -163,7 +164,7 @@ NotDelivered diagnose(const ContainerRef& to, const Error& error) {
           to_string(to) + ": " + clean(error.message) + "; it is tried again", true};
 }
 
-NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err) {
+NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err, std::string_view at) {
   const Noted noted = find_note(err);
   const ScriptNote& note = noted.note;
   if (note.word == "tool") return tool_missing(to, note.path);
@@ -174,7 +175,7 @@ NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view er
   }
   for (const std::string_view line : lines_of(noted.rest)) {
     for (const Kind& kind : kKinds) {
-      if (has(line, kind.says)) return describe(to, kind, line, note);
+      if (has(line, kind.says)) return describe(to, kind, line, note, at);
     }
   }
   for (const std::string_view tool : {"rm", "rmdir", "mkdir", "chmod"}) {

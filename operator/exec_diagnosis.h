@@ -18,10 +18,12 @@ std::string to_string(const ContainerRef& to);
 // first curable.
 NotDelivered diagnose(const ContainerRef& to, const Error& error);
 
-// A batch command (tar_script.h) ended with `exit_code` other than 0, having written `err`.
+// A batch command (tar_script.h) ended with `exit_code` other than 0, having written `err`. `at`: the path it
+// was about, as far as is known, for tools that do not name it (busybox' tar on a full disk).
 // Reasons: ToolMissing, NotWritable, ReadOnlyFileSystem, NoSpace, PathEscapes, RestartFailed, Retrying (it
 // was killed; the only curable one), Failed (whatever else).
-NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err);
+NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err,
+                      std::string_view at = {});
 
 // True where tar has unpacked everything and could only not set the mode or time of directories that belong
 // to somebody else (GNU tar exits with 2, busybox does not mind). `warning`: one sentence.

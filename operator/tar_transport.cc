@@ -11,6 +11,7 @@ namespace live_update {
 namespace {
 
 constexpr std::uint64_t kCheckedPerTurn = 4 * 1024 * 1024;
+constexpr std::size_t kLongestName = 64 * 1024;
 
 // One delivery to one container. Each step ends in `next`, on a turn of its own.
 class TarDelivery {
@@ -70,6 +71,8 @@ class TarDelivery {
         return chunk;
       };
     }
+    unpacking_.clear();
+    if (command.with_tar) wishes.on_stdout = [this](std::string_view said) { take_name(said); };
     delivered_.sent = now_();
     exec_ = std::make_unique<ExecStep>(api_, after_, request(command.argv), std::move(wishes),
                                        [this](ExecReport report) { command_ended(report); });
@@ -80,9 +83,26 @@ class TarDelivery {
     if (report.exit->code == 0) return next();
     std::string warning;
     if (!only_metadata_failed(report.err, warning))
-      return finish(diagnose(to_, report.exit->code, report.err));
+      return finish(diagnose(to_, report.exit->code, report.err, place()));
     delivered_.warnings.push_back(about(warning));
     next();
+  }
+
+  // tar says each name before it unpacks it; what is kept is the last one, bounded.
+  void take_name(std::string_view said) {
+    unpacking_.append(said);
+    const std::size_t end = unpacking_.rfind('\n');
+    const std::size_t begin = end == 0 || end == std::string::npos ? end : unpacking_.rfind('\n', end - 1);
+    if (begin != std::string::npos) unpacking_.erase(0, begin + 1);
+    if (unpacking_.size() > kLongestName) unpacking_.clear();
+  }
+
+  // Where it went wrong: the last name, or else the sync root.
+  std::string place() const {
+    const std::string name = unpacking_.substr(0, unpacking_.find('\n'));
+    if (!name.empty()) return name.starts_with('/') ? name : '/' + name;
+    if (!delivery_.writes.empty()) return delivery_.writes.front().root;
+    return delivery_.deletes.empty() ? "" : delivery_.deletes.front().root;
   }
 
   void start_run(const DeliveryRun& run) {
@@ -156,6 +176,7 @@ class TarDelivery {
   const Delivery& delivery_;
   std::move_only_function<void(DeliveryOutcome)> done_;
   Delivered delivered_;
+  std::string unpacking_;  // names that tar has said: the last whole one, and what came after it
   std::size_t before_ = 0, command_ = 0, after_sync_ = 0;
   bool stopped_ = false;  // a run failed: no further runs, no restart
   bool restarted_ = false;

@@ -98,7 +98,7 @@ def test_disk_full_and_freed(project):
     write(project.host / "small", "fits")
     project.in_sync()
     write(project.host / "large", bytes(4_000_000))
-    project.live_update.wait_stalled("NoSpace", "no space", project.app.only().pod, "user ID 0", timeout=30)
+    project.live_update.wait_stalled("NoSpace", "/app/src/large", "no space", project.app.only().pod, "user ID 0", "raise the limit", timeout=30)
     assert project.app.only().read("/app/src/small") == "fits"
     write(project.host / "large", "small now")
     project.in_sync()

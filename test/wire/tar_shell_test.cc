@@ -419,9 +419,13 @@ TEST_CASE("4.9: a full file system") {
       return;
     }
     Delivery d;
-    d.writes = {file(c, "small/big", std::string(1'000'000, 'x'))};
+    d.writes = {file(c, "small/a", "fits"), file(c, "small/big", std::string(1'000'000, 'x'))};
     const auto outcome = c.deliver(d);
     CHECK(reason(outcome) == "NoSpace");
+    CAPTURE(told(outcome));
+    CHECK(told(outcome).contains(c.at("small/big") + " does not fit: no space is left for user ID " +
+                                 std::to_string(getuid())));
+    CHECK(told(outcome).contains("; free some, or raise the limit"));
     CHECK(mount(nullptr, c.at("small").c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
     d.writes = {file(c, "small/tiny", "x")};
     CHECK(reason(c.deliver(d)) == "ReadOnlyFileSystem");
