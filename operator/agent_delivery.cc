@@ -237,7 +237,8 @@ std::string AgentDelivery::about(const std::string& what) const { return to_stri
 
 NotDelivered AgentDelivery::problem(const agent::Failed& failed) const {
   const std::string remedy = failed.remedy.empty() ? "" : "; " + failed.remedy;
-  return {std::string(reason_of(failed.code)), about(failed.reason + remedy), false};
+  const std::string user = failed.error == 0 ? "" : " for user ID " + std::to_string(session_.agent().uid);
+  return {std::string(reason_of(failed.code)), about(failed.reason + user + remedy), false};
 }
 
 void AgentDelivery::failed(const agent::Failed& it) {

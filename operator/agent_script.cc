@@ -39,7 +39,8 @@ for d; do
     say "need text $machine $d"
     as_text >"$part" || { say "tried $d: is full"; exit 183; }
   fi
-  chmod 755 "$part" && mv -f "$part" "$file" || exit 183
+  chmod 755 "$part" || exit 183
+  mv -f "$part" "$file" 2>/dev/null || file=$part
   trap - EXIT
   for old in "${d%/}"/.live-update-agent-*; do
     [ "$old" = "$file" ] || rm -f "$old"

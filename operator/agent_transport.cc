@@ -16,8 +16,14 @@ constexpr Millis kForgetImpossible{10 * 60'000};
 std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
                                 const std::vector<std::string>& roots) {
   all.insert(all.end(), to.empty_dirs.begin(), to.empty_dirs.end());
-  all.insert(all.end(), roots.begin(), roots.end());
-  return all;
+  for (std::string root : roots) {
+    for (; root.size() > 1; root.resize(root.rfind('/'))) all.push_back(root);
+    all.emplace_back("/");
+  }
+  std::vector<std::string> once;
+  for (std::string& place : all)
+    if (std::ranges::find(once, place) == once.end()) once.push_back(std::move(place));
+  return once;
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -36,6 +42,7 @@ struct AgentTransport::Job {
 
 struct AgentTransport::Lane {
   ContainerRef to;
+  std::vector<std::string> roots;
   std::deque<Job> jobs;  // the first one is under way if there is a `delivery`
   std::unique_ptr<AgentSession> session;
   std::unique_ptr<AgentDelivery> delivery;
@@ -79,8 +86,10 @@ std::shared_ptr<const AgentBatch> AgentTransport::prepare(const std::shared_ptr<
   return batch;
 }
 
-void AgentTransport::expect(const ContainerRef& to) {
-  if (Lane& lane = lane_of(to); !lane.session && lane.impossible.empty()) open(lane);
+void AgentTransport::expect(const ContainerRef& to, const std::vector<std::string>& roots) {
+  Lane& lane = lane_of(to);
+  lane.roots = roots;
+  if (!lane.session && lane.impossible.empty()) open(lane);
 }
 
 Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
@@ -89,6 +98,7 @@ Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Del
   const std::uint64_t id = ++jobs_;
   Lane& lane = lane_of(to);
   lane.jobs.push_back({id, prepare(delivery), std::move(done)});
+  if (lane.roots.empty()) lane.roots = lane.jobs.back().batch->roots;
   if (lane.session || lane.impossible.empty())
     advance(lane);
   else
@@ -105,7 +115,6 @@ void AgentTransport::open(Lane& lane) {
   ++opening_;
   lane.opening = true;
   lane.idle.reset();
-  const auto roots = lane.jobs.empty() ? std::vector<std::string>() : lane.jobs.front().batch->roots;
   AgentSession::Events events;
   events.on_ready = [this, &lane] {
     --opening_;
@@ -120,7 +129,7 @@ void AgentTransport::open(Lane& lane) {
   events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
   lane.session = std::make_unique<AgentSession>(
       api_, after_, lane.to, programs_,
-      AgentSession::Options{.directories = places(options_.directories, lane.to, roots),
+      AgentSession::Options{.directories = places(options_.directories, lane.to, lane.roots),
                             .replace = lane.replace},
       std::move(events));
 }
@@ -266,6 +275,8 @@ void AgentTransport::by_tar(Lane& lane, Job job) {
     by_tar_.erase(id);
     if (auto* delivered = std::get_if<Delivered>(&outcome))
       delivered->warnings.push_back(why + ": transport Tar is used, and files do not change all at once");
+    else
+      std::get<NotDelivered>(outcome).message += "; " + why;
     done(std::move(outcome));
   };
   by_tar_[job.id] = Handle();

@@ -25,7 +25,8 @@ class AgentTransport : public ContainerTransport {
  public:
   struct Options {
     Millis idle{30 * 60'000};  // without a delivery, after which a session is closed
-    // Where the agent may lie, the best first; then come the pod's emptyDirs and the sync roots.
+    // Where the agent may lie, the best first; then come the pod's emptyDirs, the sync roots, and what is
+    // above those.
     std::vector<std::string> directories{"/tmp", "/var/tmp", "/run"};
   };
   // What people may want to know of a container's session, for the log.
@@ -37,7 +38,7 @@ class AgentTransport : public ContainerTransport {
   ~AgentTransport() override;
 
   // Opens the container's session if there is none: a delivery is to be expected.
-  void expect(const ContainerRef& to) override;
+  void expect(const ContainerRef& to, const std::vector<std::string>& roots) override;
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                std::move_only_function<void(DeliveryOutcome)> done) override;
 

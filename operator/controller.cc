@@ -20,6 +20,15 @@ ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
   return {live_update.ns, target.pod, target.container, target.container_id, target.empty_dirs};
 }
 
+std::vector<std::string> sync_roots(const LiveUpdateSpec& spec) {
+  std::vector<std::string> roots;
+  for (const Step& step : spec.steps)
+    if (const auto* sync = std::get_if<Sync>(&step))
+      roots.push_back(sync->to.size() > 1 && sync->to.ends_with('/') ? sync->to.substr(0, sync->to.size() - 1)
+                                                                     : sync->to);
+  return roots;
+}
+
 }  // namespace
 
 Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransport& transport, Log& log,
@@ -142,7 +151,8 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
   }
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
-    if (memory.expected.insert(it.container_id).second) transport_.expect(ref_of(key, it));
+    if (memory.expected.insert(it.container_id).second)
+      transport_.expect(ref_of(key, it), sync_roots(live_update.spec));
   for (const std::string& pod : decision.replaced_pods)
     if (memory.replaced_pods.insert(pod).second)
       writes_.put("pod/" + key.ns + "/" + pod, delete_pod(key.ns, pod));

@@ -15,7 +15,8 @@ class ContainerTransport {
  public:
   virtual ~ContainerTransport() = default;
   // A delivery to this container is likely soon: what takes time may be done now.
-  virtual void expect(const ContainerRef&) {}
+  // `roots`: the remote roots that it will have.
+  virtual void expect(const ContainerRef&, const std::vector<std::string>& /*roots*/) {}
   // `done` runs once, on the loop; destroying the Handle abandons the delivery (what has arrived stays).
   [[nodiscard]] virtual Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                        std::move_only_function<void(DeliveryOutcome)> done) = 0;

@@ -36,6 +36,14 @@ def changed(base, changes):
     return out
 
 
+def pytest_addoption(parser):
+    parser.addoption("--transport", default="Auto", choices=["Auto", "Agent", "Tar"], help="spec.transport of every LiveUpdate that does not say")
+
+
+def pytest_configure(config):
+    Workspace.transport = config.getoption("--transport")
+
+
 @pytest.fixture(scope="session")
 def kubeconfig():
     path = os.environ.get("KUBECONFIG") or clusters.local_cluster("kubeconfig")

@@ -17,11 +17,12 @@ def project(shared, request):
         host = shared.root / name
         remote = "/app/src"
 
-        def start(self, image=images.BUSYBOX, to="/app/src", steps=(), target=None, **options):
+        def start(self, image=images.BUSYBOX, to="/app/src", steps=(), target=None, transport=None, **options):
             self.host.mkdir(exist_ok=True)
             self.remote = to
             self.app = shared.deploy(name, image, **options)
-            self.live_update = shared.live_update(name, target=target, steps=[{"sync": {"from": name, "to": to}}, *steps])
+            spec = {"transport": transport} if transport else {}
+            self.live_update = shared.live_update(name, target=target, steps=[{"sync": {"from": name, "to": to}}, *steps], **spec)
             self.watcher = shared.watch(name)
             watchers.append(self.watcher)
             return self
@@ -49,8 +50,14 @@ def test_gnu_tar_and_bash(project):
     project.live_update.wait_synced(1)
 
 
+def test_the_agent_needs_no_tar(project):
+    project.start(images.NO_TAR, transport="Agent")
+    write(project.host / "a", "1")
+    project.in_sync()
+
+
 def test_no_tar(project):
-    project.start(images.NO_TAR)
+    project.start(images.NO_TAR, transport="Tar")
     write(project.host / "a", "1")
     project.live_update.wait_stalled("ToolMissing", "tar", project.app.only().pod)
     project.watcher.wait_line(r"tar")
@@ -66,7 +73,7 @@ def test_no_shell(project, poor):
 def test_not_writable_as_another_user(project):
     project.start(container={"securityContext": NON_ROOT})
     write(project.host / "a", "1")
-    project.live_update.wait_stalled("NotWritable", "/app", "1000", "chown")
+    project.live_update.wait_stalled("NotWritable", "/app", "1000")
     project.watcher.wait_line(r"/app.*1000")
 
 
@@ -98,7 +105,7 @@ def test_disk_full_and_freed(project):
     write(project.host / "small", "fits")
     project.in_sync()
     write(project.host / "large", bytes(4_000_000))
-    project.live_update.wait_stalled("NoSpace", "/app/src/large", "no space", project.app.only().pod, "user ID 0", "raise the limit", timeout=30)
+    project.live_update.wait_stalled("NoSpace", "/app/src/large", "no space", project.app.only().pod, "user ID 0", timeout=30)
     assert project.app.only().read("/app/src/small") == "fits"
     write(project.host / "large", "small now")
     project.in_sync()

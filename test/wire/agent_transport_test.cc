@@ -201,19 +201,20 @@ TEST_CASE("what lies under its name and is not the agent is replaced before use"
   }
 }
 
-TEST_CASE("where no directory will do, Tar takes over, and says why") {
+TEST_CASE("where there can be no agent, Tar takes over, and says why") {
   const Container container({"chmod", "mv", "rm", "uname", "head", "tar", "mkdir", "rmdir", "id"});
-  fs::permissions(container.tree.at("app"), fs::perms(0555));
-  World world(container, kNobody, {container.tree.at("tmp"), "/nowhere"});
+  World world(container);
+  AgentProgram other = world.programs.begin()->second;
+  other.machine = "riscv64";
+  world.programs = {{"riscv64", other}};
   world.delivery().transport = Transport::Agent;
   const std::string told = world.save("app/a", "one").deliver();
   CHECK(contains(told, "AgentUnavailable: shop/web-1, container web: no agent can run in the container ("));
-  CHECK(contains(told,
-                 "tmp: is not writable, /nowhere: is not there, " + world.at("app") + ": is not writable)"));
-  fs::permissions(container.tree.at("app"), fs::perms(0777));
+  CHECK(contains(told, ": there is no agent for this machine)"));
   CHECK(world.save("app/a", "one").deliver() == "by Tar");
   CHECK(world.text("app/a") == "one");
   CHECK(contains(std::get<Delivered>(world.outcome).warnings.at(0), "transport Tar is used"));
+  CHECK(contains(world.save("../a", "one").deliver(), "there is no agent for this machine"));
 }
 
 TEST_CASE("the agent goes to an emptyDir or a sync root where nothing else can be written") {
@@ -348,7 +349,7 @@ TEST_CASE("a session that has nothing to do is closed, and opened again") {
 TEST_CASE("a session can be opened before there is anything to deliver") {
   const Container container;
   World world(container);
-  world.transport().expect(container.ref());
+  world.transport().expect(container.ref(), {});
   while (world.transport().sessions() == 0) turn_for(world.loop, Millis(10));
   CHECK(world.save("app/a", "one").deliver() == "by Agent");
   CHECK(world.exec.execs == 1);

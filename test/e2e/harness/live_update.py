@@ -42,7 +42,7 @@ class LiveUpdate:
         """The Stalled condition with this reason, whose message has all the words."""
         condition = self.wait_condition("Stalled", reason=reason, timeout=timeout)
         for word in words:
-            assert word in condition["message"], f"{word!r} is not in: {condition['message']}"
+            assert word.lower() in condition["message"].lower(), f"{word!r} is not in: {condition['message']}"
         return condition
 
     def wait_synced(self, targets=None, timeout=20):

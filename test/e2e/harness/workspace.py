@@ -12,7 +12,14 @@ from harness.waiting import NotYet, eventually
 from harness.watcher import Watcher, environment
 
 
+def is_agent(path):
+    """The agent's own file: it lies in the sync's folder where nothing else can be written."""
+    return os.path.basename(path).startswith(b".live-update-agent-")
+
+
 class Workspace:
+    transport = "Auto"  # of LiveUpdates that do not say: pytest --transport
+
     def __init__(self, cluster, product, image, folder):
         self.cluster, self.product, self.image = cluster, product, image
         self.namespace = f"e2e-{uuid.uuid4().hex[:8]}"
@@ -44,7 +51,7 @@ class Workspace:
         """Creates a LiveUpdate; by default src goes to /app/src of the Deployment of the same name."""
         spec = {"target": target or {"workload": {"kind": "Deployment", "name": name}}, "steps": steps or default_steps(), **spec}
         live_update = LiveUpdate(self, name)
-        live_update.apply(spec)
+        live_update.apply({"transport": self.transport, **spec})
         return live_update
 
     # ---- the command line
@@ -85,7 +92,8 @@ class Workspace:
                 raise NotYet(f"{len(running)} of {app.replicas} containers run")
             for container in running:
                 there = container.tree(to)
-                there = {path: entry for path, entry in there.items() if not leave_out.intersection(os.fsdecode(path).split("/"))}
+                there = {path: entry for path, entry in there.items()
+                         if not leave_out.intersection(os.fsdecode(path).split("/")) and not is_agent(path)}
                 differs = files.difference(expected, there)
                 if differs:
                     raise NotYet(f"{container} differs:\n{differs}")
