@@ -81,7 +81,8 @@ void Controller::reconcile(const ObjectKey& key) {
   memory.history.update(cache_.change_sets(key),
                         std::max(live_update->status.sequence, memory.written.sequence));
   note_times(key, memory);
-  judge(*live_update, memory.history, memory.judgements);
+  if (memory.checked.generation != live_update->meta.generation) memory.checked = check_spec(*live_update);
+  judge(*live_update, memory.checked, memory.history, memory.judgements);
   const Observed observed = observe(*live_update, memory);
   drop_gone(memory, observed.search);
   carry_out(key, *live_update, memory, decide(observed));
@@ -115,7 +116,7 @@ Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate
 Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) const {
   const auto pods = cache_.pods(live_update.meta.ns);
   const auto workloads = cache_.workloads(live_update.meta.ns);
-  Observed observed{live_update,       memory.written, memory.history,
+  Observed observed{live_update,       memory.checked, memory.written, memory.history,
                     memory.judgements, memory.lanes,   memory.times};
   observed.search = find_targets(live_update, pods, workloads);
   observed.workload = owning_workload(live_update, pods, workloads);

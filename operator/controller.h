@@ -36,6 +36,7 @@ class Controller {
   // What is remembered of one LiveUpdate between two looks.
   struct Memory {
     std::string uid;  // another object of the same name starts afresh
+    CheckedSpec checked;
     History history;
     std::int64_t lost_before = 0;  // what an operator before this one knew to be lost
     Judgements judgements;

@@ -22,8 +22,7 @@ NotDelivered diagnose(const ContainerRef& to, const Error& error);
 // was about, as far as is known, for tools that do not name it (busybox' tar on a full disk).
 // Reasons: ToolMissing, NotWritable, ReadOnlyFileSystem, NoSpace, PathEscapes, RestartFailed, Retrying (it
 // was killed; the only curable one), Failed (whatever else).
-NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err,
-                      std::string_view at = {});
+NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view err, std::string_view at = {});
 
 // True where tar has unpacked everything and could only not set the mode or time of directories that belong
 // to somebody else (GNU tar exits with 2, busybox does not mind). `warning`: one sentence.

@@ -148,7 +148,18 @@ void Glob::prepare() {
     }
   }
   ascii_.assign(128 * words_, 0);
-  for (char32_t c = 0; c < 128; ++c) find_takers(c, &ascii_[c * words_]);
+  for (std::size_t i = 0; i < tokens_.size(); ++i) note_ascii(i);
+}
+
+void Glob::note_ascii(std::size_t i) {
+  const Token& token = tokens_[i];
+  const std::uint64_t bit = std::uint64_t{1} << i % 64;
+  if (token.kind == Kind::Character) {  // nearly all of them
+    if (token.character < 128) ascii_[token.character * words_ + i / 64] |= bit;
+    return;
+  }
+  for (char32_t c = 0; c < 128; ++c)
+    if (token.takes(c)) ascii_[c * words_ + i / 64] |= bit;
 }
 
 void Glob::find_takers(char32_t c, std::uint64_t* takers) const {

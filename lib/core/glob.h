@@ -61,6 +61,7 @@ class Glob {
   class Parser;
 
   void prepare();
+  void note_ascii(std::size_t token);
   void find_takers(char32_t c, std::uint64_t* takers) const;
   std::uint64_t feed_word(std::uint64_t now, std::string_view text) const;
   void step(std::uint64_t* states, const std::uint64_t* takers, bool slash) const;

@@ -21,8 +21,15 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
+std::string say_refused(const std::vector<FieldError>& refused) {
+  if (refused.empty()) return {};
+  const std::string text = "not all of it is sent: " + refused.front().field + " " + refused.front().message;
+  return refused.size() == 1 ? text : text + " (and " + std::to_string(refused.size() - 1) + " more)";
+}
+
 Judgement judgement_of(const Plan& planned, std::int64_t generation) {
   Judgement result;
+  result.refused = say_refused(planned.refused);
   result.generation = generation;
   result.unmatched = static_cast<std::int64_t>(planned.unmatched.size());
   if (const auto* fall_back = std::get_if<FallBack>(&planned.decision)) {
@@ -116,7 +123,8 @@ bool empty(const Delivery& delivery) {
 // One look at one LiveUpdate.
 class Judge {
  public:
-  explicit Judge(const Observed& observed) : o_(observed), newest_(observed.history.newest()) {}
+  explicit Judge(const Observed& observed)
+      : o_(observed), newest_(observed.history.newest()), pending_(observed) {}
 
   Decision decide() {
     if (!may_act()) return finish();
@@ -127,12 +135,11 @@ class Judge {
 
  private:
   bool may_act() const {
-    return !o_.live_update.spec.suspend && validate(o_.live_update.spec).empty() &&
-           !o_.live_update.meta.deleted;
+    return !o_.live_update.spec.suspend && o_.checked.errors.empty() && !o_.live_update.meta.deleted;
   }
 
   Decision finish() {
-    describe_state(o_, decision_);
+    describe_state(o_, pending_, decision_);
     return std::move(decision_);
   }
 
@@ -162,8 +169,8 @@ class Judge {
     // again.
     const bool restarted = lane.applied == 0 && target.restarts > 0;
     const bool compare = lane.applied == 0 || lane.attempts > 0 || o_.history.snapshot_since(lane.applied);
-    const auto delivery = delivery_for(lane.applied, pending_fall_backs(o_, target, lane.applied),
-                                       lane.failed_steps, restarted, compare);
+    const auto delivery =
+        delivery_for(lane.applied, pending_.of(target, lane.applied), lane.failed_steps, restarted, compare);
     if (empty(*delivery))
       decision_.confirmed.emplace_back(target.container_id, newest_);
     else
@@ -179,7 +186,7 @@ class Judge {
     const LiveUpdateSpec& spec = o_.live_update.spec;
     const Tree changes = o_.history.since(applied, without);
     const Plan planned =
-        plan(spec, IgnoreRules::from_spec(spec), changes.changes(), o_.history.all(), PlanMode::CatchUp);
+        plan(spec, o_.checked.ignore, changes.changes(), o_.history.all(), PlanMode::CatchUp);
     const Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return delivery = std::make_shared<Delivery>();
     auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
@@ -195,8 +202,8 @@ class Judge {
     RedeployAction action;
     bool controlled = false;
     for (const Target& target : o_.search.targets) {
-      const auto pending = pending_fall_backs(o_, target, 0);
-      const std::int64_t newest = pending.empty() ? run_fall_back(target) : *pending.rbegin();
+      const std::int64_t pending = pending_.newest(target);
+      const std::int64_t newest = pending == 0 ? run_fall_back(target) : pending;
       if (newest == 0) continue;
       action.sequence = std::max(action.sequence, newest);
       controlled |= target.has_controller;
@@ -221,6 +228,7 @@ class Judge {
 
   const Observed& o_;
   const std::int64_t newest_;
+  const PendingFallBacks pending_;
   Decision decision_;
   std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, bool, bool>,
            std::shared_ptr<const Delivery>>
@@ -229,7 +237,13 @@ class Judge {
 
 }  // namespace
 
-void judge(const LiveUpdate& live_update, const History& history, Judgements& judgements) {
+CheckedSpec check_spec(const LiveUpdate& live_update) {
+  const LiveUpdateSpec& spec = live_update.spec;
+  return {live_update.meta.generation, validate(spec), IgnoreRules::from_spec(spec)};
+}
+
+void judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
+           Judgements& judgements) {
   Judgements kept;
   for (const Batch& batch : history.batches()) {
     auto it = judgements.find(batch.last);
@@ -238,8 +252,7 @@ void judge(const LiveUpdate& live_update, const History& history, Judgements& ju
       kept.insert(judgements.extract(it));
       continue;
     }
-    const Plan planned =
-        plan(live_update.spec, IgnoreRules::from_spec(live_update.spec), batch.spec.changes, history.all());
+    const Plan planned = plan(live_update.spec, checked.ignore, batch.spec.changes, history.all());
     kept[batch.last] = judgement_of(planned, live_update.meta.generation);
     if (batch.spec.type == ChangeSetType::Snapshot) kept[batch.last].kind = Judgement::Update;
   }

@@ -20,12 +20,21 @@
 #include "core/api.h"
 #include "core/delivery.h"
 #include "core/history.h"
+#include "core/ignore_rules.h"
 #include "core/save_times.h"
 #include "core/targets.h"
 
 namespace live_update {
 
 using Instant = std::chrono::steady_clock::time_point;  // of the loop: for backoff and delays only
+
+// What a spec says by itself. Made once for each generation: its patterns are dear to compile.
+struct CheckedSpec {
+  std::int64_t generation = -1;
+  std::vector<FieldError> errors;  // of `validate`
+  IgnoreRules ignore;
+};
+CheckedSpec check_spec(const LiveUpdate& live_update);
 
 // What became of one batch under the rules of semantics.md 3.
 struct Judgement {
@@ -34,12 +43,14 @@ struct Judgement {
   FallBackReason reason = FallBackReason::StopPath;
   std::vector<std::string> paths;  // that made it fall back
   std::int64_t unmatched = 0;      // changes that onUnmatched: Ignore dropped
+  std::string refused;             // what is left out, as it would go to the kernel's files (rule 1.4)
 };
 using Judgements = std::map<std::int64_t, Judgement>;  // by the batch's sequence
 
 // Judges the batches that have not been judged by this spec yet; forgets those that are gone from the
 // history.
-void judge(const LiveUpdate& live_update, const History& history, Judgements& judgements);
+void judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
+           Judgements& judgements);
 
 // What the operator knows of one container, by container ID. Seeded from status after a restart
 // (rule 4.9, 5.3).
@@ -74,6 +85,7 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
 
 struct Observed {
   const LiveUpdate& live_update;
+  const CheckedSpec& checked;      // of its spec
   const LiveUpdateStatus& before;  // what was decided last time, or what the API server has after a restart
   const History& history;
   const Judgements& judgements;

@@ -40,15 +40,18 @@ bool made_after(const Target& target, const Batch& batch) {
 
 class Describer {
  public:
-  Describer(const Observed& observed, Decision& decision)
-      : o_(observed), d_(decision), spec_(observed.live_update.spec), newest_(observed.history.newest()) {}
+  Describer(const Observed& observed, const PendingFallBacks& pending, Decision& decision)
+      : o_(observed),
+        pending_(pending),
+        d_(decision),
+        spec_(observed.live_update.spec),
+        newest_(observed.history.newest()) {}
 
   void describe() {
     LiveUpdateStatus& status = d_.status;
     status.observed_generation = o_.live_update.meta.generation;
     status.sequence = newest_;
     status.target = live_update::describe(spec_.target);
-    errors_ = validate(spec_);
     containers();
     fall_back();
     unmatched();
@@ -87,8 +90,8 @@ class Describer {
 
   std::pair<std::string, std::string> state_of(const Target& target, const Lane& lane) const {
     if (!target.running) return {"Waiting", waiting(target)};
-    if (auto pending = pending_fall_backs(o_, target, 0); !pending.empty())
-      return {"FallBack", "made before the fall-back of sequence " + number(*pending.rbegin())};
+    if (const std::int64_t pending = pending_.newest(target))
+      return {"FallBack", "made before the fall-back of sequence " + number(pending)};
     if (lane.replace_pod && target.has_controller)
       return {"Applying", "the pod is deleted, because its process 1 does not end when asked to"};
     if (lane.replace_pod)
@@ -136,9 +139,7 @@ class Describer {
   // The newest fall-back that some target still waits for.
   void fall_back() {
     std::int64_t sequence = 0;
-    for (const Target& target : o_.search.targets)
-      if (const auto pending = pending_fall_backs(o_, target, 0); !pending.empty())
-        sequence = std::max(sequence, *pending.rbegin());
+    for (const Target& target : o_.search.targets) sequence = std::max(sequence, pending_.newest(target));
     const auto& batches = o_.history.batches();
     const auto newest = std::ranges::find(batches, sequence, &Batch::last);
     FallBackStatus status;
@@ -209,8 +210,8 @@ class Describer {
     bool stalled = false, working = false;
   };
   Summary summarize() const {
-    if (!errors_.empty())
-      return {"Invalid", "InvalidSpec", errors_.front().field + ": " + errors_.front().message, true};
+    if (const auto& errors = o_.checked.errors; !errors.empty())
+      return {"Invalid", "InvalidSpec", errors.front().field + ": " + errors.front().message, true};
     if (spec_.suspend)
       return {"Suspended", "Suspended", "spec.suspend is true: changes are recorded and applied on resume"};
     if (!o_.search.reason.empty())
@@ -289,8 +290,10 @@ class Describer {
   }
 
   void change_sets() {
+    const bool any_failed = count("Failed") + count("RunFailed") > 0;
     for (const Batch& batch : o_.history.batches())
-      note(batch.meta(), batch.status, status_of(batch), batch.last);
+      if (!is_final(batch.status) || any_failed)
+        note(batch.meta(), batch.status, status_of(batch), batch.last);
     for (const Refused& refused : o_.history.refused()) {
       ChangeSetStatus status;
       status.phase = refused.phase;
@@ -299,10 +302,14 @@ class Describer {
     }
   }
 
+  // Only a failure can change it.
+  static bool is_final(const ChangeSetStatus& status) {
+    return status.phase == "Applied" || status.phase == "Nothing" || status.phase == "Superseded";
+  }
+
   void note(const ObjectMeta& meta, const ChangeSetStatus& old, ChangeSetStatus status,
             std::int64_t sequence = 0) {
-    const bool final = old.phase == "Applied" || old.phase == "Nothing" || old.phase == "Superseded";
-    if (final && status.phase != "Failed") return;
+    if (is_final(old) && status.phase != "Failed") return;
     if (old.milliseconds.received) status.milliseconds.received = old.milliseconds.received;
     if (old.milliseconds.applied) status.milliseconds = old.milliseconds;
     if (status == old) return;
@@ -354,6 +361,7 @@ class Describer {
     } else {
       status.phase = "Applied";
     }
+    if (status.message.empty() && judged != o_.judgements.end()) status.message = judged->second.refused;
     status.milliseconds = milliseconds_of(batch, status.phase == "Applied");
     return status;
   }
@@ -364,8 +372,7 @@ class Describer {
     for (const Target& target : o_.search.targets) {
       auto lane = o_.lanes.find(target.container_id);
       confirmed = std::min(confirmed, lane == o_.lanes.end() ? 0 : lane->second.applied);
-      if (const auto pending = pending_fall_backs(o_, target, 0); !pending.empty())
-        confirmed = std::min(confirmed, *pending.begin() - 1);
+      if (const std::int64_t pending = pending_.oldest(target)) confirmed = std::min(confirmed, pending - 1);
     }
     d_.superseded = o_.history.superseded(confirmed);
   }
@@ -393,30 +400,44 @@ class Describer {
   }
 
   const Observed& o_;
+  const PendingFallBacks& pending_;
   Decision& d_;
   const LiveUpdateSpec& spec_;
   const std::int64_t newest_;
-  std::vector<FieldError> errors_;
   std::string fall_back_text_;
 };
 
 }  // namespace
 
-std::set<std::int64_t> pending_fall_backs(const Observed& observed, const Target& target,
-                                          std::int64_t since) {
-  std::set<std::int64_t> result;
-  for (const Batch& batch : observed.history.batches()) {
-    if (batch.last <= since) continue;
-    auto it = observed.judgements.find(batch.last);
-    if (it != observed.judgements.end() && it->second.kind == Judgement::FallBack &&
-        !made_after(target, batch))
-      result.insert(batch.last);
+PendingFallBacks::PendingFallBacks(const Observed& observed) {
+  const auto& batches = observed.history.batches();
+  for (const auto& [sequence, judgement] : observed.judgements) {
+    if (judgement.kind != Judgement::FallBack) continue;
+    const auto batch = std::ranges::lower_bound(batches, sequence, {}, &Batch::last);
+    if (batch == batches.end() || batch->last != sequence) continue;
+    for (const Target& target : observed.search.targets)
+      if (!made_after(target, *batch)) pending_[&target].push_back(sequence);
   }
-  return result;
 }
 
-void describe_state(const Observed& observed, Decision& decision) {
-  Describer(observed, decision).describe();
+std::set<std::int64_t> PendingFallBacks::of(const Target& target, std::int64_t since) const {
+  const auto it = pending_.find(&target);
+  if (it == pending_.end()) return {};
+  return {std::ranges::upper_bound(it->second, since), it->second.end()};
+}
+
+std::int64_t PendingFallBacks::newest(const Target& target) const {
+  const auto it = pending_.find(&target);
+  return it == pending_.end() ? 0 : it->second.back();
+}
+
+std::int64_t PendingFallBacks::oldest(const Target& target) const {
+  const auto it = pending_.find(&target);
+  return it == pending_.end() ? 0 : it->second.front();
+}
+
+void describe_state(const Observed& observed, const PendingFallBacks& pending, Decision& decision) {
+  Describer(observed, pending, decision).describe();
 }
 
 }  // namespace live_update

@@ -9,11 +9,23 @@
 
 namespace live_update {
 
-// Sequences of batches after `since` that fell back and that `target`'s pod was not made after
-// (rules 6.2, 6.3).
-std::set<std::int64_t> pending_fall_backs(const Observed& observed, const Target& target, std::int64_t since);
+// The batches that fell back and that the pod of a target was not made after (rules 6.2, 6.3), found once for
+// one look. Costs nothing where no batch fell back.
+class PendingFallBacks {
+ public:
+  explicit PendingFallBacks(const Observed& observed);
+
+  // `target` is one of observed.search.targets. Sequences after `since`.
+  std::set<std::int64_t> of(const Target& target, std::int64_t since) const;
+  // 0: there is none.
+  std::int64_t newest(const Target& target) const;
+  std::int64_t oldest(const Target& target) const;
+
+ private:
+  std::map<const Target*, std::vector<std::int64_t>> pending_;  // ascending, never empty
+};
 
 // Fills status, change_sets, superseded and events of `decision` from `observed` and what was decided.
-void describe_state(const Observed& observed, Decision& decision);
+void describe_state(const Observed& observed, const PendingFallBacks& pending, Decision& decision);
 
 }  // namespace live_update

@@ -55,12 +55,13 @@ class World {
 
   Decision look() {
     history.update(change_sets, lu.status.sequence);
-    judge(lu, history, judgements);
+    const CheckedSpec checked = check_spec(lu);
+    judge(lu, checked, history, judgements);
     std::vector<const Pod*> pod_list;
     for (const auto& [name, it] : pods) pod_list.push_back(&it);
     std::vector<const Workload*> workloads{&deployment};
     for (const Workload& it : replica_sets) workloads.push_back(&it);
-    Observed observed{lu, lu.status, history, judgements, lanes, times};
+    Observed observed{lu, checked, lu.status, history, judgements, lanes, times};
     observed.search = find_targets(lu, pod_list, workloads);
     observed.workload = owning_workload(lu, pod_list, workloads);
     observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
@@ -514,6 +515,13 @@ TEST_CASE("1.4 nothing is written to or deleted from what belongs to the kernel"
   world.pod("a", "c1");
   world.post(delta(1).saved("proc/sys/x").deleted("dev/null").saved("app/y"));
   CHECK(world.settle_all() == "c1@1: +/app/y; ");
+  const Decision decision = world.look();
+  REQUIRE(decision.change_sets.size() == 1);
+  CHECK(decision.change_sets.front().status.phase == "Applied");
+  CHECK(
+      decision.change_sets.front().status.message ==
+      "not all of it is sent: spec.steps[0].sync.to sends dev/null to /dev/null: must not be /proc, /sys or "
+      "/dev or below, which belong to the kernel: choose another folder (and 1 more)");
 }
 
 TEST_CASE("a young gap is a post on its way, not a loss") {
