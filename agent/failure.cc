@@ -56,6 +56,11 @@ std::string remedy_of(int error) {
 
 }  // namespace
 
+Failed Failure::answer(std::uint32_t request) const {
+  constexpr std::size_t kMost = 2 * kMaxPath;
+  return {request, code, error, path.substr(0, kMost), reason.substr(0, 2 * kMost), remedy.substr(0, kMost)};
+}
+
 std::string errno_text(int error) {
   const char* text = strerrordesc_np(error);
   const char* name = strerrorname_np(error);

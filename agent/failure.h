@@ -14,7 +14,8 @@ struct Failure {
   int error = 0;  // errno
   std::string path, reason, remedy;
 
-  Failed answer(std::uint32_t request) const { return {request, code, error, path, reason, remedy}; }
+  // Cut to what fits into an answer, however long the names in the request were.
+  Failed answer(std::uint32_t request) const;
 };
 
 template <typename T = void>

@@ -33,6 +33,15 @@ void make_nonblocking(int fd) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+// Of this program's file; it is read once.
+const Digest& own_digest() {
+  static const Digest digest = [] {
+    const Fd self(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    return self ? digest_of(self.get()).value_or(Digest{}) : Digest{};
+  }();
+  return digest;
+}
+
 }  // namespace
 
 int Session::run() {
@@ -58,11 +67,10 @@ void Session::say_hello() {
               .program = kProgram,
               .uid = geteuid(),
               .gid = getegid(),
-              .pid = static_cast<std::uint32_t>(getpid())};
+              .pid = static_cast<std::uint32_t>(getpid()),
+              .digest = own_digest()};
   if (utsname machine; uname(&machine) == 0) hello.machine = machine.machine;
   if (connect_supervisor()) hello.features |= kFeatureSupervised;
-  const Fd self(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  if (self) hello.digest = digest_of(self.get()).value_or(Digest{});
   answer(hello);
 }
 
@@ -250,6 +258,7 @@ void Session::fail_batch(const Failure& failure) {
 void Session::confirm() {
   for (auto& warning : batch_->warnings()) {
     warning.request = batch_->request();
+    warning.path.resize(std::min(warning.path.size(), 2 * kMaxPath));
     answer(warning);
   }
   confirmed_ = batch_->sequence();

@@ -84,6 +84,19 @@ TEST_CASE("1.4 4.3 paths that lead out or into the system") {
   CHECK(tree_of(container.root()).empty());
 }
 
+TEST_CASE("names of any length get an answer that can be read") {
+  TempTree container;
+  AgentProcess agent;
+  const std::string endless(kMaxPayload / 2, 'x');
+  auto answer = agent.ask({Begin{1, {}, 1, {endless}}, Commit{1}}, 1);
+  REQUIRE(failure_of(answer).starts_with("BadRequest: \"xxx"));
+  CHECK(std::get<Failed>(answer).path.size() == 2 * kMaxPath);
+  answer = agent.ask({Run{.request = 2, .argv = {"/" + endless}}}, 2);
+  CHECK(failure_of(answer).starts_with("Io: cannot start \"/xxx"));
+  CHECK(tree_of(container.root()).empty());
+  CHECK(agent.close() == 0);
+}
+
 TEST_CASE("4.2 a full file system: nothing of the batch is visible, and nothing staged stays") {
   if (!can_mount()) return;
   TempTree container;

@@ -1,7 +1,8 @@
 // One end of the agent protocol, fed by somebody who means no good.
 //
 // The first byte of an input says how the rest is taken: 0 as the stream itself, whole and byte by byte,
-// which must come to the same end; else as the payload of a frame of that type, past the checksums that a
+// which must come to the same end; 0x7f as messages of a stream that is whole, or damaged in one bit, and
+// then read as the other end reads it; else as the payload of a frame of that type, past the checksums that a
 // mutation can hardly repair. What is understood must survive being written and read again.
 #pragma once
 
@@ -9,9 +10,11 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/agent_protocol.h"
+#include "test/fuzz/records.h"
 
 namespace live_update::agent {
 
@@ -49,6 +52,47 @@ void again(const Message& message, Decode decode) {
   must(copy && *copy == message);
 }
 
+// A byte each: in which pieces the stream comes, the bit that is damaged (8 and above: none), what was
+// printed before; two bytes: where the damage is; then records.
+template <typename Decode>
+void take_stream(std::string_view bytes, std::size_t noise, Decode decode) {
+  using Message = typename decltype(decode(Frame{}))::value_type;
+  if (bytes.size() < 5) return;
+  const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
+  const auto records = records_of(bytes.substr(5));
+  std::vector<Message> sent;
+  FrameWriter writer;
+  std::string stream(std::min<std::size_t>(byte(2), noise), ' ');
+  for (const auto& record : records) {
+    auto message = decode(Frame{record.type, record.last, record.payload});
+    if (message) writer.append(stream, *message), sent.push_back(std::move(*message));
+  }
+  if (sent.empty()) return;
+  const bool damaged = byte(1) < 8;
+  auto& there = stream[(byte(3) | byte(4) << 8) % stream.size()];
+  if (damaged) there = static_cast<char>(there ^ (1 << byte(1)));
+  FrameReader reader(noise);
+  std::size_t read = 0;
+  for (std::string_view rest = stream;;) {
+    const auto frame = reader.next();
+    if (!frame) return must(damaged);
+    if (*frame) {
+      const auto message = decode(**frame);
+      // Data is guarded by its file's digest instead.
+      const bool same = read < sent.size() && message && *message == sent[read];
+      must(same || (damaged && (*frame)->type == Data::kType));
+      ++read;
+    } else if (rest.empty()) {
+      break;
+    } else {
+      const std::size_t step = byte(0) + 1u;
+      reader.feed(rest.substr(0, step));
+      rest.remove_prefix(std::min(step, rest.size()));
+    }
+  }
+  must(read == sent.size() || damaged);
+}
+
 template <typename Decode>
 int take(const std::uint8_t* data, std::size_t size, std::size_t noise, Decode decode) {
   if (size == 0) return 0;
@@ -58,6 +102,10 @@ int take(const std::uint8_t* data, std::size_t size, std::size_t noise, Decode d
     // How much noise a message quotes depends on what had come; where it ends does not.
     must(whole == single ||
          (noise > 0 && whole.find("its magic") != whole.npos && single.find("its magic") != single.npos));
+    return 0;
+  }
+  if (data[0] == 0x7f) {
+    take_stream(bytes, noise, decode);
     return 0;
   }
   const auto message = decode(Frame{static_cast<std::uint8_t>(data[0] & 0x7f), (data[0] & 0x80) != 0, bytes});
