@@ -50,16 +50,17 @@ std::string refusal(const ChangeSetSpec& spec) {
 
 void History::update(ChangeSets change_sets, std::int64_t accepted) {
   std::ranges::sort(change_sets, before);
-  if (!append_only(change_sets)) {
-    const std::int64_t lost = misses_needed(change_sets) ? newest() : lost_;
-    const std::int64_t known = newest();
-    *this = History();
-    lost_ = lost;
-    accepted_ = known;
+  if (!can_go_on(change_sets)) {
+    History fresh;
+    fresh.lost_ = misses_needed(change_sets) ? newest() : lost_;
+    fresh.accepted_ = newest();
+    fresh.sound_ = std::move(sound_);
+    *this = std::move(fresh);
   }
   accepted_ = std::max(accepted_, accepted);
   if (change_sets.empty()) lost_ = accepted_;
   take(change_sets);
+  if (sound_.size() > change_sets.size()) sound_.clear();  // of some that are gone
   refresh_status(change_sets);
 }
 
@@ -67,38 +68,75 @@ void History::assume_lost(std::int64_t sequence) {
   if (sequence > 0 && !snapshot_since(sequence)) lost_ = std::max(lost_, sequence);
 }
 
-std::set<std::int64_t> History::needed() const {
-  std::set<std::int64_t> result;
-  for (const auto& [path, batch] : last_word_) result.insert(batch);
-  for (const auto& [path, batch] : content_) result.insert(batch);
-  return result;
-}
-
 bool History::misses_needed(const ChangeSets& sorted) const {
   std::set<std::string_view> present;
   for (const auto& change_set : sorted) present.insert(change_set->meta.name);
-  const std::set<std::int64_t> needed_batches = needed();
   return std::ranges::any_of(batches_, [&](const Batch& batch) {
-    return needed_batches.contains(batch.last) &&
-           std::ranges::any_of(batch.parts,
-                               [&](const ObjectMeta& part) { return !present.contains(part.name); });
+    return needed(batch) && std::ranges::any_of(batch.parts, [&](const ObjectMeta& part) {
+             return !present.contains(part.name);
+           });
   });
 }
 
-// Only newer ChangeSets have come since the last time, or superseded ones have gone as a whole.
-bool History::append_only(const ChangeSets& sorted) const {
-  if (gap_ || !refused_.empty() || !remains_.empty() || batches_.empty()) return false;
-  std::size_t present = 0;
+// Only newer ChangeSets have come since the last time, and only superseded ones have gone. What has gone is
+// dropped; false: all must be joined anew.
+bool History::can_go_on(const ChangeSets& sorted) {
+  if (batches_.empty()) return false;
+  const Names settled_names = settled();
+  const std::int64_t last = batches_.back().last;
+  const std::int64_t told = remains_.empty() ? last : std::max(last, accepted_);
+  std::size_t known = 0, settled = 0;
   for (const auto& change_set : sorted) {
     if (known_.contains(change_set->meta.name))
-      ++present;
-    else if (change_set->spec.sequence <= batches_.back().last)
+      ++known;
+    else if (settled_names.contains(change_set->meta.name))
+      ++settled;
+    else if (change_set->spec.sequence <= told)
       return false;
   }
-  return present == known_.size();
+  if (known == known_.size() && settled == settled_names.size()) return true;
+  Names present;
+  for (const auto& change_set : sorted) present.insert(change_set->meta.name);
+  return drop_superseded(present);
+}
+
+bool History::drop_superseded(const Names& present) {
+  const auto is_gone = [&](const ObjectMeta& part) { return !present.contains(part.name); };
+  const auto incomplete = [&](const Batch& batch) { return std::ranges::any_of(batch.parts, is_gone); };
+  for (const Batch& batch : batches_)
+    if (incomplete(batch) &&
+        (needed(batch) || batch.last == batches_.back().last || batch.spec.type == ChangeSetType::Snapshot))
+      return false;
+  std::erase_if(batches_, [&](const Batch& batch) {
+    if (!incomplete(batch)) return false;
+    for (const ObjectMeta& part : batch.parts) {
+      known_.erase(part.name);
+      if (!is_gone(part)) remains_.push_back(part);
+    }
+    return true;
+  });
+  std::erase_if(remains_, is_gone);
+  std::erase_if(refused_, [&](const Refused& it) { return is_gone(it.meta); });
+  return true;
+}
+
+// Names of which nothing more can become: remains, and what was refused before a batch that is joined.
+History::Names History::settled() const {
+  Names names;
+  for (const ObjectMeta& it : remains_) names.insert(it.name);
+  for (const Refused& it : refused_)
+    if (!batches_.empty() && it.sequence <= batches_.back().last) names.insert(it.meta.name);
+  return names;
 }
 
 void History::take(const ChangeSets& sorted) {
+  gap_.reset();
+  gap_since_.reset();
+  std::erase_if(refused_, [&](const Refused& it) {  // what is not settled is judged again
+    return batches_.empty() || it.sequence > batches_.back().last;
+  });
+  std::set<std::string> settled_names;
+  for (std::string_view name : settled()) settled_names.emplace(name);
   std::vector<const ChangeSet*> parts;    // of the batch that is being joined
   std::vector<const ChangeSet*> waiting;  // behind a gap
   std::vector<const ChangeSet*> remains;  // of batches that are being deleted: a part is gone already
@@ -115,11 +153,15 @@ void History::take(const ChangeSets& sorted) {
   if (!batches_.empty()) last_sequence = batches_.back().last;
   for (const auto& pointer : sorted) {
     const ChangeSet& it = *pointer;
-    if (known_.contains(it.meta.name)) continue;
+    if (known_.contains(it.meta.name) || settled_names.contains(it.meta.name)) continue;
     const std::int64_t sequence = it.spec.sequence;
-    if (std::string why = refusal(it.spec); !why.empty()) {
-      refuse(it, "Refused", why);
-      continue;
+    const std::string identity = it.meta.name + '/' + it.meta.uid;
+    if (!sound_.contains(identity)) {
+      if (std::string why = refusal(it.spec); !why.empty()) {
+        refuse(it, "Refused", why);
+        continue;
+      }
+      sound_.insert(identity);
     }
     if (last_sequence && sequence <= *last_sequence) {
       refuse(it, "Refused", "sequence " + std::to_string(sequence) + " is already used by another ChangeSet");
@@ -181,23 +223,35 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     specs.push_back(&part->spec);
     batch.parts.push_back(part->meta);
     known_.insert(part->meta.name);
+    sound_.erase(part->meta.name + '/' + part->meta.uid);
   }
   batch.spec = join(specs);
   if (batch.spec.type == ChangeSetType::Snapshot) {
     last_word_.clear();
     content_.clear();
+    uses_.clear();
     if (batch.last > lost_) lost_ = 0;
   }
   all_.merge(batch.spec);
   for (const Change& change : batch.spec.changes) {
-    last_word_[change.path] = batch.last;
-    if (!only_mode(change)) content_[change.path] = batch.last;
+    speak(last_word_, change.path, batch.last);
+    if (!only_mode(change)) speak(content_, change.path, batch.last);
   }
   batches_.push_back(std::move(batch));
 }
 
+void History::speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch) {
+  const auto [word, first] = about.try_emplace(path, batch);
+  if (!first) {
+    if (const auto before = uses_.find(word->second); --before->second == 0) uses_.erase(before);
+    word->second = batch;
+  }
+  ++uses_[batch];
+}
+
 void History::refuse(const ChangeSet& change_set, std::string phase, std::string message) {
-  refused_.push_back({change_set.meta, change_set.status, std::move(phase), std::move(message)});
+  refused_.push_back(
+      {change_set.meta, change_set.status, change_set.spec.sequence, std::move(phase), std::move(message)});
 }
 
 void History::refresh_status(const ChangeSets& sorted) {
@@ -225,7 +279,6 @@ Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without
 }
 
 std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
-  const std::set<std::int64_t> needed_batches = needed();
   std::vector<ObjectMeta> result = remains_;
   // What a Snapshot leaves out is deleted: until that is confirmed, the batches before it tell what there is
   // to delete.
@@ -235,7 +288,7 @@ std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
   if (open != batches_.end()) return result;
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];
-    if (batch.last > confirmed || needed_batches.contains(batch.last)) continue;
+    if (batch.last > confirmed || needed(batch)) continue;
     if (batch.spec.type == ChangeSetType::Snapshot && !snapshot_since(batch.last)) continue;
     result.insert(result.end(), batch.parts.begin(), batch.parts.end());
   }

@@ -1,7 +1,8 @@
 // What the operator knows of one LiveUpdate's files: its ChangeSets in order, joined to batches, and merged
 // (rules 5.3, 7.3).
 //
-// Pure. Appending the next ChangeSet costs what that ChangeSet holds; contents are shared, never copied.
+// Pure. What comes, also when posts overtake each other, and superseded ones that go cost what they hold;
+// only where something is missing that is needed all is joined anew. Contents are shared, never copied.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +33,8 @@ struct Batch {
 struct Refused {
   ObjectMeta meta;
   ChangeSetStatus status;  // as last seen
-  std::string phase;       // Refused or Superseded
+  std::int64_t sequence = 0;
+  std::string phase;  // Refused or Superseded
   std::string message;
 };
 
@@ -70,9 +72,13 @@ class History {
 
  private:
   using ChangeSets = std::vector<std::shared_ptr<const ChangeSet>>;
-  std::set<std::int64_t> needed() const;
+  using Names = std::set<std::string_view>;
+  bool needed(const Batch& batch) const { return uses_.contains(batch.last); }
   bool misses_needed(const ChangeSets& sorted) const;
-  bool append_only(const ChangeSets& sorted) const;
+  bool can_go_on(const ChangeSets& sorted);
+  bool drop_superseded(const Names& present);
+  Names settled() const;
+  void speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch);
   void take(const ChangeSets& sorted);
   void add_batch(const std::vector<const ChangeSet*>& parts);
   void keep_remains(const std::vector<const ChangeSet*>& remains);
@@ -89,8 +95,10 @@ class History {
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
   std::map<std::string, std::int64_t>
-      content_;                  // path -> the batch that holds its bytes (not a change of mode alone)
-  std::set<std::string> known_;  // names in batches_
+      content_;  // path -> the batch that holds its bytes (not a change of mode alone)
+  std::map<std::int64_t, std::size_t> uses_;  // batch -> how many entries of these two it has
+  std::set<std::string> known_;               // names in batches_
+  std::set<std::string> sound_;               // of those that wait for others: nothing to refuse was found
 };
 
 // Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3),

@@ -193,6 +193,7 @@ class Scramble {
       if (what < 8) arrive();
       if (what >= 6) remove_one();
       if (what == 9 && below(4) == 0) restart();
+      if (what == 5 && below(5) == 0) post_nonsense();
       look();
     }
     while (!posted_.empty()) arrive();
@@ -228,6 +229,13 @@ class Scramble {
       posted_.push_back(it);
     }
   }
+  // By hand: a sequence that is used already, or a path that leads out.
+  void post_nonsense() {
+    if (server_.empty()) return;
+    const std::int64_t used = server_[below(static_cast<int>(server_.size()))]->spec.sequence;
+    const std::string name = "by-hand-" + std::to_string(++by_hand_);
+    server_.push_back(delta(used).saved("../x").named(name).created(5000));
+  }
   void arrive() {
     if (posted_.empty()) return;
     const auto at = posted_.begin() + below(std::min(4, static_cast<int>(posted_.size())));
@@ -250,10 +258,27 @@ class Scramble {
     history_.update(server_, history_.newest());
     confirmed_ = std::max<std::int64_t>(confirmed_, history_.newest() - below(6));
     for (const ObjectMeta& it : history_.superseded(confirmed_)) deleting_.insert(it.name);
+    as_joined_anew();
+  }
+  // What was kept up step by step is what would come of it all at once.
+  void as_joined_anew() const {
+    History anew;
+    anew.update(server_, history_.newest());
+    CHECK(sequences(history_) == sequences(anew));
+    CHECK(history_.gap() == anew.gap());
+    CHECK(history_.lost() == anew.lost());
+    CHECK(names_of(history_.refused()) == names_of(anew.refused()));
+    if (!history_.gap()) CHECK(paths(history_.all()) == paths(anew.all()));
+    CHECK(paths(history_.since(confirmed_)) == paths(anew.since(confirmed_)));
+  }
+  static std::set<std::string> names_of(const std::vector<Refused>& refused) {
+    std::set<std::string> names;
+    for (const Refused& it : refused) names.insert(it.meta.name + " " + it.message);
+    return names;
   }
 
   std::mt19937 random_;
-  std::int64_t sequence_ = 0, confirmed_ = 0;
+  std::int64_t sequence_ = 0, confirmed_ = 0, by_hand_ = 0;
   std::map<std::string, std::string> files_;  // empty: deleted
   Sets posted_, server_;
   std::set<std::string> deleting_;
