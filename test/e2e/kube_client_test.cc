@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "core/api_json.h"
-#include "kube/kube_api_server.h"
+#include "test/fakes/awaited_client.h"
 
 namespace live_update {
 namespace {
@@ -22,34 +22,8 @@ ClientConfig config() {
   return *loaded;
 }
 
-// A client of the real cluster; requests are awaited one by one.
-struct Cluster {
-  Loop loop;
-  std::unique_ptr<ApiServer> api;
-  explicit Cluster(ClientConfig with = config()) {
-    auto made = make_api_server(loop, std::move(with));
-    REQUIRE_MESSAGE(made, (made ? "" : made.error().message));
-    api = std::move(*made);
-  }
-  void run(Millis limit = Millis(60'000)) {
-    auto guard = loop.after(limit, [&] {
-      FAIL_CHECK("timed out");
-      loop.stop();
-    });
-    loop.run();
-  }
-  Result<Response> send(Request request) {
-    std::optional<Result<Response>> answer;
-    auto handle = api->request(std::move(request), [&](Result<Response> result) {
-      answer = std::move(result);
-      loop.stop();
-    });
-    run();
-    return answer.value_or(fail(ErrorKind::Internal, "no answer"));
-  }
-  Result<Response> post(const std::string& path, const std::string& body) {
-    return send({.method = Method::Post, .path = path, .content_type = "application/json", .body = body});
-  }
+struct Cluster : AwaitedClient {
+  explicit Cluster(ClientConfig with = config()) : AwaitedClient(std::move(with)) {}
 };
 
 // Runs `command` in the pod; `input` is its stdin.
