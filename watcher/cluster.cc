@@ -14,13 +14,6 @@ constexpr const char* kWhoAmI = R"({"apiVersion":"authentication.k8s.io/v1","kin
 
 }  // namespace
 
-Error with_role(Error error, const char* role) {
-  if (error.kind == ErrorKind::Forbidden)
-    error.message += fmt::format(
-        "; the ClusterRole live-update-{} of the chart grants this: ask an administrator to bind it", role);
-  return error;
-}
-
 Result<Cluster> connect(Loop& loop, const KubeOptions& options) {
   auto config = load_client_config(options, KubeEnvironment::of_process());
   if (!config) return std::unexpected(config.error());
@@ -70,7 +63,7 @@ Result<LiveUpdate> get_live_update(Loop& loop, ApiServer& api, const ObjectKey& 
                             others.empty() ? "there is none at all; apply one, or give its file with -f"
                                            : "there are " + others));
   }
-  if (!answer) return std::unexpected(with_role(answer.error(), "user"));
+  if (!answer) return std::unexpected(answer.error());
   auto json = parse_json(answer->body);
   return json ? decode_live_update(*json) : std::unexpected(json.error());
 }
@@ -80,7 +73,7 @@ Result<std::vector<LiveUpdate>> list_live_updates(Loop& loop, ApiServer& api, co
   if (!answer && answer.error().kind == ErrorKind::NotFound)
     return fail(ErrorKind::NotFound,
                 "this cluster does not know LiveUpdates: install the operator with its Helm chart first");
-  if (!answer) return std::unexpected(with_role(answer.error(), "viewer"));
+  if (!answer) return std::unexpected(answer.error());
   auto json = parse_json(answer->body);
   if (!json) return std::unexpected(json.error());
   std::vector<LiveUpdate> all;
@@ -102,7 +95,7 @@ Result<> apply_live_update(Loop& loop, ApiServer& api, const ObjectKey& key, con
     return fail(ErrorKind::NotFound,
                 fmt::format("{}; is there a namespace {}, and is the operator's Helm chart installed?",
                             answer.error().message, key.ns));
-  if (!answer) return std::unexpected(with_role(answer.error(), "author"));
+  if (!answer) return std::unexpected(answer.error());
   return {};
 }
 

@@ -20,9 +20,6 @@ struct Cluster {
 };
 Result<Cluster> connect(Loop& loop, const KubeOptions& options);
 
-// A Forbidden error with the role of the chart that holds the missing right: viewer, user or author.
-Error with_role(Error error, const char* role);
-
 // Runs the loop until the answer is there: only before anything else is under way.
 Result<Response> request_now(Loop& loop, ApiServer& api, Request request);
 

@@ -67,7 +67,7 @@ void Feed::problem(const Error& error) {
   if (std::exchange(has_problem_, true)) return;
   const char* outlook =
       session_ ? "; changes are kept, and it is tried again by itself" : "; it is tried again by itself";
-  console_.problem(with_role(error, "user").message + (error.retryable() ? outlook : ""));
+  console_.problem(error.message + (error.retryable() ? outlook : ""));
 }
 
 void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
