@@ -8,13 +8,19 @@ std::string ignore_file_of(const LiveUpdateSpec& spec) {
   return spec.source.ignore_file.empty() ? ".dockerignore" : clean_path(spec.source.ignore_file);
 }
 
-std::expected<IgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
-                                                                      const FileSystem& files) {
+std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
+                                                                            const FileSystem& files) {
   const std::string name = ignore_file_of(spec);
   const bool named = !spec.source.ignore_file.empty();
-  if (!named && files.follow(name) == FileKind::Missing) return IgnoreRules::compile(spec, {});
+  const auto with = [&](const std::optional<IgnoreFile>& file) {
+    auto rules = IgnoreRules::compile(spec, file);
+    using Loaded = std::expected<LoadedIgnoreRules, std::vector<FieldError>>;
+    return rules ? Loaded(LoadedIgnoreRules{std::move(*rules), file ? file->text : ""})
+                 : Loaded(std::unexpected(std::move(rules.error())));
+  };
+  if (!named && files.follow(name) == FileKind::Missing) return with({});
   const auto text = files.read(name);
-  if (text) return IgnoreRules::compile(spec, IgnoreFile{name, *text});
+  if (text) return with(IgnoreFile{name, *text});
   const std::string remedy =
       named ? ": create it, or leave ignoreFile out" : ": make it readable, or remove it";
   std::vector<FieldError> errors{{named ? "spec.source.ignoreFile" : name, text.error().message + remedy}};

@@ -14,10 +14,14 @@ namespace live_update {
 // The path of the ignore file: spec.source.ignoreFile, clean, or ".dockerignore".
 std::string ignore_file_of(const LiveUpdateSpec& spec);
 
-// The patterns of the spec and of the ignore file (rules 2.2 to 2.4). Errors: it is named and does not exist,
-// it cannot be read, a pattern is malformed.
-std::expected<IgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
-                                                                      const FileSystem& files);
+// The patterns of the spec and of the ignore file (rules 2.2 to 2.4).
+struct LoadedIgnoreRules {
+  IgnoreRules rules;
+  std::string text;  // of the ignore file; empty if there is none
+};
+// Errors: the file is named and does not exist, it cannot be read, a pattern is malformed.
+std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
+                                                                            const FileSystem& files);
 
 // The breaches that need the files at hand, for a spec that `validate` has no complaint about: a sync.from or
 // trigger that is ignored as a whole (rule 2.2), a file that would go to /proc, /sys or /dev (rule 1.4).

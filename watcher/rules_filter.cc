@@ -27,13 +27,14 @@ void add_new(std::vector<FieldError>& errors, std::vector<FieldError> more) {
 }  // namespace
 
 RulesFilter::RulesFilter(const LiveUpdateSpec& spec, IgnoreRules rules, std::string ignore_file)
-    : rules_(std::move(rules)),
+    : rules_(std::make_shared<const IgnoreRules>(std::move(rules))),
+      cursor_(*rules_),
       mapping_(spec),
       context_(context_of(spec)),
       ignore_file_(std::move(ignore_file)) {}
 
 bool RulesFilter::counts(const std::string& path) const {
-  return in_context(clean(path), context_) && !rules_.check(clean(path)).ignored;
+  return in_context(clean(path), context_) && !verdict(clean(path)).ignored;
 }
 
 bool RulesFilter::enters(const std::string& directory) const {
@@ -42,7 +43,7 @@ bool RulesFilter::enters(const std::string& directory) const {
   const bool leads_in =
       in_context(path, context_) ||
       std::ranges::any_of(context_, [&](const std::string& c) { return strictly_below(c, path); });
-  return leads_in && !rules_.check(path).whole;
+  return leads_in && !verdict(path).whole;
 }
 
 bool RulesFilter::follows(const std::string& path) const { return !path.empty() && mapping_.follows(path); }
@@ -56,12 +57,11 @@ std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string
                                                                const LiveUpdateSpec& spec) {
   const PosixFileSystem files(root);
   auto errors = validate(spec);
-  auto rules = load_ignore_rules(spec, files);
-  add_new(errors, rules ? ignored_sources(spec, *rules) : rules.error());
+  auto loaded = load_ignore_rules(spec, files);
+  add_new(errors, loaded ? ignored_sources(spec, loaded->rules) : loaded.error());
   if (!errors.empty()) return std::unexpected(errors);
-  const std::string name = ignore_file_of(spec);
-  const std::string text = files.read(name).value_or("");
-  return LoadedRules{RulesFilter(spec, std::move(*rules), name), rules_digest(spec, text)};
+  return LoadedRules{RulesFilter(spec, std::move(loaded->rules), ignore_file_of(spec)),
+                     rules_digest(spec, loaded->text)};
 }
 
 }  // namespace live_update

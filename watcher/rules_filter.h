@@ -1,11 +1,13 @@
 // RulesFilter: the rules of one LiveUpdate as the tree watch and the scanner ask for them.
 //
 // A path counts if it is in the context and not ignored (rule 2.1). A directory is entered if something that
-// counts can be in it. The ignore file's own events are wanted, wherever it is (rule 2.4). A value;
-// immutable.
+// counts can be in it. The ignore file's own events are wanted, wherever it is (rule 2.4). A value; copies
+// share the rules. Not thread-safe: it remembers the directory it was asked about last, so that paths of one
+// directory cost their own names only.
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,12 +29,15 @@ class RulesFilter : public PathFilter {
   bool follows(const std::string& path) const override;
   bool wants_events(const std::string& path) const override;
 
-  const IgnoreRules& rules() const { return rules_; }
+  const IgnoreRules& rules() const { return *rules_; }
   const Mapping& mapping() const { return mapping_; }
   const std::string& ignore_file() const { return ignore_file_; }
 
  private:
-  IgnoreRules rules_;
+  IgnoreRules::Verdict verdict(const std::string& path) const { return cursor_.check(path); }
+
+  std::shared_ptr<const IgnoreRules> rules_;
+  mutable IgnoreRules::Cursor cursor_;
   Mapping mapping_;
   std::vector<std::string> context_;
   std::string ignore_file_;

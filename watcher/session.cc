@@ -176,6 +176,7 @@ void Session::live_update_changed(const LiveUpdate& live_update) {
   if (requested && !annotation(live_update, kSyncRequested).empty()) snapshot_due_ = true;
   consider_snapshot();
   post_due();
+  end_once();
 }
 
 bool Session::snapshot_asked_for(const LiveUpdate& live_update) const {
@@ -215,7 +216,16 @@ void Session::change_set_changed(const ChangeSet& change_set) {
   publisher_->retry_now();
   print(results_.status(change_set, loop_.now()));
   arm_results();
-  if (options_.once && publisher_->idle() && results_.last_ok()) stop(*results_.last_ok() ? 0 : 1);
+  end_once();
+}
+
+// A push has an end when its batch has, and when the LiveUpdate says what `live-update status` then shows.
+void Session::end_once() {
+  if (!options_.once || stopped_ || !publisher_->idle() || !results_.last_ok()) return;
+  if (!*results_.last_ok()) return stop(1);
+  const LiveUpdateStatus& status = live_update_.status;
+  const Condition* synced = find_condition(status.conditions, condition::kSynced);
+  if (synced && synced->status && status.sequence >= manifest_.sequence) stop(0);
 }
 
 // --------------------------------------------------------------------------------------------------- events
@@ -351,8 +361,8 @@ void Session::blocked(const Error& error) {
     console_.problem(error.message);
     return stop(1);
   }
-  console_.problem(fmt::format("{} -> waiting to be sent: {}; it is tried again by itself", sending_,
-                               with_role(error, "user").message));
+  console_.problem(
+      fmt::format("{} -> waiting to be sent: {}; it is tried again by itself", sending_, error.message));
 }
 
 void Session::unblocked() {

@@ -94,6 +94,7 @@ class Session {
   // Results and notes.
   void print(const std::vector<Results::Line>& lines);
   void arm_results();
+  void end_once();
   void write_manifest_soon();
   void write_manifest();
   void stop(int code);

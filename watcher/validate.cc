@@ -21,7 +21,7 @@ Checked check_manifest(const Manifest& manifest, const FileSystem& files) {
   if (!rules) {
     add(without_consequences(manifest.errors, rules.error()));
   } else {
-    out.rules = std::move(*rules);
+    out.rules = std::move(rules->rules);
     if (out.errors.empty()) add(root_errors(spec, out.rules, files));
   }
   return out;

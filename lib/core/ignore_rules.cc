@@ -161,12 +161,12 @@ IgnoreRules::Directory IgnoreRules::root() const {
 }
 
 IgnoreRules::Verdict IgnoreRules::Cursor::check(std::string_view path) {
-  if (path == "." || !is_utf8(path)) return rules_.check(path);
+  if (path == "." || !is_utf8(path)) return rules_->check(path);
   const std::string_view parent = parent_path(path);
   if (here_.path() != parent) {
     const bool below = strictly_below(parent, here_.path());
     const std::string way(below ? relative_to(parent, here_.path()) : parent);
-    if (!below) here_ = rules_.root();
+    if (!below) here_ = rules_->root();
     for (auto part : way | std::views::split('/')) {
       const std::string_view name(part.begin(), part.end());
       if (name != ".") here_ = here_.enter(name);

@@ -54,11 +54,11 @@ class IgnoreRules {
   // it.
   class Cursor {
    public:
-    explicit Cursor(const IgnoreRules& rules) : rules_(rules), here_(rules.root()) {}
+    explicit Cursor(const IgnoreRules& rules) : rules_(&rules), here_(rules.root()) {}
     Verdict check(std::string_view path);
 
    private:
-    const IgnoreRules& rules_;
+    const IgnoreRules* rules_;
     Directory here_;  // of the path before
   };
 

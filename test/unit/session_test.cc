@@ -376,6 +376,22 @@ TEST_CASE("push: one Snapshot, and the exit code says what became of it") {
   g.until([&] { return g.posted().size() == 1; });
   CHECK(g.sent() == Texts{"1: S *src +src/a"});
   g.set_status(g.posted()[0], R"({"phase":"Applied","containers":1,"targets":1})");
+  g.settle();
+  CHECK_FALSE(g.exit_code);  // the LiveUpdate does not say so yet
+  g.apply(
+      R"({"sync":{"from":"src","to":"/app"}})", "",
+      R"({"sequence":1,"conditions":[{"type":"Synced","status":"True","reason":"Synced","message":""}]})");
   g.until([&] { return g.exit_code.has_value(); });
   CHECK(*g.exit_code == 0);
+}
+
+TEST_CASE("push: what failed ends it at once") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.options.once = true;
+  g.start();
+  g.until([&] { return g.posted().size() == 1; });
+  g.set_status(g.posted()[0], R"({"phase":"Failed","containers":0,"targets":1,"message":"boom"})");
+  g.until([&] { return g.exit_code.has_value(); });
+  CHECK(*g.exit_code == 1);
 }
