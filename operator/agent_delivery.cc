@@ -194,6 +194,7 @@ void AgentDelivery::add_tail(std::string& frames) {
   const Delivery& delivery = *batch_->delivery;
   const bool fresh = batch_->empty() && delivery.before_sync.empty();
   add_runs(frames, delivery.after_sync, fresh);
+  delivered_.sent = Loop::exact_wall_clock();
   if (!delivery.restart) return;
   const std::uint32_t request = expect(RestartPending{&*delivery.restart});
   const auto restart =

@@ -16,13 +16,13 @@
 #include "operator/agent_session.h"
 #include "operator/agent_stream.h"
 #include "operator/output_tail.h"
+#include "operator/transport.h"
 
 namespace live_update {
 
 class AgentDelivery {
  public:
-  // Output of the run of this step, as it comes.
-  using OnOutput = std::function<void(int step, std::string_view bytes)>;
+  using OnOutput = ContainerTransport::OnOutput;
 
   // `session` is ready and outlives it.
   AgentDelivery(AgentSession& session, const ContainerRef& to, std::shared_ptr<const AgentBatch> batch,

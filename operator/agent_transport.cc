@@ -38,6 +38,7 @@ struct AgentTransport::Job {
   std::uint64_t id = 0;
   std::shared_ptr<const AgentBatch> batch;
   std::move_only_function<void(DeliveryOutcome)> done;
+  OnOutput on_output;
 };
 
 struct AgentTransport::Lane {
@@ -93,11 +94,12 @@ void AgentTransport::expect(const ContainerRef& to, const std::vector<std::strin
 }
 
 Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                               std::move_only_function<void(DeliveryOutcome)> done) {
-  if (delivery->transport == Transport::Tar) return tar_.deliver(to, std::move(delivery), std::move(done));
+                               std::move_only_function<void(DeliveryOutcome)> done, OnOutput on_output) {
+  if (delivery->transport == Transport::Tar)
+    return tar_.deliver(to, std::move(delivery), std::move(done), std::move(on_output));
   const std::uint64_t id = ++jobs_;
   Lane& lane = lane_of(to);
-  lane.jobs.push_back({id, prepare(delivery), std::move(done)});
+  lane.jobs.push_back({id, prepare(delivery), std::move(done), std::move(on_output)});
   if (lane.roots.empty()) lane.roots = lane.jobs.back().batch->roots;
   if (lane.session || lane.impossible.empty())
     advance(lane);
@@ -151,7 +153,8 @@ void AgentTransport::advance(Lane& lane) {
   if (!lane.session) return open(lane);
   if (!lane.session->ready()) return;
   lane.idle.reset();
-  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch, nullptr);
+  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch,
+                                                  lane.jobs.front().on_output);
   lane.delivery->start();
   wait_for_progress(lane);
   if (lane.delivery->outcome())  // there was nothing to send
@@ -280,7 +283,7 @@ void AgentTransport::by_tar(Lane& lane, Job job) {
     done(std::move(outcome));
   };
   by_tar_[job.id] = Handle();
-  by_tar_[job.id] = tar_.deliver(lane.to, job.batch->delivery, std::move(done));
+  by_tar_[job.id] = tar_.deliver(lane.to, job.batch->delivery, std::move(done), std::move(job.on_output));
 }
 
 // What is under way cannot be called back but by ending its session.

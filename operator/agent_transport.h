@@ -40,7 +40,8 @@ class AgentTransport : public ContainerTransport {
   // Opens the container's session if there is none: a delivery is to be expected.
   void expect(const ContainerRef& to, const std::vector<std::string>& roots) override;
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                               std::move_only_function<void(DeliveryOutcome)> done) override;
+                               std::move_only_function<void(DeliveryOutcome)> done,
+                               OnOutput on_output) override;
 
   std::size_t sessions() const;  // that are ready
 

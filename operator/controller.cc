@@ -15,6 +15,7 @@ constexpr int kStatusesAtOnce = 5;
 // save.
 constexpr Millis kWaitingDelay{500};
 constexpr Millis kDeleteDelay{1'000};
+constexpr Millis kOutputDelay{200};
 
 ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
   return {live_update.ns, target.pod, target.container, target.container_id, target.empty_dirs};
@@ -98,6 +99,9 @@ void Controller::note_times(const ObjectKey& key, Memory& memory) {
   std::erase_if(memory.times, [&](const auto& entry) {
     return !std::ranges::binary_search(batches, entry.first, {}, &Batch::last);
   });
+  const auto told = [&](const auto& entry) { return !memory.times.contains(entry.first); };
+  std::erase_if(memory.run_logs, told);
+  std::erase_if(memory.printed, told);
 }
 
 Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
@@ -117,7 +121,7 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) cons
   const auto pods = cache_.pods(live_update.meta.ns);
   const auto workloads = cache_.workloads(live_update.meta.ns);
   Observed observed{live_update,       memory.checked, memory.written, memory.history,
-                    memory.judgements, memory.lanes,   memory.times};
+                    memory.judgements, memory.lanes,   memory.printed, memory.times};
   observed.search = find_targets(live_update, pods, workloads);
   observed.workload = owning_workload(live_update, pods, workloads);
   observed.template_redeployed = memory.redeploying;
@@ -175,9 +179,25 @@ void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& 
                       {"container", to.container},
                       {"sequence", std::to_string(it.sequence)}});
   memory.deliveries[to.container_id] = transport_.deliver(
-      to, it.delivery, [this, key, to, sequence = it.sequence, began = loop_.now()](DeliveryOutcome outcome) {
+      to, it.delivery,
+      [this, key, to, sequence = it.sequence, began = loop_.now()](DeliveryOutcome outcome) {
         delivered(key, to, sequence, began, std::move(outcome));
+      },
+      [this, key, to, sequence = it.sequence](int step, std::string_view bytes) {
+        ran(key, to, sequence, step, bytes);
       });
+}
+
+// Those who watch see it a moment later, however often something is printed.
+void Controller::ran(const ObjectKey& key, const ContainerRef& to, std::int64_t sequence, int step,
+                     std::string_view bytes) {
+  const auto found = memories_.find(key);
+  if (found == memories_.end()) return;
+  RunLog& log = found->second.run_logs[sequence];
+  log.add(to.container_id, to.pod, step, bytes);
+  found->second.printed[sequence] = log.runs();
+  queue_.add_after(key, kOutputDelay, loop_.now());
+  schedule();
 }
 
 void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence, Instant began,
@@ -194,6 +214,10 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
   }
   settle(lane, outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(), took);
   memory.deliveries.erase(to.container_id);
+  if (const auto log = memory.run_logs.find(sequence); log != memory.run_logs.end()) {
+    log->second.finish(to.container_id);
+    memory.printed[sequence] = log->second.runs();
+  }
   const auto* problem = std::get_if<NotDelivered>(&outcome);
   metrics_.delivered(std::chrono::duration<double>(took).count(), !problem);
   if (problem)
@@ -254,7 +278,7 @@ void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision&
     metrics_.change_set(it.status.phase);
     if (it.status.phase == "Applied" && written.phase != "Applied") count(memory, it);
     writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status),
-                it.status.phase == "Waiting" ? kWaitingDelay : Millis(0));
+                it.status.phase == "Waiting" && it.status.runs.empty() ? kWaitingDelay : Millis(0));
     written = std::move(it.status);
   }
   for (const ObjectMeta& it : decision.superseded)

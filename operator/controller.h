@@ -13,6 +13,7 @@
 #include "core/workqueue.h"
 #include "kube/api_server.h"
 #include "operator/cache.h"
+#include "operator/run_log.h"
 #include "operator/transport.h"
 #include "operator/write_queue.h"
 #include "run/log.h"
@@ -49,6 +50,8 @@ class Controller {
     Handle redeploy;
     LiveUpdateStatus written;
     std::map<std::string, ChangeSetStatus> written_change_sets;
+    std::map<std::int64_t, RunLog> run_logs;  // by the batch's sequence
+    PrintedMap printed;
     std::set<std::string> expected;       // container IDs that the transport knows of
     std::set<std::string> replaced_pods;  // whose deletion was asked for
     std::set<std::string> deleting;       // superseded ChangeSets whose deletion was asked for
@@ -62,6 +65,8 @@ class Controller {
   void carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, Decision decision);
   static void drop_gone(Memory& memory, const TargetSearch& search);
   void deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it);
+  void ran(const ObjectKey& key, const ContainerRef& to, std::int64_t sequence, int step,
+           std::string_view bytes);
   void delivered(ObjectKey key, ContainerRef to, std::int64_t sequence, Instant began,
                  DeliveryOutcome outcome);
   void redeployed(ObjectKey key, Result<Response> result);

@@ -17,15 +17,17 @@ constexpr int kKilledExit = 137;
 }  // namespace
 
 RunStep::RunStep(ApiServer& api, After after, ContainerRef to, const DeliveryRun& run,
-                 const Delivery& delivery, std::function<void(RunOutcome)> done)
+                 const Delivery& delivery, std::function<void(std::string_view)> on_output,
+                 std::function<void(RunOutcome)> done)
     : api_(api),
       after_(std::move(after)),
       to_(std::move(to)),
       step_(run.step),
       timeout_seconds_(std::max(1, run.timeout_seconds)),
+      on_output_(std::move(on_output)),
       done_(std::move(done)) {
   ExecStep::Wishes wishes;
-  wishes.on_stdout = [this](std::string_view bytes) { output_.add(bytes); };
+  wishes.on_stdout = [this](std::string_view bytes) { take_output(bytes); };
   wishes.on_stderr = [this](std::string& bytes) { take_stderr(bytes); };
   exec_ = std::make_unique<ExecStep>(api_, after_, request(run_command(run, delivery)), std::move(wishes),
                                      [this](ExecReport report) { ended(std::move(report)); });
@@ -35,12 +37,17 @@ ExecRequest RunStep::request(std::vector<std::string> command) const {
   return {to_.ns, to_.pod, to_.container, std::move(command), false};
 }
 
+void RunStep::take_output(std::string_view bytes) {
+  output_.add(bytes);
+  if (!bytes.empty()) on_output_(bytes);
+}
+
 void RunStep::take_stderr(std::string& bytes) {
-  if (!pid_.empty()) return output_.add(bytes);
+  if (!pid_.empty()) return take_output(bytes);
   unread_ += bytes;
   pid_ = take_pid(unread_);
   if (pid_.empty() && unread_.size() < kPidLimit) return;
-  output_.add(std::exchange(unread_, {}));
+  take_output(std::exchange(unread_, {}));
   if (pid_.empty()) return;
   exec_->wait_for_ever();
   timer_ = after_(Millis(1000) * timeout_seconds_, [this] { time_is_up(); });
@@ -64,7 +71,7 @@ void RunStep::kill(std::function<void()> then) {
 
 void RunStep::ended(ExecReport report) {
   timer_.reset();
-  output_.add(std::exchange(unread_, {}));
+  take_output(std::exchange(unread_, {}));
   const auto finish = [this](RunOutcome outcome) {
     const auto done = std::move(done_);
     done(std::move(outcome));

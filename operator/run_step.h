@@ -23,10 +23,12 @@ using RunOutcome = std::variant<RunSucceeded, RunFailure, NotDelivered>;
 
 class RunStep {
  public:
+  // `on_output`: what it prints, as it comes.
   RunStep(ApiServer& api, After after, ContainerRef to, const DeliveryRun& run, const Delivery& delivery,
-          std::function<void(RunOutcome)> done);
+          std::function<void(std::string_view)> on_output, std::function<void(RunOutcome)> done);
 
  private:
+  void take_output(std::string_view bytes);
   void take_stderr(std::string& bytes);
   void time_is_up();
   void ended(ExecReport report);
@@ -38,6 +40,7 @@ class RunStep {
   After after_;
   ContainerRef to_;
   int step_, timeout_seconds_;
+  std::function<void(std::string_view)> on_output_;
   std::function<void(RunOutcome)> done_;
   OutputTail output_;
   std::string unread_;  // stderr before the pid line is complete

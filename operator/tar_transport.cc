@@ -18,14 +18,15 @@ class TarDelivery {
  public:
   TarDelivery(ApiServer& api, After after, std::function<Time()> now, ContainerRef to,
               std::shared_ptr<TarTransport::Prepared> prepared,
-              std::move_only_function<void(DeliveryOutcome)> done)
+              std::move_only_function<void(DeliveryOutcome)> done, TarTransport::OnOutput on_output)
       : api_(api),
         after_(std::move(after)),
         now_(std::move(now)),
         to_(std::move(to)),
         prepared_(std::move(prepared)),
         delivery_(*prepared_->delivery),
-        done_(std::move(done)) {}
+        done_(std::move(done)),
+        on_output_(std::move(on_output)) {}
 
   void start() {
     delivered_.transport = "Tar";
@@ -110,10 +111,14 @@ class TarDelivery {
       delivered_.skipped.push_back(run.step);
       return next();
     }
-    run_ = std::make_unique<RunStep>(api_, after_, to_, run, delivery_,
-                                     [this, on_failure = run.on_failure](RunOutcome outcome) {
-                                       run_ended(std::move(outcome), on_failure);
-                                     });
+    run_ = std::make_unique<RunStep>(
+        api_, after_, to_, run, delivery_,
+        [this, step = run.step](std::string_view bytes) {
+          if (on_output_) on_output_(step, bytes);
+        },
+        [this, on_failure = run.on_failure](RunOutcome outcome) {
+          run_ended(std::move(outcome), on_failure);
+        });
   }
 
   void run_ended(RunOutcome outcome, OnFailure on_failure) {
@@ -175,6 +180,7 @@ class TarDelivery {
   std::shared_ptr<TarTransport::Prepared> prepared_;
   const Delivery& delivery_;
   std::move_only_function<void(DeliveryOutcome)> done_;
+  const TarTransport::OnOutput on_output_;
   Delivered delivered_;
   std::string unpacking_;  // names that tar has said: the last whole one, and what came after it
   std::size_t before_ = 0, command_ = 0, after_sync_ = 0;
@@ -203,8 +209,9 @@ std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(
 }
 
 Handle TarTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                             std::move_only_function<void(DeliveryOutcome)> done) {
-  auto job = std::make_unique<TarDelivery>(api_, after_, now_, to, prepare(delivery), std::move(done));
+                             std::move_only_function<void(DeliveryOutcome)> done, OnOutput on_output) {
+  auto job = std::make_unique<TarDelivery>(api_, after_, now_, to, prepare(delivery), std::move(done),
+                                           std::move(on_output));
   job->start();
   return Handle([job = std::move(job)]() mutable { job.reset(); });
 }

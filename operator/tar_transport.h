@@ -30,7 +30,8 @@ class TarTransport : public ContainerTransport {
   ~TarTransport() override;
 
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                               std::move_only_function<void(DeliveryOutcome)> done) override;
+                               std::move_only_function<void(DeliveryOutcome)> done,
+                               OnOutput on_output) override;
 
   // What all containers that get the same delivery share: its content is checked and its paths are planned
   // once.

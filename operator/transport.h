@@ -17,9 +17,12 @@ class ContainerTransport {
   // A delivery to this container is likely soon: what takes time may be done now.
   // `roots`: the remote roots that it will have.
   virtual void expect(const ContainerRef&, const std::vector<std::string>& /*roots*/) {}
+  // What a run prints, as it comes; `step` is its index in spec.steps.
+  using OnOutput = std::function<void(int step, std::string_view bytes)>;
   // `done` runs once, on the loop; destroying the Handle abandons the delivery (what has arrived stays).
   [[nodiscard]] virtual Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
-                                       std::move_only_function<void(DeliveryOutcome)> done) = 0;
+                                       std::move_only_function<void(DeliveryOutcome)> done,
+                                       OnOutput on_output) = 0;
 };
 
 }  // namespace live_update

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/save_times.h"
@@ -10,6 +11,8 @@
 
 namespace live_update {
 namespace {
+
+constexpr std::size_t kMostEarly = 64;
 
 std::chrono::milliseconds since(Results::Instant begin, Results::Instant now) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - begin);
@@ -25,17 +28,51 @@ std::string pods(const ChangeSetStatus& status) {
 
 }  // namespace
 
-void Results::posted(const std::vector<ChangeSetSpec>& parts, std::string what, Instant saved) {
+std::vector<Results::Line> Results::posted(const std::vector<ChangeSetSpec>& parts, std::string what,
+                                           Instant saved, Instant now) {
   const ChangeSetSpec& last = parts.back();
-  batches_[change_set_name(last.live_update, last.session, last.sequence)] = {
-      .what = std::move(what), .saved = saved, .due = saved + kOperatorPatience};
+  const std::string name = change_set_name(last.live_update, last.session, last.sequence);
+  batches_[name] = {.what = std::move(what), .saved = saved, .due = saved + kOperatorPatience};
+  const auto early = early_.extract(name);
+  return early ? status(early.mapped(), now) : std::vector<Line>();
 }
 
 std::vector<Results::Line> Results::status(const ChangeSet& change_set, Instant now) {
   auto found = batches_.find(change_set.meta.name);
-  if (found == batches_.end()) return {};
+  if (found == batches_.end()) {
+    ChangeSet& early = early_[change_set.meta.name];
+    early.meta.name = change_set.meta.name;
+    early.status = change_set.status;
+    if (early_.size() > kMostEarly) early_.erase(early_.begin());
+    return {};
+  }
+  found->second.status = change_set.status;
+  std::vector<Line> lines;
+  say_output(found->second, lines);
+  std::ranges::move(tell(found, now), std::back_inserter(lines));
+  return lines;
+}
+
+// Each line once: "  web-1 | added 12 packages".
+void Results::say_output(Batch& batch, std::vector<Line>& lines) {
+  for (const RunOutput& run : batch.status.runs) {
+    std::int64_t& printed = batch.printed[run.step];
+    if (run.line > printed)
+      lines.push_back(
+          {false, fmt::format("  {} | ... {} left out", run.pod, say_count(run.line - printed, "line"))});
+    std::int64_t number = run.line;
+    for (std::size_t at = 0; at < run.text.size(); ++number) {
+      const std::size_t end = std::min(run.text.find('\n', at), run.text.size());
+      if (number >= printed)
+        lines.push_back({false, fmt::format("  {} | {}", run.pod, run.text.substr(at, end - at))});
+      at = end + 1;
+    }
+    printed = std::max(printed, number);
+  }
+}
+
+std::vector<Results::Line> Results::tell(Map::iterator found, Instant now) {
   Batch& batch = found->second;
-  batch.status = change_set.status;
   const ChangeSetStatus& status = batch.status;
   const std::string elapsed = say_elapsed(since(batch.saved, now));
   if (status.phase == "Applied") {
@@ -61,7 +98,10 @@ std::vector<Results::Line> Results::status(const ChangeSet& change_set, Instant 
   return {};
 }
 
-void Results::removed(const std::string& change_set) { batches_.erase(change_set); }
+void Results::removed(const std::string& change_set) {
+  batches_.erase(change_set);
+  early_.erase(change_set);
+}
 
 // Names end in the sequence, so the first one that has not failed is the oldest that is waited for.
 Results::Map::const_iterator Results::oldest() const {

@@ -1,8 +1,8 @@
 // Results: what became of the batches we posted, as lines for people.
 //
-// Fed with every ChangeSet status that arrives; says each batch's end once, and before that what it waits for
-// if that takes longer than a second. Times count from the save to the arrival of the status, both on our
-// clock. Pure: time is an argument.
+// Fed with every ChangeSet status that arrives; says each batch's end once, and before that what its runs
+// print, and what it waits for if that takes longer than a second. Times count from the save to the arrival
+// of the status, both on our clock. Pure: time is an argument.
 #pragma once
 
 #include <chrono>
@@ -30,8 +30,10 @@ class Results {
   static constexpr std::chrono::seconds kOperatorPatience{5};  // before a silent operator is
   static constexpr std::chrono::seconds kPause{10};            // between two lines about waiting
 
-  // `parts` are stored; `what` describes them; `saved` is when the first of the files was saved.
-  void posted(const std::vector<ChangeSetSpec>& parts, std::string what, Instant saved);
+  // `parts` are stored; `what` describes them; `saved` is when the first of the files was saved. The status
+  // can have come before the answer to the post: then it is told now.
+  std::vector<Line> posted(const std::vector<ChangeSetSpec>& parts, std::string what, Instant saved,
+                           Instant now);
 
   // A ChangeSet as it is now; others' are ignored.
   std::vector<Line> status(const ChangeSet& change_set, Instant now);
@@ -56,15 +58,19 @@ class Results {
     bool failed = false;  // said already; the next attempt may succeed
     ChangeSetStatus status;
     std::string said;
+    std::map<int, std::int64_t> printed;  // lines of each run's output, by step
   };
   using Map = std::map<std::string, Batch>;  // by the name of the last part
 
+  static void say_output(Batch& batch, std::vector<Line>& lines);
+  std::vector<Line> tell(Map::iterator batch, Instant now);
   std::vector<Line> end(Map::iterator batch, bool problem, std::string text);
   std::vector<Line> say(Batch& batch, bool problem, std::string text);
   Map::const_iterator oldest() const;
 
   const bool timings_;
   Map batches_;
+  std::map<std::string, ChangeSet> early_;  // seen, but not known to be ours yet; the newest few
   Instant quiet_until_{};
   std::optional<bool> last_ok_;
 };

@@ -13,6 +13,8 @@ namespace live_update {
 namespace {
 
 constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200}, kSnapshotPause{500};
+constexpr Millis kDeletesTogether{
+    5000};  // what is deleted within so long is one deed, in however many batches
 constexpr int kRootAttempts = 5;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
@@ -315,16 +317,24 @@ void Session::post_snapshot() {
 
 bool Session::too_many_deletes(const std::vector<Change>& changes) {
   if (options_.allow_deletes) return false;
-  const auto deletes = std::ranges::count(changes, Op::Delete, &Change::op);
+  std::erase_if(gone_lately_, [&](const auto& it) { return loop_.now() - it.second > kDeletesTogether; });
+  for (const Change& change : changes) {
+    if (change.op == Op::Delete)
+      gone_lately_[change.path] = loop_.now();
+    else
+      gone_lately_.erase(change.path);
+  }
+  const auto deletes = static_cast<std::int64_t>(gone_lately_.size());
   const auto before = static_cast<std::int64_t>(outbox_.posted().size());
   const bool all = before > 1 && source_->tree().empty();
   const std::int64_t limit = live_update_.spec.source.max_deletes;
   if (deletes <= limit && !all) return false;
-  console_.problem(fmt::format(
-      "{} of {} paths below {} are gone{}. Was that meant, or is a disk not mounted? Nothing was sent. "
-      "To delete them in the containers, start again with --allow-deletes",
-      say_count(deletes), say_count(before), options_.root,
-      all ? "" : fmt::format(", more than spec.source.maxDeletes ({})", say_count(limit))));
+  console_.problem(
+      fmt::format("{} of {} paths below {} are gone{}. Was that meant, or is a disk not mounted? They are "
+                  "not deleted in the containers. "
+                  "To delete them in the containers, start again with --allow-deletes",
+                  say_count(deletes), say_count(before), options_.root,
+                  all ? "" : fmt::format(", more than spec.source.maxDeletes ({})", say_count(limit))));
   stop(1);
   return true;
 }
@@ -342,12 +352,14 @@ void Session::send(ChangeSetType type, const std::vector<Change>& changes) {
 
 void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   outbox_.confirm(parts);
-  results_.posted(parts, sending_, sending_saved_.value_or(loop_.now()));
+  const auto early = results_.posted(parts, sending_, sending_saved_.value_or(loop_.now()), loop_.now());
   manifest_.sequence = parts.back().sequence;
   if (parts.back().type == ChangeSetType::Snapshot) manifest_.snapshot = manifest_.sequence;
+  print(early);
   arm_results();
   write_manifest_soon();
   post_due();
+  if (options_.once && publisher_->idle() && results_.last_ok()) stop(*results_.last_ok() ? 0 : 1);
 }
 
 void Session::refused(const std::vector<ChangeSetSpec>&, const Error& error) {

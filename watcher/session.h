@@ -84,6 +84,7 @@ class Session {
   void post_due();
   void post_snapshot();
   void send(ChangeSetType type, const std::vector<Change>& changes);
+  // Rule 7.4. The paths that are gone lately count, less those that came back.
   bool too_many_deletes(const std::vector<Change>& changes);
   void stored(const std::vector<ChangeSetSpec>& parts);
   void refused(const std::vector<ChangeSetSpec>& parts, const Error& error);
@@ -121,6 +122,7 @@ class Session {
   std::string sending_;                           // what is under way, in words
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
   std::optional<Time> observed_;
+  std::map<std::string, Instant> gone_lately_;  // deleted paths, and when
   Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, snapshot_timer_,
       end_;
 };

@@ -280,11 +280,21 @@ struct ChangeSetSpec {
   bool operator==(const ChangeSetSpec&) const = default;
 };
 
+// The last lines that a run printed in one container.
+struct RunOutput {
+  int step = 0;  // index into spec.steps
+  std::string pod;
+  std::int64_t line = 0;  // how many lines came before `text`
+  std::string text;       // whole lines
+  bool operator==(const RunOutput&) const = default;
+};
+
 struct ChangeSetStatus {
   std::string phase;  // Waiting, Applied, FallBack, Failed, Refused, Nothing, Superseded; empty: not seen yet
   std::int64_t containers = 0, targets = 0;
   SaveMilliseconds milliseconds;
   std::string message;
+  std::vector<RunOutput> runs;  // in order of steps
   bool operator==(const ChangeSetStatus&) const = default;
 };
 

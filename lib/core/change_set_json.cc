@@ -59,6 +59,13 @@ void read_status(ObjectReader status, ChangeSetStatus& out) {
   status.read("targets", out.targets);
   status.read("message", out.message);
   read_milliseconds(status.object("milliseconds"), out.milliseconds);
+  status.read_list("runs", [&](ObjectReader& run, int) {
+    RunOutput& to = out.runs.emplace_back();
+    run.read("step", to.step);
+    run.read("pod", to.pod);
+    run.read("line", to.line);
+    run.read("text", to.text);
+  });
 }
 
 void write_change(JsonWriter& json, const Change& change) {
@@ -106,6 +113,15 @@ void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
   });
 }
 
+void write_run(JsonWriter& json, const RunOutput& run) {
+  json.object([&] {
+    json.field("step", run.step);
+    json.field_if("pod", run.pod);
+    json.field("line", run.line);
+    json.field_if("text", run.text);
+  });
+}
+
 void write_status(JsonWriter& json, const ChangeSetStatus& status) {
   json.object("status", [&] {
     json.field_if("phase", status.phase);
@@ -113,6 +129,8 @@ void write_status(JsonWriter& json, const ChangeSetStatus& status) {
     json.field("targets", status.targets);
     write_milliseconds(json, status.milliseconds);
     json.field("message", status_message(status.message));
+    if (!status.runs.empty())
+      json.list("runs", status.runs, [&](const RunOutput& run) { write_run(json, run); });
   });
 }
 

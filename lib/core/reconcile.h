@@ -83,6 +83,9 @@ Lanes lanes_from(const LiveUpdateStatus& status);
 void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
             Instant now, Time wall, std::chrono::milliseconds took);
 
+// What the runs of a batch have printed so far, by its sequence.
+using PrintedMap = std::map<std::int64_t, std::vector<RunOutput>>;
+
 struct Observed {
   const LiveUpdate& live_update;
   const CheckedSpec& checked;      // of its spec
@@ -90,6 +93,7 @@ struct Observed {
   const History& history;
   const Judgements& judgements;
   const Lanes& lanes;
+  const PrintedMap& printed;
   const BatchTimesMap& times;
   TargetSearch search;
   std::optional<WorkloadRef> workload;   // what a redeploy restarts

@@ -336,6 +336,7 @@ class Describer {
 
   ChangeSetStatus status_of(const Batch& batch) const {
     ChangeSetStatus status;
+    if (const auto it = o_.printed.find(batch.last); it != o_.printed.end()) status.runs = it->second;
     status.targets = d_.status.targets;
     std::int64_t failed = 0;
     for (const ContainerStatus& it : d_.status.containers) {

@@ -16,9 +16,9 @@ struct Given {
   std::int64_t sequence = 42;
 
   static Results::Instant at(int ms) { return Results::Instant(milliseconds(ms)); }
-  void posted(std::string what, int saved_ms) {
-    results.posted({ChangeSetSpec{.live_update = "web", .session = "7f3a", .sequence = sequence}},
-                   std::move(what), at(saved_ms));
+  std::vector<Results::Line> posted(std::string what, int saved_ms) {
+    return results.posted({ChangeSetSpec{.live_update = "web", .session = "7f3a", .sequence = sequence}},
+                          std::move(what), at(saved_ms), at(saved_ms));
   }
   static std::string text(const std::vector<Results::Line>& lines) {
     std::string result;
@@ -157,4 +157,36 @@ TEST_CASE("numbers in words") {
   CHECK(say_elapsed(milliseconds(11)) == "11 ms");
   CHECK(say_elapsed(milliseconds(2449)) == "2.4 s");
   CHECK(say_elapsed(milliseconds(200'000)) == "3 min");
+}
+
+TEST_CASE("4.6 what a run prints is said while it goes on, each line once") {
+  Results results;
+  const Results::Instant begin{};
+  ChangeSetSpec spec;
+  spec.live_update = "web";
+  spec.session = "7f3a";
+  spec.sequence = 1;
+  results.posted({spec}, "package.json", begin, begin);
+  ChangeSet it;
+  it.meta.name = change_set_name("web", "7f3a", 1);
+  it.status.phase = "Waiting";
+  it.status.runs = {{3, "web-1", 0, "one\ntwo\n"}};
+  using Lines = std::vector<Results::Line>;
+  CHECK(results.status(it, begin) == Lines{{false, "  web-1 | one"}, {false, "  web-1 | two"}});
+  CHECK(results.status(it, begin).empty());
+  it.status.runs = {{3, "web-1", 1, "two\nthree\n"}, {4, "web-1", 2, "last\n"}};
+  CHECK(results.status(it, begin) == Lines{{false, "  web-1 | three"},
+                                           {false, "  web-1 | ... 2 lines left out"},
+                                           {false, "  web-1 | last"}});
+  it.status.phase = "Applied";
+  it.status.containers = it.status.targets = 1;
+  CHECK(results.status(it, begin + std::chrono::milliseconds(9)) ==
+        Lines{{false, "package.json -> 1/1 pods in 9 ms"}});
+}
+
+TEST_CASE("a status that overtakes the answer to its post is told with that answer") {
+  Given g;
+  CHECK(g.status(109, {.phase = "Applied", .containers = 3, .targets = 3}).empty());
+  CHECK(Given::text(g.posted("src/a.py", 100)) == "src/a.py -> 3/3 pods in 0 ms");
+  CHECK(g.results.open() == 0);
 }

@@ -31,11 +31,16 @@ class Situation {
     return *this;
   }
   void deliver() {
-    job = transport.deliver({"shop", "web-1", "web", "containerd://1"}, delivery, [this](DeliveryOutcome it) {
-      CHECK(!outcome);
-      outcome = std::move(it);
-      job.reset();  // the owner forgets it right here
-    });
+    job = transport.deliver(
+        {"shop", "web-1", "web", "containerd://1"}, delivery,
+        [this](DeliveryOutcome it) {
+          CHECK(!outcome);
+          outcome = std::move(it);
+          job.reset();  // the owner forgets it right here
+        },
+        [this](int step, std::string_view bytes) {
+          printed += std::to_string(step) + ":" + std::string(bytes);
+        });
     CHECK(!outcome);  // never inside the call
     turn();
   }
@@ -75,6 +80,7 @@ class Situation {
     return text;
   }
 
+  std::string printed;  // by runs
   Loop loop;
   FakeApiServer api{loop};
   std::map<int, std::pair<Millis, Callback>> timers;

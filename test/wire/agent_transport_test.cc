@@ -94,11 +94,13 @@ class World {
     std::string told;
     next_.sequence = ++sequence_;
     const Handle job = transport().deliver(
-        container_.ref(), std::make_shared<Delivery>(std::exchange(next_, {})), [&](DeliveryOutcome it) {
+        container_.ref(), std::make_shared<Delivery>(std::exchange(next_, {})),
+        [&](DeliveryOutcome it) {
           outcome = std::move(it);
           told = tell();
           loop.stop();
-        });
+        },
+        [this](int step, std::string_view bytes) { printed[step] += bytes; });
     const Handle limit = loop.after(Millis(20'000), [&] { loop.stop(); });
     loop.run();
     return told;
@@ -122,6 +124,7 @@ class World {
   AgentPrograms programs = real_agent();
   AgentTransport::Options options;
   std::string notes;
+  std::map<int, std::string> printed;  // by runs
   DeliveryOutcome outcome;
 
  private:
@@ -244,6 +247,7 @@ TEST_CASE("4.1 4.7 runs before and after, in order; a failure ends the rest") {
             .run("echo to the user; exit 7")
             .run("echo never" + log)
             .deliver() == "by Agent; run 2 7 to the user; skipped 3");
+  CHECK(world.printed[2] == "to the user\n");
   CHECK(world.text("log") == "before\none1 " + world.at("app/a") + "\n");
 }
 
@@ -382,8 +386,9 @@ TEST_CASE("a delivery that is abandoned leaves the container free for the next o
   World world(container);
   Delivery slow;
   slow.after_sync.push_back({0, {"/bin/sh", "-c", "sleep 30"}, "", 60, OnFailure::Stop});
-  Handle job = world.transport().deliver(container.ref(), std::make_shared<Delivery>(slow),
-                                         [](DeliveryOutcome) { FAIL("it was abandoned"); });
+  Handle job = world.transport().deliver(
+      container.ref(), std::make_shared<Delivery>(slow), [](DeliveryOutcome) { FAIL("it was abandoned"); },
+      nullptr);
   turn_for(world.loop, Millis(300));
   job.reset();
   CHECK(world.save("app/a", "one").deliver() == "by Agent");

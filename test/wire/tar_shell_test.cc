@@ -75,11 +75,13 @@ class Container {
         api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
         [&] { return loop.wall_clock(); });
     std::optional<DeliveryOutcome> outcome;
-    Handle job = transport.deliver({"shop", "web-1", "web", "containerd://1"},
-                                   std::make_shared<Delivery>(std::move(delivery)), [&](DeliveryOutcome it) {
-                                     outcome = std::move(it);
-                                     loop.stop();
-                                   });
+    Handle job = transport.deliver(
+        {"shop", "web-1", "web", "containerd://1"}, std::make_shared<Delivery>(std::move(delivery)),
+        [&](DeliveryOutcome it) {
+          outcome = std::move(it);
+          loop.stop();
+        },
+        nullptr);
     Handle limit = loop.after(Millis(20'000), [&] { loop.stop(); });
     loop.run();
     REQUIRE(outcome);
