@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
@@ -31,11 +32,24 @@ std::vector<std::string> environment(const std::vector<std::string>& over) {
   return all;
 }
 
+// posix_spawnp says EACCES, too, if a directory of PATH may not be looked into.
+bool in_path(const std::string& name) {
+  const char* path = getenv("PATH");
+  for (std::string_view rest = path ? path : ""; !rest.empty();) {
+    const auto end = std::min(rest.find(':'), rest.size());
+    const auto file = std::string(rest.substr(0, end)) + '/' + name;
+    if (access(file.c_str(), F_OK) == 0) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
 Failure not_started(int error, const std::string& program) {
   const auto reason = "cannot start \"" + program + "\": ";
+  const bool by_path = program.find('/') == program.npos;
+  if (error == EACCES && by_path && !in_path(program)) error = ENOENT;
   switch (error) {
     case ENOENT: {
-      const bool by_path = program.find('/') == program.npos;
       const char* path = getenv("PATH");
       return {Code::Missing, error, program,
               reason + (by_path ? "there is no such program in PATH=" + std::string(path ? path : "")

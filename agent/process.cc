@@ -72,10 +72,18 @@ std::string read_small_file(const std::string& path) {
 std::uint64_t start_of(pid_t pid) { return stat_field(pid, 22); }
 
 bool takes_signal(pid_t pid, int signal) {
-  const auto status = read_small_file(proc(pid, "status"));
-  if (status.find("SigCgt:") == status.npos) return true;
-  const auto taken = signal_mask(status, "SigCgt:") | signal_mask(status, "SigBlk:");
-  return (taken >> (signal - 1) & 1) != 0;
+  const auto has = [&](const std::string& status, const char* mask) {
+    return (signal_mask(status, mask) >> (signal - 1) & 1) != 0;
+  };
+  // A shell blocks all for a moment when it forks; who waits for a signal has it blocked all the time.
+  for (int look = 0;; ++look) {
+    const auto status = read_small_file(proc(pid, "status"));
+    if (status.find("SigCgt:") == status.npos || has(status, "SigCgt:")) return true;
+    if (!has(status, "SigBlk:")) return false;
+    if (look == 4) return true;
+    const timespec pause{0, 1'000'000};
+    nanosleep(&pause, nullptr);
+  }
 }
 
 pid_t main_process() {
