@@ -265,6 +265,11 @@ std::map<std::string, std::string> tree_of(const std::string& root) {
   return all;
 }
 
+bool runs(pid_t pid, const std::string& file) {
+  std::error_code unreadable;  // before its exec, under another user
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", unreadable) == file;
+}
+
 bool soon(const std::function<bool()>& holds) {
   for (const auto until = Clock::now() + patience(); Clock::now() < until;) {
     if (holds()) return true;

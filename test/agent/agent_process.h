@@ -28,6 +28,14 @@ std::vector<std::string> agent_command();
 // Under qemu-user: slower, and a program that cannot be started is only seen to exit with 127.
 inline bool emulated() { return agent_command().size() > 1; }
 
+// With ASan: much more memory, less speed.
+inline constexpr bool kSanitized =
+#ifdef __SANITIZE_ADDRESS__
+    true;
+#else
+    false;
+#endif
+
 // A started program of ours; killed with this object.
 class Child {
  public:
@@ -60,6 +68,8 @@ class AgentProcess {
   explicit AgentProcess(const Setup& setup = {}, const Hello& hello = {.program = "test"});
 
   const Hello& hello() const { return hello_; }
+  // What the container printed before.
+  const std::string& noise() const { return reader_.noise(); }
   // All in one write.
   void send(const std::vector<Request>& requests);
   void send_bytes(std::string_view bytes);
@@ -83,7 +93,7 @@ class AgentProcess {
  private:
   Child child_;
   FrameWriter writer_;
-  FrameReader reader_{0};
+  FrameReader reader_{kMaxNoise};
   Hello hello_;
   std::int64_t sequence_ = 0;
 };
@@ -102,6 +112,8 @@ bool confirmed(const Answer& answer);
 // Everything below a directory: path -> "file <mode> <content>", "dir", "link <target>"; temporary names,
 // too.
 std::map<std::string, std::string> tree_of(const std::string& root);
+// Whether the process executes this file by now.
+bool runs(pid_t pid, const std::string& file);
 // Waits until this holds, for at most ten seconds.
 bool soon(const std::function<bool()>& holds);
 

@@ -334,10 +334,7 @@ TEST_CASE("a running program is replaced, not written to (ETXTBSY)") {
     execl(container.at("app/server").c_str(), "server", "60", nullptr);
     _exit(1);
   }
-  REQUIRE(soon([&] {
-    return std::filesystem::read_symlink("/proc/" + std::to_string(running) + "/exe") ==
-           container.at("app/server");
-  }));
+  REQUIRE(soon([&] { return runs(running, container.at("app/server")); }));
   AgentProcess agent;
   CHECK(confirmed(agent.apply({container.at("app")}, file("server", "new program", 0755))));
   CHECK(container.read("app/server") == "new program");

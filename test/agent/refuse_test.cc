@@ -1,9 +1,12 @@
 // What an agent must not do, or cannot: symlinks on the way, full and read-only file systems, missing rights.
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "test/agent/agent_process.h"
 #include "test/agent/mounts.h"
@@ -48,6 +51,31 @@ TEST_CASE("4.3 a symlink planted in each component: refused with its path, nothi
                                                 Delete{0, "a/b/c/x", DeleteHow::Tracked}})));
         CHECK(tree_of(container.root()) == before);
       }
+    }
+  }
+}
+
+TEST_CASE(
+    "4.3 a symlink planted between staging and Commit: all is put back, nothing is written through it") {
+  for (const int openat2_error : {0, ENOSYS}) {
+    for (const std::string at : {"a", "a/b", "a/b/c"}) {
+      CAPTURE(at);
+      TempTree container;
+      container.write("app/first", "old");
+      container.mkdir("app/a/b/c");
+      container.mkdir("outside/b/c");
+      AgentProcess agent({.openat2_error = openat2_error});
+      agent.send(std::vector<Request>{Begin{1, {}, 1, {container.at("app")}}} + file("first", "new") +
+                 file("a/b/c/f", "evil"));
+      REQUIRE(std::holds_alternative<Pong>(agent.ask({Ping{2}}, 2)));
+      container.rename("app/" + at, "aside");
+      container.link("app/" + at, container.at("outside"));
+      const auto answer = agent.ask({Commit{1}}, 1);
+      REQUIRE(std::holds_alternative<Failed>(answer));
+      CHECK(std::get<Failed>(answer).code == Code::Escapes);
+      CHECK(std::get<Failed>(answer).path == container.at("app/" + at));
+      CHECK(tree_of(container.at("outside")) == Tree{{"b", "dir"}, {"b/c", "dir"}});
+      CHECK(container.read("app/first") == "old");
     }
   }
 }
@@ -212,6 +240,31 @@ TEST_CASE("a file mounted by itself is written in place, with a warning (EBUSY)"
     CHECK(confirmed(agent.apply({container.at("app")}, {Delete{0, "config"}})) != read_only_directory);
     container.chmod("app", 0755);
   }
+}
+
+TEST_CASE("a running program that is mounted by itself: refused, with what to do (ETXTBSY)") {
+  if (!can_mount()) return;
+  TempTree container;
+  container.mkdir("app");
+  std::filesystem::copy_file("/bin/sleep", container.at("server"));
+  container.write("app/server", "");
+  container.write("app/a", "old");
+  const Mounted single(container.at("server").c_str(), nullptr, container.at("app/server"), MS_BIND, nullptr);
+  const pid_t running = fork();
+  if (running == 0) {
+    execl(container.at("app/server").c_str(), "server", "60", nullptr);
+    _exit(1);
+  }
+  REQUIRE(soon([&] { return runs(running, container.at("app/server")); }));
+  AgentProcess agent;
+  const auto answer =
+      agent.apply({container.at("app")}, file("a", "new") + file("server", "new program", 0755));
+  CHECK(failure_of(answer) == "Io: cannot write in place " + container.at("app/server") +
+                                  ": Text file busy (ETXTBSY) (the program is running: mount its directory "
+                                  "instead of the single file)");
+  CHECK(container.read("app/a") == "old");
+  kill(running, SIGKILL);
+  waitpid(running, nullptr, 0);
 }
 
 TEST_CASE("4.5 Mirror stops at other file systems") {

@@ -109,6 +109,47 @@ TEST_CASE("a damaged, truncated, repeated or reordered stream changes no file") 
   }
 }
 
+TEST_CASE(
+    "a lost, repeated, reordered or oversized frame ends the session with the reason, and changes no file") {
+  TempTree container;
+  container.write("app/a", "old");
+  const auto root = container.at("app");
+  const std::vector<std::vector<Request>> parts{
+      {Begin{1, {}, 1, {root}}, Delete{0, "a"}}, file("b", "x"), {Commit{1}}};
+  const auto ended = [&](const std::vector<std::size_t>& order, const std::string& more = "") {
+    AgentProcess agent;
+    std::vector<std::string> bytes;
+    for (const auto& part : parts) bytes.push_back(agent.encode(part));
+    for (const auto at : order) agent.send_bytes(bytes[at]);
+    agent.send_bytes(more);
+    const auto failure = failure_of(agent.answer_to(0));
+    CHECK(agent.child().wait() == 1);
+    CHECK(tree_of(root) == Tree{{"a", "file 644 old"}});
+    return failure.substr(0, failure.find(" ("));
+  };
+  CHECK(ended({0, 2}) ==
+        "Protocol: agent protocol: frame 3 is due, but 5 came: one is lost, repeated or out of order");
+  CHECK(ended({0, 0, 1, 2}) ==
+        "Protocol: agent protocol: frame 3 is due, but 1 came: one is lost, repeated or out of order");
+  CHECK(ended({1, 0, 2}) ==
+        "Protocol: agent protocol: frame 1 is due, but 3 came: one is lost, repeated or out of order");
+  FrameWriter writer;
+  std::string before;
+  for (int i = 0; i < 5; ++i) writer.append(before, Request(Ping{}));
+  CHECK(ended({0, 1}, writer.data_header(Coding::Identity, 1u << 31, true)) ==
+        "Protocol: agent protocol: frame 5 claims 2147483649 bytes; at most 1048576 are allowed");
+}
+
+TEST_CASE("a container that prints at the start of its sessions does not confuse the handshake") {
+  Setup chatty;
+  chatty.before = {"sh", "-c", "printf 'Welcome to \\211live-update\\r\\n the shop!\\n'; exec \"$@\"", "sh"};
+  AgentProcess agent(chatty);
+  CHECK(agent.hello().program.starts_with("live-update-agent "));
+  CHECK(agent.noise() == "Welcome to \x89live-update\r\n the shop!\n");
+  TempTree container;
+  CHECK(confirmed(agent.apply({container.at("app")}, file("a", "x"))));
+}
+
 TEST_CASE("killed at each boundary of frames: a new session and the same batches lead to the same state") {
   TempTree container;
   const auto root = container.at("app");
