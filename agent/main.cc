@@ -1,6 +1,7 @@
 // live-update-agent: the small program that the operator puts into a container.
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ constexpr std::string_view kUsage =
     "                                                           a container's entry point: runs COMMAND, "
     "which the\n"
     "                                                           step `restart: process` then can restart\n"
+    "       live-update-agent install FILE                      copies this program there, for supervise in "
+    "another image\n"
     "       live-update-agent digest [FILE...]                  sha256 of files, or of this program\n"
     "       live-update-agent --version\n";
 
@@ -70,6 +73,30 @@ int digest(std::vector<std::string> files) {
   return 0;
 }
 
+// Beside it first, so that nobody executes half a program.
+int install(const std::string& to) {
+  const std::string part = to + "." + std::to_string(getpid());
+  const auto failed = [&](const std::string& what) {
+    print(2, "live-update-agent: cannot " + what + ": " + errno_text(errno) + "\n");
+    unlink(part.c_str());
+    return 1;
+  };
+  const Fd from(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  if (!from) return failed("read this program");
+  const Fd out(open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755));
+  if (!out) return failed("write " + part);
+  char block[65536];
+  for (ssize_t size; (size = read(from.get(), block, sizeof block)) != 0;) {
+    if (size < 0) return failed("read this program");
+    for (ssize_t at = 0; at < size;) {
+      const auto wrote = write(out.get(), block + at, static_cast<std::size_t>(size - at));
+      if (wrote < 0) return failed("write " + part);
+      at += wrote;
+    }
+  }
+  return rename(part.c_str(), to.c_str()) == 0 ? 0 : failed("write " + to);
+}
+
 int supervise_with(const std::vector<std::string>& arguments) {
   SuperviseOptions options;
   auto at = arguments.begin();
@@ -98,6 +125,7 @@ int run(std::vector<std::string> arguments) {
   arguments.erase(arguments.begin());
   if (command == "serve" && arguments.empty()) return Session(0, 1).run();
   if (command == "supervise") return supervise_with(arguments);
+  if (command == "install" && arguments.size() == 1) return install(arguments[0]);
   if (command == "digest") return digest(std::move(arguments));
   if (command == "--version" || command == "--help") {
     print(1, command == "--help" ? std::string(kUsage) : std::string(kProgram) + "\n");

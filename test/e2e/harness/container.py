@@ -38,6 +38,13 @@ class Container:
         """Its main process crashes (USR1 to harness.app's idle shell), as a program does that has a defect."""
         os.kill(process_of(self.id), signal.SIGUSR1)
 
+    def pause(self):
+        """All its processes stand still, as on a node that hangs."""
+        local_cluster("ctr", "tasks", "pause", self.id)
+
+    def resume(self):
+        local_cluster("ctr", "tasks", "resume", self.id)
+
     def tree(self, path):
         """Everything below a directory; empty if it is not there or the container is gone."""
         if is_local(self.kubectl.kubeconfig):

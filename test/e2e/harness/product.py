@@ -54,6 +54,16 @@ class Product:
         """Whether an operator runs and is ready."""
         return any(c["type"] == "Ready" and c["status"] == "True" for pod in self.operator_pods() for c in pod["status"].get("conditions", []))
 
+    @property
+    def image(self):
+        """The operator's image, which has the agent, too."""
+        return self.operator_pods()[0]["spec"]["containers"][0]["image"]
+
+    @property
+    def agent(self):
+        """The agent for this machine in that image."""
+        return "/agents/live-update-agent-" + {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+
     def kill_operator(self):
         """Without a chance to say goodbye; the Deployment makes a new one."""
         self.kubectl("delete", "pod", "-l", LABEL, "--grace-period=0", "--force")

@@ -1,0 +1,137 @@
+"""The resident agent: one session for each container, live output, restarts, what happens when the session is lost (design of transport Agent)."""
+import time
+
+import pytest
+
+from harness import images
+from harness.workspace import name_of, write
+
+# No handler for TERM: from inside its container such a process 1 cannot be ended.
+STUBBORN = ["sleep", "infinity"]
+# Says which process it is, each time it starts.
+SERVER = "echo started $$ >>/tmp/starts; trap 'exit 0' TERM; while :; do sleep 0.1; done"
+
+
+@pytest.fixture
+def project(shared, request):
+    """A Deployment, a LiveUpdate and a watcher, named after the test."""
+    name = name_of(request)
+    watchers = []
+
+    class Project:
+        host = shared.root / name
+
+        def start(self, *steps, replicas=1, **options):
+            self.host.mkdir(exist_ok=True)
+            self.app = shared.deploy(name, replicas=replicas, **options)
+            self.live_update = shared.live_update(name, transport="Agent", steps=[{"sync": {"from": name, "to": "/app/src"}}, *steps])
+            self.watcher = shared.watch(name)
+            watchers.append(self.watcher)
+            return self
+
+        def save(self, file, content):
+            write(self.host / file, content)
+            shared.in_sync(self.app, name)
+            self.live_update.wait_synced(self.app.replicas)
+
+    yield Project()
+    for watcher in watchers:
+        watcher.stop()
+    shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
+
+
+def execs(product):
+    """Exec sessions that the operator has begun so far."""
+    return sum(value for name, value in product.metrics().items() if name.startswith(("live_update_exec_sessions_total", "live_update_exec_sessions_open")))
+
+
+def test_a_save_costs_no_exec(project, shared):
+    project.start(replicas=2)
+    project.save("a", "0")
+    before = execs(shared.product)
+    for number in range(10):
+        project.save("a", f"{number} again")
+    assert execs(shared.product) == before
+    assert [it["transport"] for it in project.live_update.status()["containers"]] == ["Agent"] * 2
+
+
+def test_output_of_a_run_is_shown_while_it_goes_on(project):
+    project.start({"run": {"shell": "echo first; sleep 4; echo last"}})
+    write(project.host / "a", "1")
+    project.watcher.wait_line(r"\| first$")
+    assert "| last" not in project.watcher.text()
+    project.watcher.wait_line(r"\| last$")
+    project.watcher.wait_line(r"/a -> 1/1 pods")
+    assert project.watcher.text().count("| first") == 1
+
+
+def test_a_session_that_is_lost_is_opened_again(project):
+    project.start()
+    project.save("a", "1")
+    container = project.app.only()
+    container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in */.live-update-agent-*) kill -9 ${p#/proc/} ;; esac; done")
+    project.save("a", "2")
+    assert project.app.only().id == container.id
+
+
+def test_an_agent_that_was_replaced_is_noticed(project, shared):
+    project.start()
+    project.save("a", "1")
+    container = project.app.only()
+    container.exec("sh", "-c", "f=$(echo /tmp/.live-update-agent-*); rm $f; printf '#!/bin/sh\\necho I am not the agent\\n' >$f; chmod 755 $f")
+    container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in */.live-update-agent-*) kill -9 ${p#/proc/} ;; esac; done")
+    project.save("a", "2")
+    assert "not the agent" not in container.read(container.exec("sh", "-c", "echo /tmp/.live-update-agent-*").strip())
+
+
+def test_restart_of_a_supervised_process(project, shared):
+    agent = {"name": "agent", "mountPath": "/live-update"}
+    project.start({"restart": {"process": {}}}, command=["/live-update/agent", "supervise", "--", "sh", "-c", SERVER], container={"volumeMounts": [agent]},
+                  pod={"volumes": [{"name": "agent", "emptyDir": {}}],
+                       "initContainers": [{"name": "agent", "image": shared.product.image, "imagePullPolicy": "IfNotPresent",
+                                           "command": [shared.product.agent, "install", "/live-update/agent"], "volumeMounts": [agent]}]})
+    container = project.app.only()
+    shared.eventually(lambda: len((container.read("/tmp/starts") or "").splitlines()) == 1, "it runs")
+    project.save("a", "1")
+    starts = container.read("/tmp/starts").splitlines()
+    assert len(starts) == 2 and starts[0] != starts[1]
+    assert project.app.only().id == container.id, "only the process was restarted"
+
+
+def test_restart_of_a_container(project, shared):
+    project.start({"restart": {"container": {}}})
+    before = project.app.only()
+    write(project.host / "a", "1")
+    shared.eventually(lambda: project.app.all_new([before]), "the container was restarted", timeout=60)
+    project.save("b", "1")
+
+
+def test_restart_of_a_container_that_does_not_end_replaces_the_pod(project, shared):
+    project.start({"restart": {"container": {}, "triggers": [f"{project.host.name}/main"]}}, command=STUBBORN)
+    before = project.app.pods()[0]["metadata"]["name"]
+    write(project.host / "main", "1")
+    shared.eventually(lambda: [pod["metadata"]["name"] for pod in project.app.pods()] not in ([before], []), "another pod", timeout=60)
+    shared.in_sync(project.app, project.host.name, timeout=60)
+
+
+def test_where_no_agent_can_run_the_condition_names_what_was_tried(project):
+    project.start(image=images.NO_SHELL)
+    write(project.host / "a", "1")
+    project.live_update.wait_stalled("AgentUnavailable", "sh: the image has none", project.app.only().pod)
+
+
+def test_three_replicas_share_a_large_save_and_one_is_stopped(project, shared):
+    """A container that hangs delays none of the others."""
+    project.start(replicas=3)
+    project.save("a", "1")
+    stuck, *others = project.app.containers()
+    stuck.pause()
+    try:
+        for number in range(20):
+            write(project.host / f"large-{number}", f"{number}" * 200_000)
+        shared.in_sync(project.app, project.host.name, containers=others)
+    finally:
+        stuck.resume()
+    begun = time.monotonic()
+    shared.in_sync(project.app, project.host.name, timeout=90)
+    assert time.monotonic() - begun < 90
