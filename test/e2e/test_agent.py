@@ -8,8 +8,8 @@ from harness.workspace import name_of, write
 
 # No handler for TERM: from inside its container such a process 1 cannot be ended.
 STUBBORN = ["sleep", "infinity"]
-# Says which process it is, each time it starts.
-SERVER = "echo started $$ >>/tmp/starts; trap 'exit 0' TERM; while :; do sleep 0.1; done"
+# Says which process it is, each time it starts; Kubernetes makes $$ of $$$$.
+SERVER = "echo started $$$$ >>/tmp/starts; trap 'exit 0' TERM; while :; do sleep 0.1; done"
 
 
 @pytest.fixture
@@ -38,6 +38,10 @@ def project(shared, request):
     for watcher in watchers:
         watcher.stop()
     shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
+
+
+def kill_agent(container):
+    container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(readlink $p/exe) in */.live-update-agent-*) kill -9 ${p#/proc/} ;; esac; done")
 
 
 def execs(product):
@@ -69,7 +73,7 @@ def test_a_session_that_is_lost_is_opened_again(project):
     project.start()
     project.save("a", "1")
     container = project.app.only()
-    container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in */.live-update-agent-*) kill -9 ${p#/proc/} ;; esac; done")
+    kill_agent(container)
     project.save("a", "2")
     assert project.app.only().id == container.id
 
@@ -79,7 +83,7 @@ def test_an_agent_that_was_replaced_is_noticed(project, shared):
     project.save("a", "1")
     container = project.app.only()
     container.exec("sh", "-c", "f=$(echo /tmp/.live-update-agent-*); rm $f; printf '#!/bin/sh\\necho I am not the agent\\n' >$f; chmod 755 $f")
-    container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in */.live-update-agent-*) kill -9 ${p#/proc/} ;; esac; done")
+    kill_agent(container)
     project.save("a", "2")
     assert "not the agent" not in container.read(container.exec("sh", "-c", "echo /tmp/.live-update-agent-*").strip())
 
