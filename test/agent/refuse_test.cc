@@ -119,8 +119,10 @@ TEST_CASE("names of any length get an answer that can be read") {
   auto answer = agent.ask({Begin{1, {}, 1, {endless}}, Commit{1}}, 1);
   REQUIRE(failure_of(answer).starts_with("BadRequest: \"xxx"));
   CHECK(std::get<Failed>(answer).path.size() == 2 * kMaxPath);
-  answer = agent.ask({Run{.request = 2, .argv = {"/" + endless}}}, 2);
-  CHECK(failure_of(answer).starts_with("Io: cannot start \"/xxx"));
+  if (!emulated()) {
+    answer = agent.ask({Run{.request = 2, .argv = {"/" + endless}}}, 2);
+    CHECK(failure_of(answer).starts_with("Io: cannot start \"/xxx"));
+  }
   CHECK(tree_of(container.root()).empty());
   CHECK(agent.close() == 0);
 }
