@@ -4,6 +4,7 @@ import argparse
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -44,6 +45,7 @@ class Bench:
         self.kubectl = Kubectl(cluster.local_cluster("tools").split(":")[0] + "/kubectl", cluster.local_cluster("kubeconfig"))
         if not cluster.is_local(self.kubectl.kubeconfig):
             sys.exit("bench: needs the cluster of scripts/cluster, whose containers can be looked into from here: scripts/cluster up")
+        warn_of_disk(cluster.state())
         self.product = Product(self.kubectl)
         self.product.install()
         self.eye = Eye(self.product.build / "test/bench/eye", arguments.seed)
@@ -101,6 +103,14 @@ class Bench:
         for who, workload, why in self.record.broken:
             print(f"FAIL: {who}: {workload} could not be measured: {why}")
         return all(gate.good for gate in judged) and not self.record.broken
+
+
+def warn_of_disk(folder):
+    """An ext4 without a journal does not use the inodes of files deleted in the last minutes again, and searches past them for each new file."""
+    found = subprocess.run(["findmnt", "-no", "FSTYPE,SOURCE", "-T", str(folder)], capture_output=True, text=True).stdout.split()
+    if found[:1] == ["ext4"] and not list(pathlib.Path("/proc/fs/jbd2").glob(f"{pathlib.Path(found[1]).name}-*")):
+        print(f"bench: {folder} is on an ext4 without a journal, where a new file costs several times as much after many were deleted: set "
+              "LIVE_UPDATE_CLUSTER_DIR and TMPDIR to folders on another file system", file=sys.stderr)
 
 
 def parser():
