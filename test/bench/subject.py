@@ -1,5 +1,6 @@
 """Who is measured: the product's watcher, or another tool that keeps the same promise (README.md has its contract)."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -18,7 +19,7 @@ class LiveUpdate:
         workspace = self.stage.workspace
         steps = [{"sync": {"from": "src", "to": "/app/src"}}, *[{"run": {"command": ["true"]}}] * runs]
         self.live_update = workspace.live_update(name, steps, transport=self.transport, source={"maxDeletes": 1_000_000})
-        self.watcher = workspace.watch(name, ready=False)
+        self.watcher = workspace.watch(name, "--timings", ready=False)
         self.watcher.wait_line("[Ww]atching", timeout=timeout)
 
     def stop(self):
@@ -32,6 +33,14 @@ class LiveUpdate:
     def report(self, name, replicas):
         """Where and what it says when a save of src/NAME is everywhere and all commands have ended."""
         return self.watcher.log, f"src/{name} -> {replicas}/{replicas} pods in"
+
+    def stages(self, name, mark):
+        """What the watcher said since `mark` of the ways of saves of src/NAME: stage -> [milliseconds after the save]."""
+        stages = {}
+        for line in re.findall(rf"^src/{re.escape(name)} -> .* pods in .*\((.*)\)", self.watcher.text(mark), re.MULTILINE):
+            for stage, milliseconds in re.findall(r"(\w+) (\d+)", line):
+                stages.setdefault(stage, []).append(int(milliseconds))
+        return stages
 
     def processes(self):
         return [self.watcher.process.pid]

@@ -4,6 +4,7 @@ import threading
 import time
 
 from eye import NEVER, Probe, Trial, timed
+from record import percentile
 
 POST, ECHO = "POST until watch event, 1 KiB", "echo over an open exec session"
 EXEC, KUBECTL_EXEC = "exec of `true`, own client", "`kubectl exec true`"
@@ -19,6 +20,7 @@ def one_file(stage):
     ways = {IN_PLACE: ("inplace.txt", "inplace"), BY_RENAME: ("rename.txt", "rename")}
     for name, (file, how) in ways.items():
         stage.measure(name, 0, lambda patience: stage.save({file: 1024}, how, patience))
+    mark = stage.subject.watcher.mark() if stage.name == "live-update" else None
     for number in range(stage.arguments.saves):
         for name, (file, how) in ways.items():
             stage.think()
@@ -28,6 +30,18 @@ def one_file(stage):
     for name in ways:
         stage.record.say(stage.name, name)
     floor.close()
+    if mark is not None:
+        way(stage, [file for file, _ in ways.values()], mark)
+
+
+def way(stage, files, mark):
+    """The stages that the watcher's `--timings` tells: the median time after the save at which each was reached."""
+    stages = {}
+    for file in files:
+        for part, times in stage.subject.stages(file, mark).items():
+            stages.setdefault(part, []).extend(times)
+    for part, times in stages.items():
+        stage.record.fact(stage.name, f"W1 {part}, p50", percentile(times, 0.5), "ms after the save")
 
 
 class Floor:
