@@ -121,7 +121,8 @@ void AgentSession::exited(const Result<ExecExit>& exit) {
   const std::string how = "ended with exit code " + std::to_string(exit->code);
   const Error error{ErrorKind::Unavailable, "the agent " + how};
   const bool of_script = exit->code == kNoAgentExit || exit->code == kIncompleteAgentExit;
-  if (ready_ || (exit->code > kSignalled && !of_script)) return end(AgentEnd::Lost, error);
+  killed_ = exit->code > kSignalled && !of_script;
+  if (ready_ || killed_) return end(AgentEnd::Lost, error);
   if (of_script) return end(AgentEnd::Impossible, error);
   tried_.push_back((file_.empty() ? "sh" : file_) + ": " + how + (said_.empty() ? "" : " (" + said_ + ")"));
   end(put_ || file_.empty() ? AgentEnd::Impossible : AgentEnd::Replaced, error);
@@ -159,8 +160,8 @@ void AgentSession::end(AgentEnd::Kind kind, Error error) {
   if (std::exchange(ended_, true)) return;
   timer_.reset();
   sources_.clear();
-  later_ = after_(Millis(0),
-                  [on_end = events_.on_end, how = AgentEnd{kind, std::move(error), tried_}] { on_end(how); });
+  later_ = after_(Millis(0), [on_end = events_.on_end,
+                              how = AgentEnd{kind, std::move(error), tried_, killed_}] { on_end(how); });
 }
 
 }  // namespace live_update

@@ -28,6 +28,7 @@ struct AgentEnd {
   } kind = Lost;
   Error error;
   std::vector<std::string> tried;
+  bool killed = false;  // by a signal, as everything in a container that ends
 };
 
 class AgentSession {
@@ -86,6 +87,7 @@ class AgentSession {
   agent::Hello hello_;
   std::uint32_t requests_ = 0;
   bool ready_ = false, ended_ = false;
+  bool killed_ = false;
   bool put_ = false;          // the program was sent in this session
   std::string words_, said_;  // stderr: an unfinished line; the last one that is not the script's
   std::string file_;          // the agent's

@@ -10,7 +10,7 @@ namespace live_update {
 namespace {
 
 constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
-constexpr Millis kReopenFirst{250}, kReopenLast{30'000};
+constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
 constexpr Millis kForgetImpossible{10 * 60'000};
 
 std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
@@ -91,6 +91,12 @@ void AgentTransport::expect(const ContainerRef& to, const std::vector<std::strin
   Lane& lane = lane_of(to);
   lane.roots = roots;
   if (!lane.session && lane.impossible.empty()) open(lane);
+}
+
+void AgentTransport::forget(const std::string& container_id) {
+  std::erase_if(lanes_, [&](const auto& it) {
+    return it.first.container_id == container_id && it.second->jobs.empty();
+  });
 }
 
 Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
@@ -242,14 +248,17 @@ void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
   } else if (!was_ready && !lane.jobs.empty()) {
     finish(lane, why);
   }
-  // In use until now: it is wanted again soon. A container that is gone is not.
+  // In use until now: it is wanted again soon. A container that is gone is not; one that ends is forgotten
+  // before the pause is over.
   const auto found = lanes_.find(to);
   if (found == lanes_.end() || found->second->session || !found->second->jobs.empty()) return;
   if (why.reason == reason::kWaiting || found->second->losses > 8) {
     lanes_.erase(found);
     return;
   }
-  const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(found->second->losses++, 7)));
+  const int losses = found->second->losses + (end.killed ? 2 : 0);
+  ++found->second->losses;
+  const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(losses, 7)));
   found->second->idle = after_(pause, [this, to] {
     if (const auto it = lanes_.find(to); it != lanes_.end() && !it->second->session) open(*it->second);
   });

@@ -39,6 +39,7 @@ class AgentTransport : public ContainerTransport {
 
   // Opens the container's session if there is none: a delivery is to be expected.
   void expect(const ContainerRef& to, const std::vector<std::string>& roots) override;
+  void forget(const std::string& container_id) override;
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                std::move_only_function<void(DeliveryOutcome)> done,
                                OnOutput on_output) override;

@@ -142,9 +142,12 @@ void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
                                 [&](const Target& it) { return it.container_id == entry.first; });
   };
   std::erase_if(memory.deliveries, gone);
-  std::erase_if(memory.expected, [&](const std::string& id) {
-    return std::ranges::none_of(search.targets, [&](const Target& it) { return it.container_id == id; });
-  });
+  for (auto it = memory.expected.begin(); it != memory.expected.end();) {
+    const bool runs = std::ranges::any_of(
+        search.targets, [&](const Target& target) { return target.container_id == *it && target.running; });
+    if (!runs) transport_.forget(*it);
+    it = runs ? std::next(it) : memory.expected.erase(it);
+  }
   std::erase_if(memory.lanes, gone);
 }
 

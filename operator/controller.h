@@ -63,7 +63,7 @@ class Controller {
   Memory& memory_of(const ObjectKey& key, const LiveUpdate& live_update);
   Observed observe(const LiveUpdate& live_update, Memory& memory) const;
   void carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, Decision decision);
-  static void drop_gone(Memory& memory, const TargetSearch& search);
+  void drop_gone(Memory& memory, const TargetSearch& search);
   void deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it);
   void ran(const ObjectKey& key, const ContainerRef& to, std::int64_t sequence, int step,
            std::string_view bytes);

@@ -17,6 +17,8 @@ class ContainerTransport {
   // A delivery to this container is likely soon: what takes time may be done now.
   // `roots`: the remote roots that it will have.
   virtual void expect(const ContainerRef&, const std::vector<std::string>& /*roots*/) {}
+  // This container is gone, by its container ID: no session with it is needed any more.
+  virtual void forget(const std::string& /*container_id*/) {}
   // What a run prints, as it comes; `step` is its index in spec.steps.
   using OnOutput = std::function<void(int step, std::string_view bytes)>;
   // `done` runs once, on the loop; destroying the Handle abandons the delivery (what has arrived stays).
