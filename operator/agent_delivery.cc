@@ -5,6 +5,7 @@
 
 #include "core/conditions.h"
 #include "operator/exec_diagnosis.h"
+#include "run/loop.h"
 
 namespace live_update {
 namespace {
@@ -165,6 +166,7 @@ void AgentDelivery::main() {
     std::string frames;
     add_tail(frames);
     if (pending_.empty()) return advance();
+    delivered_.sent = Loop::exact_wall_clock();
     return session_.send(std::move(frames));
   }
   const std::uint32_t request = expect(Batch{});
@@ -178,6 +180,7 @@ ByteSource AgentDelivery::with_tail(ByteSource frames) {
     if (!piece || piece->size() >= kAgentPiece) return piece;
     ended = true;
     add_tail(*piece);
+    delivered_.sent = Loop::exact_wall_clock();  // the last piece, and it goes out now
     return piece;
   };
 }

@@ -153,6 +153,7 @@ TEST_CASE("the first delivery puts the agent there, the next ones need no exec")
   World world(container);
   CHECK(world.save("app/a", "one").save("app/d/b", "two", 0755).deliver() == "by Agent");
   CHECK(world.text("app/a") == "one");
+  CHECK(std::get<Delivered>(world.outcome).sent);
   CHECK(world.text("app/d/b") == "two");
   CHECK(fs::status(world.at("app/d/b")).permissions() == fs::perms(0755));
   CHECK(world.save("app/a", "three").remove("app/d/b").remove("app/d", FileType::Directory).deliver() ==
