@@ -84,6 +84,7 @@ void Controller::reconcile(const ObjectKey& key) {
   note_times(key, memory);
   if (memory.checked.generation != live_update->meta.generation) memory.checked = check_spec(*live_update);
   judge(*live_update, memory.checked, memory.history, memory.judgements);
+  ask_for_pods(key, *live_update, memory);
   const Observed observed = observe(*live_update, memory);
   drop_gone(memory, observed.search);
   carry_out(key, *live_update, memory, decide(observed));
@@ -104,6 +105,43 @@ void Controller::note_times(const ObjectKey& key, Memory& memory) {
   std::erase_if(memory.printed, told);
 }
 
+// Where somebody else redeploys, only its age tells that a pod is newer than a fall-back. One within the same
+// second is told by what it is not among: the pods that the API server lists now, after the ChangeSet.
+void Controller::ask_for_pods(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory) {
+  const auto judged = [&](const auto& entry) { return memory.judgements.contains(entry.first); };
+  std::erase_if(memory.older_pods, [&](const auto& entry) { return !judged(entry); });
+  if (live_update.spec.fall_back.redeploy != Redeploy::None) return;
+  for (const auto& [sequence, judgement] : memory.judgements) {
+    if (judgement.kind != Judgement::FallBack || memory.older_pods.contains(sequence) ||
+        memory.pod_lists.contains(sequence))
+      continue;
+    std::set<std::string> known;
+    for (const Pod* pod : cache_.pods(key.ns)) known.insert(pod->meta.uid);
+    memory.pod_lists[sequence] = api_.request(
+        list_pods(key.ns),
+        [this, key, sequence = sequence, known = std::move(known)](Result<Response> result) mutable {
+          pods_listed(key, sequence, std::move(known), result);
+        });
+  }
+}
+
+void Controller::pods_listed(ObjectKey key, std::int64_t sequence, std::set<std::string> before,
+                             const Result<Response>& result) {
+  const auto found = memories_.find(key);
+  if (found == memories_.end()) return;
+  Memory& memory = found->second;
+  memory.pod_lists.erase(sequence);
+  const auto uids = result ? uids_of(result->body) : std::unexpected(result.error());
+  if (!uids) {
+    log_.warn("cannot list pods", {{"liveUpdate", to_string(key)}, {"error", uids.error().message}});
+    queue_.add_after(key, kRedeployRetry, loop_.now());
+    return schedule();
+  }
+  before.insert(uids->begin(), uids->end());
+  memory.older_pods[sequence] = std::move(before);
+  enqueue(key);
+}
+
 Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
   auto& memory = memories_[key];
   if (memory.uid == live_update.meta.uid) return memory;
@@ -120,8 +158,8 @@ Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate
 Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) const {
   const auto pods = cache_.pods(live_update.meta.ns);
   const auto workloads = cache_.workloads(live_update.meta.ns);
-  Observed observed{live_update,       memory.checked, memory.written, memory.history,
-                    memory.judgements, memory.lanes,   memory.printed, memory.times};
+  Observed observed{live_update,  memory.checked, memory.written, memory.history,   memory.judgements,
+                    memory.lanes, memory.printed, memory.times,   memory.older_pods};
   observed.search = find_targets(live_update, pods, workloads);
   observed.workload = owning_workload(live_update, pods, workloads);
   observed.template_redeployed = memory.redeploying;

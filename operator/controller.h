@@ -44,7 +44,9 @@ class Controller {
     Lanes lanes;
     std::map<std::string, Handle> deliveries;  // under way, by container ID
     BatchTimesMap times;
-    Instant status_credit{};  // what the status writes of the last second have used up
+    OlderPods older_pods;
+    std::map<std::int64_t, Handle> pod_lists;  // under way, by the batch they are for
+    Instant status_credit{};                   // what the status writes of the last second have used up
     std::string redeploy_problem;
     std::int64_t redeploying = 0;  // the sequence that a restart is being asked for
     Handle redeploy;
@@ -72,6 +74,9 @@ class Controller {
   void redeployed(ObjectKey key, Result<Response> result);
   void redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                 const RedeployAction& action);
+  void ask_for_pods(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
+  void pods_listed(ObjectKey key, std::int64_t sequence, std::set<std::string> before,
+                   const Result<Response>& result);
   void note_times(const ObjectKey& key, Memory& memory);
   void count(Memory& memory, const ChangeSetNote& note);
   void write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status);

@@ -85,6 +85,19 @@ Request delete_pod(const std::string& ns, const std::string& name) {
   return {Method::Delete, "/api/v1/namespaces/" + ns + "/pods/" + name, {}, std::string(kJson), "{}"};
 }
 
+Request list_pods(const std::string& ns) { return {.path = "/api/v1/namespaces/" + ns + "/pods"}; }
+
+Result<std::vector<std::string>> uids_of(const std::string& list) {
+  const auto json = parse_json(list);
+  if (!json) return std::unexpected(json.error());
+  const auto items = json->IsObject() ? json->FindMember("items") : rapidjson::Value::ConstMemberIterator();
+  if (!json->IsObject() || items == json->MemberEnd() || !items->value.IsArray())
+    return fail(ErrorKind::Invalid, "the API server's answer is no list");
+  std::vector<std::string> uids;
+  for (const auto& item : items->value.GetArray()) uids.push_back(decode_meta(item).uid);
+  return uids;
+}
+
 Result<Request> restart_workload(const ObjectMeta& live_update, const WorkloadRef& workload,
                                  std::int64_t sequence) {
   std::string resource;

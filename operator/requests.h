@@ -19,6 +19,11 @@ Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status
 Request delete_change_set(const ObjectMeta& change_set);
 Request delete_pod(const std::string& ns, const std::string& name);
 
+// All pods as they are when it is answered, not as a cache has them.
+Request list_pods(const std::string& ns);
+// Of the objects of a list.
+Result<std::vector<std::string>> uids_of(const std::string& list);
+
 // A rollout restart through the pod template (rule 6.2). An error for kinds whose pods cannot be replaced
 // that way.
 Result<Request> restart_workload(const ObjectMeta& live_update, const WorkloadRef& workload,

@@ -86,6 +86,10 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
 // What the runs of a batch have printed so far, by its sequence.
 using PrintedMap = std::map<std::int64_t, std::vector<RunOutput>>;
 
+// For a batch that fell back: the uids of all pods there were at some time after it was made. A pod that is
+// not among them is newer, which its creation timestamp, of whole seconds, cannot always tell.
+using OlderPods = std::map<std::int64_t, std::set<std::string>>;  // by the batch's sequence
+
 struct Observed {
   const LiveUpdate& live_update;
   const CheckedSpec& checked;      // of its spec
@@ -95,6 +99,7 @@ struct Observed {
   const Lanes& lanes;
   const PrintedMap& printed;
   const BatchTimesMap& times;
+  const OlderPods& older_pods;  // of those batches for which it is known
   TargetSearch search;
   std::optional<WorkloadRef> workload;   // what a redeploy restarts
   std::int64_t template_redeployed = 0;  // the sequence that the workload's template was redeployed for

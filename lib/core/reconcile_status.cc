@@ -33,9 +33,14 @@ std::string_view to_string(FallBackReason reason) {
 }
 
 // A pod made after the fall-back contains it: it was redeployed for it, or is simply newer (rules 6.2, 6.3).
-bool made_after(const Target& target, const Batch& batch) {
+bool made_after(const Target& target, const Batch& batch, const OlderPods& older_pods) {
   if (target.redeployed >= batch.last) return true;
-  return target.pod_created && batch.meta().created && *target.pod_created > *batch.meta().created;
+  const auto& pod = target.pod_created;
+  const auto& fell_back = batch.meta().created;
+  if (!pod || !fell_back) return false;
+  if (*pod != *fell_back) return *pod > *fell_back;
+  const auto older = older_pods.find(batch.last);
+  return older != older_pods.end() && !older->second.contains(target.pod_uid);
 }
 
 class Describer {
@@ -417,7 +422,7 @@ PendingFallBacks::PendingFallBacks(const Observed& observed) {
     const auto batch = std::ranges::lower_bound(batches, sequence, {}, &Batch::last);
     if (batch == batches.end() || batch->last != sequence) continue;
     for (const Target& target : observed.search.targets)
-      if (!made_after(target, *batch)) pending_[&target].push_back(sequence);
+      if (!made_after(target, *batch, observed.older_pods)) pending_[&target].push_back(sequence);
   }
 }
 

@@ -68,7 +68,8 @@ class Cluster {
   void pod(const std::string& name, const std::string& id, const std::string& annotations = "{}") {
     api.objects.set(
         "/api/v1/namespaces/shop/pods/" + name,
-        R"({"apiVersion":"v1","kind":"Pod","metadata":{"annotations":)" + annotations +
+        R"({"apiVersion":"v1","kind":"Pod","metadata":{"creationTimestamp":"2026-01-01T00:00:00Z","annotations":)" +
+            annotations +
             R"(,"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-1","uid":"r","controller":true}]},
         "spec":{"containers":[{"name":"app","image":"web:1"}]},
         "status":{"phase":"Running","containerStatuses":[{"name":"app","containerID":"containerd://)" +
@@ -77,6 +78,7 @@ class Cluster {
   void post(std::int64_t sequence, const std::string& path, const std::string& content) {
     ChangeSet it;
     it.meta = {"shop", change_set_name("web", "7f3a", sequence)};
+    it.meta.created = *parse_time("2026-01-01T00:00:00Z");
     it.spec = {"web", "7f3a", "ada", sequence};
     it.spec.observed_at = it.spec.posted_at = loop.wall_clock() - std::chrono::milliseconds(3);
     Change change{path};
@@ -216,6 +218,26 @@ TEST_CASE("6.2 a fall-back patches the pod template once") {
       cluster.api.text("/apis/apps/v1/namespaces/shop/deployments/web").find("redeploy.liveupdate.dev/web") !=
       std::string::npos);
   CHECK(cluster.api.count(Method::Post, "/events") >= 1);
+}
+
+TEST_CASE("6.2 where somebody else redeploys, the pods of that moment are asked for, once") {
+  Cluster cluster;
+  cluster.api.objects.set(Cluster::kLiveUpdate,
+                          R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","spec":{
+      "target":{"workload":{"kind":"Deployment","name":"web"}},"source":{"context":["."]},"fallBack":{"redeploy":"None"},
+      "steps":[{"sync":{"from":"src","to":"/app"}}]}})");
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  const int lists = cluster.api.count(Method::Get, "/namespaces/shop/pods");
+  cluster.post(1, "README.md", "hello");
+  REQUIRE(cluster.until([&] { return cluster.status().state == "FallBack"; }));
+  cluster.turn();
+  CHECK(cluster.api.count(Method::Get, "/namespaces/shop/pods") == lists + 1);
+  CHECK(cluster.status().state == "FallBack");
+  cluster.api.objects.remove(*parse_resource_path("/api/v1/namespaces/shop/pods/a"));
+  cluster.pod("b", "2");  // within the same second
+  CHECK(cluster.until([&] { return cluster.status().state == "Synced"; }));
 }
 
 TEST_CASE("a superseded ChangeSet is deleted") {

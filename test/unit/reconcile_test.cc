@@ -138,6 +138,26 @@ TEST_CASE("6.4 while a fall-back is pending, live updates of other files go on")
   CHECK(world.lu.status.fall_back->phase == "WaitingForDeploy");
 }
 
+TEST_CASE("6.2 a pod of the same second as the fall-back is newer if it was not there afterwards") {
+  World world;
+  world.lu.spec.fall_back.redeploy = Redeploy::None;
+  world.lu.spec.source.context = {"."};
+  world.post(delta(1).saved("Dockerfile"));
+  const Time second = *world.change_sets.front()->meta.created;
+  world.pod("a", "c1").meta.created = second;
+  world.pod("b", "c2").meta.created = second;
+  world.look();
+  CHECK(world.state("c1") == "FallBack");
+  CHECK(world.state("c2") == "FallBack");
+  world.older_pods[1] = {"uid-a"};
+  world.look();
+  CHECK(world.state("c1") == "FallBack");
+  CHECK(world.state("c2") == "Synced");
+  world.pods["b"].meta.created = second - kSecond;
+  world.look();
+  CHECK(world.state("c2") == "FallBack");
+}
+
 TEST_CASE("6.2 bare pods are deleted") {
   World world;
   world.lu.spec.target.workload.reset();

@@ -63,7 +63,7 @@ class World {
     for (const auto& [name, it] : pods) pod_list.push_back(&it);
     std::vector<const Workload*> workloads{&deployment};
     for (const Workload& it : replica_sets) workloads.push_back(&it);
-    Observed observed{lu, checked, lu.status, history, judgements, lanes, printed, times};
+    Observed observed{lu, checked, lu.status, history, judgements, lanes, printed, times, older_pods};
     observed.search = find_targets(lu, pod_list, workloads);
     observed.workload = owning_workload(lu, pod_list, workloads);
     observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
@@ -138,6 +138,7 @@ class World {
   Lanes lanes;
   PrintedMap printed;
   BatchTimesMap times;
+  OlderPods older_pods;
   std::map<std::string, std::int64_t> under_way;
   Instant now{};
   Time wall{std::chrono::seconds(2000)};
