@@ -48,8 +48,9 @@ def one_file(record):
             yield Gate(f"{name}, p99 / p50", record.at(OURS, name, 0.99) / p50(name), 5, "")
     one = p50(save.IN_PLACE)
     yield gate(f"{save.TEN}, p50", p50(save.TEN), one, 1.5)
-    yield gate(f"{steps.runs_name(1)}, p50", p50(steps.runs_name(1)), one, 1, 3)
-    yield gate(f"{steps.runs_name(5)}, p50", p50(steps.runs_name(5)), one, 1, 10)
+    # Both end with the watcher's report, which is a write to the API server of its own: like is compared with like.
+    yield gate(f"{steps.runs_name(1)}, p50", p50(steps.runs_name(1)), p50(steps.runs_name(0)), 1, 3)
+    yield gate(f"{steps.runs_name(5)}, p50", p50(steps.runs_name(5)), p50(steps.runs_name(0)), 1, 10)
     yield gate(f"{save.BESIDE_GENERATOR}, p50", p50(save.BESIDE_GENERATOR), one, 3)
     single, twenty = p50(save.replicas_name(1, 1)), p50(save.replicas_name(1, 20))
     yield gate(f"{save.replicas_name(1, 20)}, last, p50", twenty, single, 2, 10)
