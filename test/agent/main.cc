@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ int run_as(uid_t uid, doctest::Context& tests) {
 
 int main(int count, char** words) {
   doctest::Context tests(count, words);
+  signal(SIGHUP, SIG_DFL);  // nohup ignores it, and a shell cannot trap what was ignored when it began
   if (const char* user = getenv("LIVE_UPDATE_TEST_UID"))
     return run_as(static_cast<uid_t>(std::atoi(user)), tests);
   if (unshare(CLONE_NEWNS) == 0) mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
