@@ -16,15 +16,13 @@ constexpr int kCannotStart = 127, kSignalled = 128;
 // Below this it is cheaper to send everything than to ask.
 constexpr std::size_t kFewWrites = 16, kFewBytes = 64 * 1024;
 constexpr std::size_t kMostAsked = 4096, kMostAskedBytes = 512 * 1024;  // in one request
+constexpr std::size_t kMostRequests = 32;                               // for digests, at a time
+constexpr std::size_t kMostWarnings = 16, kLongestText = 1024;          // of what a container says
+constexpr std::size_t kLongestCommand = 512 * 1024;
 
 std::string under(const std::string& root, const std::string& path) {
   if (path.empty()) return root;
   return root == "/" ? "/" + path : root + "/" + path;
-}
-
-std::string relative(const std::string& path, const std::string& root) {
-  if (path == root) return "";
-  return path.substr(root == "/" ? 1 : root.size() + 1);
 }
 
 bool worth_asking(const AgentBatch& batch) {
@@ -50,6 +48,15 @@ std::string_view reason_of(agent::Code code) {
     default:
       return reason::kFailed;
   }
+}
+
+// What a container says goes into logs and to terminals.
+std::string said(std::string_view text) { return clean(text.substr(0, kLongestText)); }
+
+bool too_long(const DeliveryRun& run) {
+  std::size_t size = 0;
+  for (const auto& word : run.command) size += word.size();
+  return size > kLongestCommand;
 }
 
 agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
@@ -86,6 +93,16 @@ AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
 }
 
 void AgentDelivery::start() {
+  for (const auto* runs : {&batch_->delivery->before_sync, &batch_->delivery->after_sync}) {
+    const auto long_one = std::ranges::find_if(*runs, too_long);
+    if (long_one == runs->end()) continue;
+    problem_ = NotDelivered{std::string(reason::kUnsupported),
+                            about("spec.steps[" + std::to_string(long_one->step) +
+                                  "].run: its command is longer than 512 KiB; put it into a file"),
+                            false};
+    phase_ = Phase::Main;
+    return advance();
+  }
   if (batch_->delivery->compare && worth_asking(*batch_)) return compare();
   before();
 }
@@ -111,39 +128,52 @@ void AgentDelivery::compare() {
       bytes += path.path.size() + sizeof(agent::Wanted);
       some.push_back(std::move(path));
       if (some.size() < kMostAsked && bytes < kMostAskedBytes) continue;
-      ask(root, std::exchange(some, {}));
+      questions_.push_back({root, std::exchange(some, {})});
       bytes = 0;
     }
-    if (!some.empty()) ask(root, std::move(some));
+    if (!some.empty()) questions_.push_back({root, std::move(some)});
   }
+  ask();
 }
 
-void AgentDelivery::ask(const std::string& root, std::vector<agent::Wanted> wanted) {
+void AgentDelivery::ask() {
   std::string frames;
-  session_.writer().append(
-      frames, agent::Request(agent::Have{expect(Comparison{root}), root, false, std::move(wanted)}));
-  session_.send(std::move(frames));
+  while (pending_.size() < kMostRequests && !questions_.empty()) {
+    Question question = std::move(questions_.front());
+    questions_.pop_front();
+    for (const auto& path : question.wanted) there_[under(question.root, path.path)];
+    session_.writer().append(
+        frames, agent::Request(agent::Have{expect(Comparison{question.root}), question.root, false,
+                                           std::move(question.wanted)}));
+  }
+  if (!frames.empty()) session_.send(std::move(frames));
 }
 
+// Only what was asked for counts.
 void AgentDelivery::found(const agent::HaveResult& it) {
-  const auto& root = std::get<Comparison>(pending_.at(it.request)).root;
-  for (const auto& entry : it.entries) there_.insert_or_assign(under(root, entry.path), entry);
-  if (it.last) pending_.erase(it.request);
+  const auto* comparison = std::get_if<Comparison>(&pending_.at(it.request));
+  if (!comparison) return;
+  for (const auto& entry : it.entries)
+    if (const auto asked = there_.find(under(comparison->root, entry.path)); asked != there_.end())
+      asked->second = entry;
+  if (!it.last) return;
+  pending_.erase(it.request);
+  ask();
 }
 
 void AgentDelivery::compared() {
   auto has = std::make_shared<AgentHas>();
   for (const auto* write : batch_->writes) {
     const auto there = there_.find(write->to);
-    if (there == there_.end()) continue;
-    if (same(*write, there->second))
+    if (there == there_.end() || !there->second) continue;
+    if (same(*write, *there->second))
       has->same.insert(write);
-    else if (same_content(*write, there->second))
+    else if (same_content(*write, *there->second))
       has->content.insert(write);
   }
   for (const auto& gone : batch_->delivery->deletes)
     if (const auto there = there_.find(gone.to);
-        there != there_.end() && there->second.kind == agent::Kind::Missing)
+        there != there_.end() && there->second && there->second->kind == agent::Kind::Missing)
       has->missing.insert(gone.to);
   there_.clear();
   has_ = std::move(has);
@@ -166,21 +196,26 @@ void AgentDelivery::main() {
     std::string frames;
     add_tail(frames);
     if (pending_.empty()) return advance();
-    delivered_.sent = Loop::exact_wall_clock();
     return session_.send(std::move(frames));
   }
   const std::uint32_t request = expect(Batch{});
+  streaming_ = true;
   session_.stream(with_tail(agent_frames(batch_, has_, request, {.fresh = fresh}, session_.writer())));
 }
 
+// The agent may refuse the batch while it is still being sent: all of it is sent nevertheless, as the agent
+// waits for its end, but nothing behind it.
 ByteSource AgentDelivery::with_tail(ByteSource frames) {
   return [this, frames = std::move(frames), ended = false]() mutable -> Result<std::string> {
     if (ended) return std::string();
     auto piece = frames();
     if (!piece || piece->size() >= kAgentPiece) return piece;
     ended = true;
-    add_tail(*piece);
-    delivered_.sent = Loop::exact_wall_clock();  // the last piece, and it goes out now
+    streaming_ = false;
+    if (problem_)
+      advance_if_done();
+    else
+      add_tail(*piece);
     return piece;
   };
 }
@@ -199,7 +234,7 @@ void AgentDelivery::add_tail(std::string& frames) {
   add_runs(frames, delivery.after_sync, fresh);
   delivered_.sent = Loop::exact_wall_clock();
   if (!delivery.restart) return;
-  const std::uint32_t request = expect(RestartPending{&*delivery.restart});
+  const std::uint32_t request = expect(RestartPending{&*delivery.restart, delivery.restart_step});
   const auto restart =
       agent_restart(*delivery.restart, request, {fresh && delivery.after_sync.empty(), true, false});
   if (restart) return session_.writer().append(frames, agent::Request(*restart));
@@ -222,10 +257,18 @@ void AgentDelivery::hear(const agent::Answer& answer) {
   if (const auto* it = std::get_if<agent::RunExit>(&answer)) ended(*it);
   if (const auto* it = std::get_if<agent::Skipped>(&answer)) skipped(*it);
   if (const auto* it = std::get_if<agent::HaveResult>(&answer)) found(*it);
-  if (const auto* it = std::get_if<agent::Warning>(&answer)) delivered_.warnings.push_back(about(it->text));
+  if (const auto* it = std::get_if<agent::Warning>(&answer)) warned(*it);
   if (std::holds_alternative<agent::Confirmed>(answer) || std::holds_alternative<agent::Restarted>(answer))
     pending_.erase(request);
-  if (pending_.empty()) advance();
+  advance_if_done();
+}
+
+void AgentDelivery::advance_if_done() {
+  if (pending_.empty() && !streaming_) advance();
+}
+
+void AgentDelivery::warned(const agent::Warning& it) {
+  if (delivered_.warnings.size() < kMostWarnings) delivered_.warnings.push_back(about(said(it.text)));
 }
 
 void AgentDelivery::advance() {
@@ -240,9 +283,9 @@ void AgentDelivery::advance() {
 std::string AgentDelivery::about(const std::string& what) const { return to_string(to_) + ": " + what; }
 
 NotDelivered AgentDelivery::problem(const agent::Failed& failed) const {
-  const std::string remedy = failed.remedy.empty() ? "" : "; " + failed.remedy;
+  const std::string remedy = failed.remedy.empty() ? "" : "; " + said(failed.remedy);
   const std::string user = failed.error == 0 ? "" : " for user ID " + std::to_string(session_.agent().uid);
-  return {std::string(reason_of(failed.code)), about(failed.reason + user + remedy), false};
+  return {std::string(reason_of(failed.code)), about(said(failed.reason) + user + remedy), false};
 }
 
 void AgentDelivery::failed(const agent::Failed& it) {
@@ -250,7 +293,7 @@ void AgentDelivery::failed(const agent::Failed& it) {
   pending_.erase(it.request);
   if (std::holds_alternative<Batch>(pending)) problem_ = problem(it);
   if (const auto* run = std::get_if<RunPending>(&pending)) {
-    delivered_.failures.push_back({run->run->step, kCannotStart, false, it.reason});
+    delivered_.failures.push_back({run->run->step, kCannotStart, false, said(it.reason)});
   }
   if (const auto* restart = std::get_if<RestartPending>(&pending)) {
     // Process 1 without a handler cannot be ended from inside: the pod has to go.
@@ -261,7 +304,7 @@ void AgentDelivery::failed(const agent::Failed& it) {
 
 void AgentDelivery::printed(const agent::RunOutput& it) {
   auto* run = std::get_if<RunPending>(&pending_.at(it.request));
-  if (!run) return;
+  if (!run || it.bytes.empty()) return;
   run->tail.add(it.bytes);
   if (on_output_) on_output_(run->run->step, it.bytes);
   run->unpaid += static_cast<std::uint32_t>(it.bytes.size());
@@ -276,7 +319,8 @@ void AgentDelivery::ended(const agent::RunExit& it) {
   if (!run) return;
   const bool exited = it.how == agent::RunHow::Exited;
   if (!exited || it.code != 0)
-    delivered_.failures.push_back({run->run->step, exited ? it.code : kSignalled + std::max(0, it.code),
+    delivered_.failures.push_back({run->run->step,
+                                   exited ? it.code : kSignalled + std::clamp(it.code, 0, kSignalled - 1),
                                    it.how == agent::RunHow::TimedOut, run->tail.text()});
   pending_.erase(it.request);
 }
@@ -284,6 +328,8 @@ void AgentDelivery::ended(const agent::RunExit& it) {
 void AgentDelivery::skipped(const agent::Skipped& it) {
   if (const auto* run = std::get_if<RunPending>(&pending_.at(it.request)))
     delivered_.skipped.push_back(run->run->step);
+  if (const auto* restart = std::get_if<RestartPending>(&pending_.at(it.request)))
+    delivered_.skipped.push_back(restart->step);
   pending_.erase(it.request);
 }
 
@@ -291,12 +337,14 @@ DeliveryOutcome AgentDelivery::lost(const AgentEnd& end) const {
   const bool only_the_restart =
       pending_.size() == 1 && std::holds_alternative<RestartPending>(pending_.begin()->second);
   if (only_the_restart && !problem_) {
+    // Only if the container has really ended: a cut connection looks the same from here.
     const auto& how = std::get<RestartPending>(pending_.begin()->second).restart->how;
-    if (std::holds_alternative<RestartContainer>(how)) return delivered_;
+    const bool over = end.killed || diagnose(to_, end.error).reason == reason::kWaiting;
+    if (std::holds_alternative<RestartContainer>(how) && over) return delivered_;
   }
   if (end.kind == AgentEnd::Nonsense)
     return NotDelivered{std::string(reason::kRetrying),
-                        about("the session with the agent was ended: " + end.error.message), true};
+                        about("the session with the agent was ended: " + said(end.error.message)), true};
   return diagnose(to_, end.error);
 }
 

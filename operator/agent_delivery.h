@@ -5,6 +5,7 @@
 // `on_output`, so whoever hears the answers asks for the outcome after each.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -50,14 +51,20 @@ class AgentDelivery {
   };
   struct RestartPending {
     const Restart* restart;
+    int step;
+  };
+  struct Question {
+    std::string root;
+    std::vector<agent::Wanted> wanted;
   };
   using Pending = std::variant<Batch, Comparison, RunPending, RestartPending>;
 
   void compare();
-  void ask(const std::string& root, std::vector<agent::Wanted> wanted);
+  void ask();
   void before();
   void main();
   void advance();
+  void advance_if_done();
   std::uint32_t expect(Pending pending);
   void add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh);
   void add_tail(std::string& frames);
@@ -65,6 +72,7 @@ class AgentDelivery {
   std::string about(const std::string& what) const;
   NotDelivered problem(const agent::Failed& failed) const;
   void failed(const agent::Failed& it);
+  void warned(const agent::Warning& it);
   void printed(const agent::RunOutput& it);
   void ended(const agent::RunExit& it);
   void skipped(const agent::Skipped& it);
@@ -76,8 +84,10 @@ class AgentDelivery {
   const std::shared_ptr<const AgentBatch> batch_;
   const OnOutput on_output_;
   Phase phase_ = Phase::Compare;
-  std::map<std::uint32_t, Pending> pending_;       // by request
-  std::map<std::string, agent::HaveEntry> there_;  // by absolute path
+  bool streaming_ = false;                                        // the batch is still being sent
+  std::map<std::uint32_t, Pending> pending_;                      // by request
+  std::deque<Question> questions_;                                // not asked yet
+  std::map<std::string, std::optional<agent::HaveEntry>> there_;  // what was asked for, by absolute path
   std::shared_ptr<const AgentHas> has_;
   Delivered delivered_;
   std::optional<NotDelivered> problem_;

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kWindow = 256 * 1024;  // bytes under way
 constexpr std::size_t kPiece = 64 * 1024;    // of the program
 constexpr int kSignalled = 128;              // exit codes above: by that signal
-constexpr std::size_t kMostWords = 4096;     // of stderr that are kept of an unfinished line
+constexpr std::size_t kMostTried = 64;
+constexpr std::size_t kMostWords = 4096;  // of stderr that are kept of an unfinished line
 
 // The program's bytes, as the script wants them.
 ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text) {
@@ -88,26 +89,26 @@ void AgentSession::greet(const agent::Hello& hello) {
 }
 
 void AgentSession::take_stderr(std::string_view bytes) {
+  if (ready_) return;  // what the agent itself says there is for nobody
   words_ += bytes;
-  for (std::size_t end; !ended_ && (end = words_.find('\n')) != std::string::npos;) {
-    const std::string line = words_.substr(0, end);
-    words_.erase(0, end + 1);
-    take_note(line);
-  }
+  std::size_t at = 0;
+  for (std::size_t end; !ended_ && (end = words_.find('\n', at)) != std::string::npos; at = end + 1)
+    take_note(std::string_view(words_).substr(at, end - at));
+  words_.erase(0, at);
   if (words_.size() > kMostWords) words_.erase(0, words_.size() - kMostWords);
 }
 
 void AgentSession::take_note(std::string_view line) {
   const auto note = agent_note(line);
-  if (!note) said_ = clean(line);
-  if (!note || ready_) return;
+  if (!note) said_ = clean(line.substr(0, kMostWords));
+  if (!note) return;
   if (note->kind == AgentNote::Need) put_program(note->machine, note->as_text);
   if (note->kind == AgentNote::Start) file_ = note->text;
-  if (note->kind == AgentNote::Tried) tried_.push_back(clean(note->text));
+  if (note->kind == AgentNote::Tried && tried_.size() < kMostTried) tried_.push_back(clean(note->text));
 }
 
 void AgentSession::put_program(const std::string& machine, bool as_text) {
-  put_ = true;
+  if (std::exchange(put_, true)) return;
   if (const auto program = programs_.find(machine); program != programs_.end())
     stream(program_source(program->second.bytes, as_text));
 }
@@ -151,8 +152,8 @@ void AgentSession::write(std::string bytes) {
   under_way_ += size;
   session_->write(std::move(bytes), [this, size] {
     under_way_ -= size;
-    if (events_.on_progress) events_.on_progress();
     pump();
+    if (events_.on_progress) events_.on_progress();
   });
 }
 

@@ -8,12 +8,8 @@
 namespace live_update {
 namespace {
 
+constexpr std::size_t kChangedTogether = 512 * 1024;
 constexpr std::uint16_t kModeBits = 0777;  // rule 4.4
-
-std::string relative(const std::string& path, const std::string& root) {
-  if (path == root) return "";
-  return path.substr(root == "/" ? 1 : root.size() + 1);
-}
 
 std::optional<agent::Mtime> to_mtime(const std::optional<Time>& time) {
   if (!time) return {};
@@ -121,8 +117,18 @@ class Frames {
 
 }  // namespace
 
+std::string relative(const std::string& path, const std::string& root) {
+  if (path == root) return "";
+  return path.substr(root == "/" ? 1 : root.size() + 1);
+}
+
 AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
     : delivery(std::move(it)), changed(changed_paths(*delivery)) {
+  // What goes out behind a run that is not over is bounded (agent::kMaxAhead).
+  const std::size_t runs =
+      std::max<std::size_t>(1, delivery->before_sync.size() + delivery->after_sync.size());
+  if (changed.size() > kChangedTogether / runs)
+    changed.resize(changed.rfind('\n', kChangedTogether / runs) + 1);
   std::set<std::string> all;
   for (const auto& write : delivery->writes) {
     all.insert(write.root);

@@ -14,13 +14,16 @@
 
 namespace live_update {
 
+// Of an absolute path in its sync root; empty: the root itself.
+std::string relative(const std::string& path, const std::string& root);
+
 // What all containers that get the same delivery share.
 struct AgentBatch {
   explicit AgentBatch(std::shared_ptr<const Delivery> it);
   std::shared_ptr<const Delivery> delivery;
   std::vector<std::string> roots;            // each sync root once
   std::vector<const DeliveryWrite*> writes;  // directories first, a parent before its children
-  std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6)
+  std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6), for all runs together 512 KiB
   bool empty() const { return writes.empty() && delivery->deletes.empty(); }
 };
 

@@ -43,6 +43,7 @@ struct AgentTransport::Job {
 
 struct AgentTransport::Lane {
   ContainerRef to;
+  std::set<std::string> users;  // who expects deliveries
   std::vector<std::string> roots;
   std::deque<Job> jobs;  // the first one is under way if there is a `delivery`
   std::unique_ptr<AgentSession> session;
@@ -87,15 +88,34 @@ std::shared_ptr<const AgentBatch> AgentTransport::prepare(const std::shared_ptr<
   return batch;
 }
 
-void AgentTransport::expect(const ContainerRef& to, const std::vector<std::string>& roots) {
+void AgentTransport::expect(const ContainerRef& to, const std::vector<std::string>& roots,
+                            const std::string& who) {
   Lane& lane = lane_of(to);
+  lane.users.insert(who);
   lane.roots = roots;
   if (!lane.session && lane.impossible.empty()) open(lane);
 }
 
-void AgentTransport::forget(const std::string& container_id) {
-  std::erase_if(lanes_, [&](const auto& it) {
-    return it.first.container_id == container_id && it.second->jobs.empty();
+void AgentTransport::forget(const std::string& container_id, const std::string& who) {
+  const auto found =
+      std::ranges::find_if(lanes_, [&](const auto& it) { return it.first.container_id == container_id; });
+  if (found == lanes_.end()) return;
+  found->second->users.erase(who);
+  if (found->second->users.empty() && found->second->jobs.empty()) drop(found);
+}
+
+void AgentTransport::drop(Lanes::iterator lane) {
+  if (lane->second->opening) --opening_;
+  lanes_.erase(lane);
+  open_waiting();
+}
+
+void AgentTransport::drop_later(Lane& lane, Millis pause, std::string why) {
+  lane.idle = after_(pause, [this, to = lane.to, why = std::move(why)] {
+    const auto found = lanes_.find(to);
+    if (found == lanes_.end() || !found->second->jobs.empty()) return;
+    if (!why.empty()) note_(to, why);
+    drop(found);
   });
 }
 
@@ -177,8 +197,10 @@ void AgentTransport::heard(const ContainerRef& to, const agent::Answer& answer) 
 }
 
 void AgentTransport::moved(const ContainerRef& to) {
-  if (const auto found = lanes_.find(to); found != lanes_.end() && found->second->delivery)
-    wait_for_progress(*found->second);
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end() || !found->second->delivery) return;
+  wait_for_progress(*found->second);
+  settle(*found->second);
 }
 
 void AgentTransport::wait_for_progress(Lane& lane) {
@@ -211,10 +233,7 @@ void AgentTransport::finish(Lane& lane, DeliveryOutcome outcome) {
 
 void AgentTransport::rest(Lane& lane) {
   if (lane.idle || !lane.session) return;
-  lane.idle = after_(options_.idle, [this, to = lane.to] {
-    note_(to, "the session had nothing to do and is closed until the next change");
-    lanes_.erase(to);
-  });
+  drop_later(lane, options_.idle, "the session had nothing to do and is closed until the next change");
 }
 
 void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
@@ -252,10 +271,7 @@ void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
   // before the pause is over.
   const auto found = lanes_.find(to);
   if (found == lanes_.end() || found->second->session || !found->second->jobs.empty()) return;
-  if (why.reason == reason::kWaiting || found->second->losses > 8) {
-    lanes_.erase(found);
-    return;
-  }
+  if (why.reason == reason::kWaiting || found->second->losses > 8) return drop(found);
   const int losses = found->second->losses + (end.killed ? 2 : 0);
   ++found->second->losses;
   const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(losses, 7)));
@@ -268,7 +284,7 @@ void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
 void AgentTransport::without_agent(Lane& lane) {
   lane.delivery.reset();
   lane.watchdog.reset();
-  lane.idle = after_(kForgetImpossible, [this, to = lane.to] { lanes_.erase(to); });
+  drop_later(lane, kForgetImpossible, "");
   std::deque<Job> jobs = std::move(lane.jobs);
   lane.jobs.clear();
   for (Job& job : jobs) by_tar(lane, std::move(job));
@@ -310,7 +326,7 @@ void AgentTransport::cancel(const ContainerRef& to, std::uint64_t id) {
   lane.session.reset();
   lane.watchdog.reset();
   if (lane.jobs.empty())
-    lanes_.erase(found);
+    drop(found);
   else
     advance(lane);
 }

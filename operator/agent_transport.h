@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "operator/agent_delivery.h"
@@ -38,8 +39,8 @@ class AgentTransport : public ContainerTransport {
   ~AgentTransport() override;
 
   // Opens the container's session if there is none: a delivery is to be expected.
-  void expect(const ContainerRef& to, const std::vector<std::string>& roots) override;
-  void forget(const std::string& container_id) override;
+  void expect(const ContainerRef& to, const std::vector<std::string>& roots, const std::string& who) override;
+  void forget(const std::string& container_id, const std::string& who) override;
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                std::move_only_function<void(DeliveryOutcome)> done,
                                OnOutput on_output) override;
@@ -51,6 +52,8 @@ class AgentTransport : public ContainerTransport {
   struct Lane;
   using Lanes = std::map<ContainerRef, std::unique_ptr<Lane>>;
 
+  void drop(Lanes::iterator lane);
+  void drop_later(Lane& lane, Millis pause, std::string why);
   Lane& lane_of(const ContainerRef& to);
   std::shared_ptr<const AgentBatch> prepare(const std::shared_ptr<const Delivery>& delivery);
   void open(Lane& lane);

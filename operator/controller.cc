@@ -16,6 +16,7 @@ constexpr int kStatusesAtOnce = 5;
 constexpr Millis kWaitingDelay{500};
 constexpr Millis kDeleteDelay{1'000};
 constexpr Millis kOutputDelay{200};
+constexpr std::size_t kFewChangeSets = 100;
 
 ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
   return {live_update.ns, target.pod, target.container, target.container_id, target.empty_dirs};
@@ -85,6 +86,8 @@ void Controller::reconcile(const ObjectKey& key) {
   if (memory.checked.generation != live_update->meta.generation) memory.checked = check_spec(*live_update);
   judge(*live_update, memory.checked, memory.history, memory.judgements);
   ask_for_pods(key, *live_update, memory);
+  for (auto& [sequence, log] : memory.run_logs)
+    if (log.take_news()) memory.printed[sequence] = log.runs();
   const Observed observed = observe(*live_update, memory);
   drop_gone(memory, observed.search);
   carry_out(key, *live_update, memory, decide(observed));
@@ -103,6 +106,17 @@ void Controller::note_times(const ObjectKey& key, Memory& memory) {
   const auto told = [&](const auto& entry) { return !memory.times.contains(entry.first); };
   std::erase_if(memory.run_logs, told);
   std::erase_if(memory.printed, told);
+  forget_deleted(key, memory);
+}
+
+// Now and then: what was written to ChangeSets that are gone.
+void Controller::forget_deleted(const ObjectKey& key, Memory& memory) {
+  const auto there = cache_.change_sets(key);
+  if (memory.written_change_sets.size() + memory.deleting.size() <= 2 * there.size() + kFewChangeSets) return;
+  std::set<std::string_view> names;
+  for (const auto& it : there) names.insert(it->meta.name);
+  std::erase_if(memory.written_change_sets, [&](const auto& it) { return !names.contains(it.first); });
+  std::erase_if(memory.deleting, [&](const auto& it) { return !names.contains(it); });
 }
 
 // Where somebody else redeploys, only its age tells that a pod is newer than a fall-back. One within the same
@@ -183,10 +197,13 @@ void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
   for (auto it = memory.expected.begin(); it != memory.expected.end();) {
     const bool runs = std::ranges::any_of(
         search.targets, [&](const Target& target) { return target.container_id == *it && target.running; });
-    if (!runs) transport_.forget(*it);
+    if (!runs) transport_.forget(*it, memory.uid);
     it = runs ? std::next(it) : memory.expected.erase(it);
   }
   std::erase_if(memory.lanes, gone);
+  std::erase_if(memory.replaced_pods, [&](const std::string& uid) {
+    return std::ranges::none_of(search.targets, [&](const Target& it) { return it.pod_uid == uid; });
+  });
 }
 
 void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
@@ -198,10 +215,10 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
     if (memory.expected.insert(it.container_id).second)
-      transport_.expect(ref_of(key, it), sync_roots(live_update.spec));
-  for (const std::string& pod : decision.replaced_pods)
-    if (memory.replaced_pods.insert(pod).second)
-      writes_.put("pod/" + key.ns + "/" + pod, delete_pod(key.ns, pod));
+      transport_.expect(ref_of(key, it), sync_roots(live_update.spec), memory.uid);
+  for (const Target& it : decision.replaced_pods)
+    if (memory.replaced_pods.insert(it.pod_uid).second)
+      writes_.put("pod/" + key.ns + "/" + it.pod, delete_pod(key.ns, it.pod, it.pod_uid));
   if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);
   if (decision.look_again) {
     metrics_.queue_retried();
@@ -236,7 +253,6 @@ void Controller::ran(const ObjectKey& key, const ContainerRef& to, std::int64_t 
   if (found == memories_.end()) return;
   RunLog& log = found->second.run_logs[sequence];
   log.add(to.container_id, to.pod, step, bytes);
-  found->second.printed[sequence] = log.runs();
   queue_.add_after(key, kOutputDelay, loop_.now());
   schedule();
 }
@@ -255,10 +271,8 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
   }
   settle(lane, outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(), took);
   memory.deliveries.erase(to.container_id);
-  if (const auto log = memory.run_logs.find(sequence); log != memory.run_logs.end()) {
+  if (const auto log = memory.run_logs.find(sequence); log != memory.run_logs.end())
     log->second.finish(to.container_id);
-    memory.printed[sequence] = log->second.runs();
-  }
   const auto* problem = std::get_if<NotDelivered>(&outcome);
   metrics_.delivered(std::chrono::duration<double>(took).count(), !problem);
   if (problem)
@@ -347,7 +361,7 @@ void Controller::write_status(const LiveUpdate& live_update, Memory& memory, Liv
 // A batch has been applied for the first time.
 void Controller::count(Memory& memory, const ChangeSetNote& note) {
   const auto times = memory.times.find(note.sequence);
-  if (times == memory.times.end()) return;
+  if (times == memory.times.end() || times->second.applied) return;
   times->second.applied = loop_.wall_clock();
   const auto& batches = memory.history.batches();
   const auto batch = std::ranges::find(batches, note.sequence, &Batch::last);
@@ -360,7 +374,10 @@ void Controller::count(Memory& memory, const ChangeSetNote& note) {
 }
 
 void Controller::forget(const ObjectKey& key) {
-  memories_.erase(key);
+  const auto memory = memories_.extract(key);
+  if (memory)
+    for (const std::string& container_id : memory.mapped().expected)
+      transport_.forget(container_id, memory.mapped().uid);
   arrivals_.erase(key);
 }
 

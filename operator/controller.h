@@ -55,7 +55,7 @@ class Controller {
     std::map<std::int64_t, RunLog> run_logs;  // by the batch's sequence
     PrintedMap printed;
     std::set<std::string> expected;       // container IDs that the transport knows of
-    std::set<std::string> replaced_pods;  // whose deletion was asked for
+    std::set<std::string> replaced_pods;  // uids of those whose deletion was asked for
     std::set<std::string> deleting;       // superseded ChangeSets whose deletion was asked for
   };
 
@@ -77,6 +77,7 @@ class Controller {
   void ask_for_pods(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   void pods_listed(ObjectKey key, std::int64_t sequence, std::set<std::string> before,
                    const Result<Response>& result);
+  void forget_deleted(const ObjectKey& key, Memory& memory);
   void note_times(const ObjectKey& key, Memory& memory);
   void count(Memory& memory, const ChangeSetNote& note);
   void write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status);

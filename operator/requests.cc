@@ -81,8 +81,9 @@ Request delete_change_set(const ObjectMeta& change_set) {
           body.text()};
 }
 
-Request delete_pod(const std::string& ns, const std::string& name) {
-  return {Method::Delete, "/api/v1/namespaces/" + ns + "/pods/" + name, {}, std::string(kJson), "{}"};
+Request delete_pod(const std::string& ns, const std::string& name, const std::string& uid) {
+  const std::string body = uid.empty() ? "{}" : R"({"preconditions":{"uid":")" + uid + R"("}})";
+  return {Method::Delete, "/api/v1/namespaces/" + ns + "/pods/" + name, {}, std::string(kJson), body};
 }
 
 Request list_pods(const std::string& ns) { return {.path = "/api/v1/namespaces/" + ns + "/pods"}; }

@@ -17,7 +17,8 @@ Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status
 
 // Only the very object that was looked at: the uid is a precondition.
 Request delete_change_set(const ObjectMeta& change_set);
-Request delete_pod(const std::string& ns, const std::string& name);
+// `uid`: of the pod that is meant; empty: whichever has the name.
+Request delete_pod(const std::string& ns, const std::string& name, const std::string& uid = {});
 
 // All pods as they are when it is answered, not as a cache has them.
 Request list_pods(const std::string& ns);

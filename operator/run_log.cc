@@ -29,6 +29,7 @@ void RunLog::add(const std::string& container_id, const std::string& pod, int st
 }
 
 void RunLog::keep(Step& step, std::string line) {
+  news_ = true;
   line = clean(line);
   step.bytes += line.size() + 1;
   step.lines.push_back(std::move(line));

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/api.h"
@@ -17,6 +18,8 @@ class RunLog {
   void add(const std::string& container_id, const std::string& pod, int step, std::string_view bytes);
   // The container's runs are over: a last line without an end counts now.
   void finish(const std::string& container_id);
+  // Whether there is more than at the last time this was asked.
+  bool take_news() { return std::exchange(news_, false); }
   // By step. At most 100 lines and 16 KiB each.
   std::vector<RunOutput> runs() const;
 
@@ -27,10 +30,11 @@ class RunLog {
     std::size_t bytes = 0;
     std::string open;  // the line that has not ended
   };
-  static void keep(Step& step, std::string line);
+  void keep(Step& step, std::string line);
 
   std::string container_id_, pod_;
   std::map<int, Step> steps_;
+  bool news_ = false;
 };
 
 }  // namespace live_update

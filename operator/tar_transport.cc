@@ -56,6 +56,7 @@ class TarDelivery {
     if (command_ < commands().size()) return start_command(commands()[command_++]);
     if (after_sync_ < delivery_.after_sync.size()) return start_run(delivery_.after_sync[after_sync_++]);
     if (delivery_.restart && !restarted_ && !stopped_) return restart(*delivery_.restart);
+    if (delivery_.restart && !restarted_) delivered_.skipped.push_back(delivery_.restart_step);
     finish(std::move(delivered_));
   }
 

@@ -15,10 +15,11 @@ class ContainerTransport {
  public:
   virtual ~ContainerTransport() = default;
   // A delivery to this container is likely soon: what takes time may be done now.
-  // `roots`: the remote roots that it will have.
-  virtual void expect(const ContainerRef&, const std::vector<std::string>& /*roots*/) {}
-  // This container is gone, by its container ID: no session with it is needed any more.
-  virtual void forget(const std::string& /*container_id*/) {}
+  // `roots`: the remote roots that it will have. `who` asks: several LiveUpdates can mean one container.
+  virtual void expect(const ContainerRef&, const std::vector<std::string>& /*roots*/,
+                      const std::string& /*who*/) {}
+  // It is gone, or not meant by `who` any more: nobody else needs its session.
+  virtual void forget(const std::string& /*container_id*/, const std::string& /*who*/) {}
   // What a run prints, as it comes; `step` is its index in spec.steps.
   using OnOutput = std::function<void(int step, std::string_view bytes)>;
   // `done` runs once, on the loop; destroying the Handle abandons the delivery (what has arrived stays).

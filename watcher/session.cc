@@ -359,7 +359,7 @@ void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   arm_results();
   write_manifest_soon();
   post_due();
-  if (options_.once && publisher_->idle() && results_.last_ok()) stop(*results_.last_ok() ? 0 : 1);
+  end_once();
 }
 
 void Session::refused(const std::vector<ChangeSetSpec>&, const Error& error) {

@@ -44,11 +44,10 @@ void read_packed(ObjectReader& spec, std::vector<Change>& out, FieldErrors& erro
   std::string text;
   spec.read("packed", text);
   if (text.empty()) return;
-  rapidjson::Document json;
-  json.ParseInsitu(text.data());
-  if (json.HasParseError())
-    return spec.wrong("packed", "must be a JSON object with the list \"changes\", but is no JSON");
-  ObjectReader packed(&json, FieldPath{nullptr, "spec.packed", -1}, errors);
+  const auto json = parse_json(text);
+  if (!json)
+    return spec.wrong("packed", "must be a JSON object with the list \"changes\": " + json.error().message);
+  ObjectReader packed(&*json, FieldPath{nullptr, "spec.packed", -1}, errors);
   packed.read_list("changes", [&](ObjectReader& c, int) { read_change(c, out.emplace_back()); });
 }
 

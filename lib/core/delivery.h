@@ -51,6 +51,7 @@ struct Delivery {
   std::vector<DeliveryWrite> writes;
   std::vector<DeliveryRun> after_sync;
   std::optional<Restart> restart;
+  int restart_step = 0;
   Transport transport = Transport::Auto;
   bool mirror = false;   // a deleted directory goes with whatever only the container has below it (rule 4.5)
   bool compare = false;  // much of it may be there already: ask for digests before sending (rule 5.3)
@@ -64,8 +65,8 @@ struct RunFailure {
   bool operator==(const RunFailure&) const = default;
 };
 
-// The files are there. `failures` are runs that failed or were not reached because an earlier one failed with
-// Stop (`skipped`).
+// The files are there. `failures` are runs that failed; `skipped` are the steps, runs and the restart, that
+// were not reached because an earlier one failed with Stop.
 struct Delivered {
   std::vector<RunFailure> failures;
   std::vector<int> skipped;

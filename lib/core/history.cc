@@ -6,6 +6,8 @@ namespace live_update {
 
 namespace {
 
+constexpr std::size_t kLongestPath = 4096, kMostChanges = 4096;
+
 bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
   return std::tie(a->spec.sequence, a->meta.created, a->meta.name) <
          std::tie(b->spec.sequence, b->meta.created, b->meta.name);
@@ -25,6 +27,8 @@ std::string refusal_of(const Change& change) {
   const std::string where = "\"" + change.path + "\": ";
   if (change.path == "." || clean_path(change.path) != change.path || !host_path_errors(change.path).empty())
     return where + "is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
+  if (change.path.size() > kLongestPath || change.target.size() > kLongestPath)
+    return where.substr(0, 100) + "...: a path or target has more than 4096 bytes, which no system takes";
   if (change.op == Op::Delete) return {};
   if (change.type == FileType::Symlink &&
       (change.target.empty() || change.target.find('\0') != std::string::npos))
@@ -43,6 +47,7 @@ std::string refusal(const ChangeSetSpec& spec) {
   if (spec.parts < 1 || spec.part < 1 || spec.part > spec.parts) return "part must be between 1 and parts";
   if (spec.part > spec.sequence)
     return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
+  if (spec.changes.size() > kMostChanges) return "has more than 4096 changes: split them over parts";
   for (const Change& change : spec.changes)
     if (std::string why = refusal_of(change); !why.empty()) return why;
   return {};

@@ -77,6 +77,15 @@ void add_failed(std::vector<DeliveryRun>& runs, const LiveUpdateSpec& spec, cons
   std::ranges::stable_sort(runs, {}, &DeliveryRun::step);
 }
 
+// A restart that a failed run kept back is due with the next batch, like that run (rule 4.7).
+std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector<int>& failed) {
+  for (const int step : failed)
+    if (static_cast<std::size_t>(step) < spec.steps.size() &&
+        std::holds_alternative<Restart>(spec.steps[static_cast<std::size_t>(step)]))
+      return step;
+  return {};
+}
+
 DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
   DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,  entry.mtime,
                       entry.size, entry.digest, entry.target, entry.pieces};
@@ -108,10 +117,13 @@ std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& 
     if (!entry) entry = all.find(copy.from);
     if (entry) delivery->writes.push_back(to_write(copy, *entry, all));
   }
+  const std::optional<int> restart = update.restart ? update.restart : skipped_restart(spec, failed);
   delivery->transport = spec.transport;
   delivery->mirror = spec.source.deletes == DeletePolicy::Mirror;
-  if (update.restart)
-    delivery->restart = std::get<Restart>(spec.steps[static_cast<std::size_t>(*update.restart)]);
+  if (restart) {
+    delivery->restart = std::get<Restart>(spec.steps[static_cast<std::size_t>(*restart)]);
+    delivery->restart_step = *restart;
+  }
   return delivery;
 }
 
@@ -162,7 +174,7 @@ class Judge {
   void serve(const Target& target) {
     if (!target.running) return;
     const Lane& lane = lane_of(target);
-    if (lane.replace_pod && target.has_controller) decision_.replaced_pods.push_back(target.pod);
+    if (lane.replace_pod && target.has_controller) decision_.replaced_pods.push_back(target);
     if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
     if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
     // Rule 5.3: a container that has just been restarted is brought up to date, and not restarted for it

@@ -59,7 +59,8 @@ struct Lane {
       0;  // the newest sequence that the container confirmed; 0: it is as its image made it
   std::optional<Time> applied_at;
   std::int64_t last_milliseconds = 0;
-  std::vector<int> failed_steps;     // runs that are due again with the next batch (rule 4.7)
+  std::vector<int>
+      failed_steps;  // runs, and a restart they kept back, that are due again with the next batch (rule 4.7)
   std::string run_message;           // why they failed
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
@@ -135,8 +136,8 @@ struct Decision {
   // Containers that need nothing of what they lack: confirmed without a delivery.
   std::vector<std::pair<std::string, std::int64_t>> confirmed;  // container ID, sequence
   std::optional<RedeployAction> redeploy;
-  std::vector<Target> expected;            // running containers that later deliveries will go to
-  std::vector<std::string> replaced_pods;  // to delete: their container cannot be restarted otherwise
+  std::vector<Target> expected;       // running containers that later deliveries will go to
+  std::vector<Target> replaced_pods;  // to delete: their container cannot be restarted otherwise
   LiveUpdateStatus status;
   std::vector<ChangeSetNote> change_sets;  // whose status is to be written
   std::vector<ObjectMeta> superseded;      // ChangeSets to delete

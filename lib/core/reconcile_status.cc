@@ -295,10 +295,8 @@ class Describer {
   }
 
   void change_sets() {
-    const bool any_failed = count("Failed") + count("RunFailed") > 0;
     for (const Batch& batch : o_.history.batches())
-      if (!is_final(batch.status) || any_failed)
-        note(batch.meta(), batch.status, status_of(batch), batch.last);
+      if (!is_final(batch.status)) note(batch.meta(), batch.status, status_of(batch), batch.last);
     for (const Refused& refused : o_.history.refused()) {
       ChangeSetStatus status;
       status.phase = refused.phase;
@@ -307,14 +305,14 @@ class Describer {
     }
   }
 
-  // Only a failure can change it.
+  // What fails later is told of later batches.
   static bool is_final(const ChangeSetStatus& status) {
     return status.phase == "Applied" || status.phase == "Nothing" || status.phase == "Superseded";
   }
 
   void note(const ObjectMeta& meta, const ChangeSetStatus& old, ChangeSetStatus status,
             std::int64_t sequence = 0) {
-    if (is_final(old) && status.phase != "Failed") return;
+    if (is_final(old)) return;
     if (old.milliseconds.received) status.milliseconds.received = old.milliseconds.received;
     if (old.milliseconds.applied) status.milliseconds = old.milliseconds;
     if (status == old) return;
@@ -347,7 +345,7 @@ class Describer {
     for (const ContainerStatus& it : d_.status.containers) {
       const bool there = it.applied_sequence >= batch.last || (it.state == "Synced" && newest_ >= batch.last);
       if (there && it.state != "FallBack") ++status.containers;
-      if (it.state == "Failed" || it.state == "RunFailed") {
+      if ((it.state == "Failed" && !there) || it.state == "RunFailed") {
         ++failed;
         if (status.message.empty()) status.message = with_place(it);
       }

@@ -58,7 +58,9 @@ TEST_CASE("4.8 a container that cannot be restarted from inside: its pod goes, i
   world.post(delta(1).saved("src/x.py"));
   world.look();
   world.outcome("c1", Delivered{.transport = "Agent", .replace_pod = true});
-  CHECK(world.look().replaced_pods == std::vector<std::string>{"a"});
+  const Decision decision = world.look();
+  REQUIRE(decision.replaced_pods.size() == 1);
+  CHECK(decision.replaced_pods[0].pod == "a");
   CHECK(world.state("c1") == "Applying");
   world.pods["a"].meta.owners.clear();
   world.lu.spec.target.workload.reset();
@@ -80,4 +82,35 @@ TEST_CASE("status says which transport each container got") {
   CHECK(world.lu.status.containers[0].transport == "Agent");
   CHECK(world.lu.status.containers[1].transport == "Tar");
   CHECK(world.lu.status.containers[1].message == "no agent can run there");
+}
+
+TEST_CASE("4.7 a restart that a failed run kept back is done after the next batch, whatever that changed") {
+  World world;
+  world.pod("a", "c1");
+  world.lu.spec.steps.push_back(Restart{RestartSignal{"HUP"}, {"src/main"}});
+  world.post(delta(1).saved("src/main"));
+  CHECK(World::does(world.look()) == "c1@1: +/app/main build restart; ");
+  world.outcome("c1", Delivered{.failures = {{2, 1, false, "no"}}, .skipped = {3}});
+  world.post(delta(2).saved("src/other"));
+  CHECK(World::does(world.look()) == "c1@2: +/app/other build restart; ");
+  world.outcome("c1");
+  world.post(delta(3).saved("src/other", "more"));
+  CHECK(World::does(world.look()) == "c1@3: +/app/other build; ");
+}
+
+TEST_CASE("4.7 what fails later does not change what was applied before") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/x"));
+  world.settle_all();
+  CHECK(phase_of(world.look(), "web-7f3a-000001") == "Applied");
+  ChangeSet first = *world.change_sets[0];
+  first.status.phase = "Applied";
+  world.change_sets[0] = std::make_shared<ChangeSet>(first);
+  world.post(delta(2).saved("src/y"));
+  world.look();
+  world.outcome("c1", Delivered{.failures = {{2, 1, false, "no"}}});
+  const Decision decision = world.look();
+  CHECK(phase_of(decision, "web-7f3a-000001") == "unchanged");
+  CHECK(phase_of(decision, "web-7f3a-000002") == "Failed");
 }

@@ -168,7 +168,8 @@ TEST_CASE("4.7: after a failed run the next ones and the restart are not reached
     it.exit(3);
   });
   s.given(everything()).deliver();
-  CHECK(s.told() == "delivered; step 1 exit 3: no such module; step 2 skipped; step 3 skipped");
+  CHECK(s.told() ==
+        "delivered; step 1 exit 3: no such module; step 2 skipped; step 3 skipped; step 0 skipped");
   CHECK(s.execs.size() == 2);
 }
 

@@ -294,6 +294,20 @@ TEST_CASE("4.2 content with another digest changes nothing") {
   CHECK_FALSE(fs::exists(world.at("app/a")));
 }
 
+TEST_CASE("4.2 a batch that is refused while it is still being sent leaves the session usable") {
+  const Container container;
+  World world(container);
+  CHECK(world.save("app/first", "one").deliver() == "by Agent");
+  world.save("app/bad", "two");
+  world.delivery().writes.back().digest = sha256("three");
+  world.save("app/large", random_text(5'000'000)).run("touch " + world.at("ran"));
+  CHECK(contains(world.deliver(), "DigestMismatch"));
+  CHECK_FALSE(fs::exists(world.at("app/large")));
+  CHECK_FALSE(fs::exists(world.at("ran")));
+  CHECK(world.save("app/first", "two").deliver() == "by Agent");
+  CHECK(world.exec.execs == 1);
+}
+
 TEST_CASE("5.3 what is there already is not sent again") {
   const Container container;
   World world(container);
@@ -354,7 +368,7 @@ TEST_CASE("a session that has nothing to do is closed, and opened again") {
 TEST_CASE("a session can be opened before there is anything to deliver") {
   const Container container;
   World world(container);
-  world.transport().expect(container.ref(), {});
+  world.transport().expect(container.ref(), {}, "web");
   while (world.transport().sessions() == 0) turn_for(world.loop, Millis(10));
   CHECK(world.save("app/a", "one").deliver() == "by Agent");
   CHECK(world.exec.execs == 1);

@@ -1,0 +1,164 @@
+// Transport Agent against an agent in the test's hands: sessions that end at a bad moment, answers that no
+// agent gives. With the real agent: test/wire/agent_transport_test.cc.
+#include "operator/agent_transport.h"
+
+#include <doctest/doctest.h>
+
+#include "run/content.h"
+#include "test/fakes/fake_api_server.h"
+#include "test/fakes/turns.h"
+
+using namespace live_update;
+
+namespace {
+
+AgentPrograms one_program() {
+  auto bytes = std::make_shared<std::string>("program");
+  return {{"amd64", {"amd64", bytes, *agent::digest_from(sha256(*bytes))}}};
+}
+
+class NoTar : public ContainerTransport {
+ public:
+  Handle deliver(const ContainerRef&, std::shared_ptr<const Delivery>,
+                 std::move_only_function<void(DeliveryOutcome)>, OnOutput) override {
+    FAIL("Tar was not asked for");
+    return {};
+  }
+};
+
+class World {
+ public:
+  World() {
+    api.on_exec = [this](FakeExec& exec) { execs.push_back(exec); };
+  }
+  static ContainerRef container(int number) {
+    const std::string name = std::to_string(number);
+    return {"shop", "web-" + name, "web", "containerd://" + name};
+  }
+  void turn() { live_update::turn(loop); }
+  // The agent of the newest exec speaks.
+  void says(const agent::Answer& answer) {
+    std::string frames;
+    writer.append(frames, answer);
+    execs.back().out(frames);
+    turn();
+  }
+  void greets() {
+    agent::Hello hello;
+    hello.program = "live-update-agent";
+    hello.digest = programs.begin()->second.digest;
+    writer = {};
+    says(hello);
+  }
+  void deliver(Delivery delivery) {
+    outcome.reset();
+    job = transport.deliver(
+        container(1), std::make_shared<Delivery>(std::move(delivery)),
+        [this](DeliveryOutcome it) { outcome = std::move(it); }, nullptr);
+    turn();
+  }
+  std::string told() const {
+    if (!outcome) return "nothing yet";
+    const auto* problem = std::get_if<NotDelivered>(&*outcome);
+    return problem ? problem->reason : "delivered";
+  }
+
+  Loop loop;
+  FakeApiServer api{loop};
+  AgentPrograms programs = one_program();
+  NoTar tar;
+  AgentTransport transport{
+      api,      [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
+      programs, tar,
+      {},       [](const ContainerRef&, const std::string&) {}};
+  std::vector<FakeExec> execs;
+  agent::FrameWriter writer;
+  std::optional<DeliveryOutcome> outcome;
+  Handle job;
+};
+
+Delivery one_file(const std::string& text = "text") {
+  Delivery delivery;
+  DeliveryWrite write{"/app/a", "/app", FileType::File, 0644, {}, text.size(), sha256(text), "", {}};
+  write.pieces.push_back({0, Encoding::Identity, std::make_shared<std::string>(text)});
+  delivery.writes = {write};
+  delivery.sequence = 1;
+  return delivery;
+}
+
+}  // namespace
+
+TEST_CASE("containers that go while their session is being opened do not keep the others waiting") {
+  World world;
+  for (int i = 0; i < 40; ++i) world.transport.expect(World::container(i), {}, "lu");
+  world.turn();
+  const std::size_t at_once = world.execs.size();
+  CHECK(at_once < 40);
+  for (int i = 0; i < 40; ++i) world.transport.forget(World::container(i).container_id, "lu");
+  world.transport.expect(World::container(50), {}, "lu");
+  world.turn();
+  CHECK(world.execs.back().request().pod == "web-50");
+}
+
+TEST_CASE("a container that two LiveUpdates mean keeps its session while one of them does") {
+  World world;
+  world.transport.expect(World::container(1), {}, "one");
+  world.transport.expect(World::container(1), {}, "two");
+  world.turn();
+  world.greets();
+  world.transport.forget(World::container(1).container_id, "one");
+  CHECK(world.transport.sessions() == 1);
+  world.transport.forget(World::container(1).container_id, "two");
+  CHECK(world.transport.sessions() == 0);
+}
+
+TEST_CASE("an answer of another kind than its request is nobody's") {
+  World world;
+  world.deliver(one_file());
+  world.greets();
+  world.says(agent::HaveResult{1, {}, true});
+  world.says(agent::RunExit{1});
+  CHECK(world.told() == "nothing yet");
+  world.says(agent::Confirmed{1, 1});
+  CHECK(world.told() == "delivered");
+}
+
+TEST_CASE("what a container says beyond measure is cut") {
+  World world;
+  world.deliver(one_file());
+  world.greets();
+  for (int i = 0; i < 100; ++i) world.says(agent::Warning{1, "/app/a", std::string(10'000, 'x') + "\x1b[2J"});
+  world.says(agent::Confirmed{1, 1});
+  const auto& warnings = std::get<Delivered>(*world.outcome).warnings;
+  CHECK(warnings.size() == 16);
+  CHECK(warnings[0].size() < 1200);
+}
+
+TEST_CASE("4.8 restart of a container: only its end counts, a cut connection does not") {
+  for (const bool ended : {true, false}) {
+    CAPTURE(ended);
+    World world;
+    Delivery delivery = one_file();
+    delivery.restart = Restart{RestartContainer{}};
+    world.deliver(delivery);
+    world.greets();
+    world.says(agent::Confirmed{1, 1});
+    CHECK(world.told() == "nothing yet");
+    if (ended)
+      world.execs.back().exit(137);
+    else
+      world.execs.back().cut({ErrorKind::Unavailable, "connection reset"});
+    world.turn();
+    CHECK(world.told() == (ended ? "delivered" : "Unreachable"));
+  }
+}
+
+TEST_CASE("a run whose command no agent could take is refused, with its step") {
+  World world;
+  Delivery delivery = one_file();
+  delivery.after_sync.push_back({3, {"sh", "-c", std::string(600'000, 'x')}, "", 60, OnFailure::Stop});
+  world.deliver(delivery);
+  world.greets();
+  CHECK(world.told() == "Unsupported");
+  CHECK(std::get<NotDelivered>(*world.outcome).message.contains("spec.steps[3].run"));
+}
