@@ -14,7 +14,7 @@ namespace {
 
 constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200}, kSnapshotPause{500};
 constexpr Millis kDeletesTogether{
-    5000};  // what is deleted within so long is one deed, in however many batches
+    2000};  // what is deleted within so long is one deed, in however many batches
 constexpr int kRootAttempts = 5;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
@@ -325,16 +325,18 @@ bool Session::too_many_deletes(const std::vector<Change>& changes) {
       gone_lately_.erase(change.path);
   }
   const auto deletes = static_cast<std::int64_t>(gone_lately_.size());
-  const auto before = static_cast<std::int64_t>(outbox_.posted().size());
+  const auto here = static_cast<std::int64_t>(std::ranges::count(changes, Op::Delete, &Change::op));
+  const auto before = static_cast<std::int64_t>(outbox_.posted().size()) + deletes - here;
   const bool all = before > 1 && source_->tree().empty();
   const std::int64_t limit = live_update_.spec.source.max_deletes;
   if (deletes <= limit && !all) return false;
   console_.problem(
-      fmt::format("{} of {} paths below {} are gone{}. Was that meant, or is a disk not mounted? They are "
+      fmt::format("{} of {} paths below {} are gone{}. Was that meant, or is a disk not mounted? {} "
                   "not deleted in the containers. "
                   "To delete them in the containers, start again with --allow-deletes",
                   say_count(deletes), say_count(before), options_.root,
-                  all ? "" : fmt::format(", more than spec.source.maxDeletes ({})", say_count(limit))));
+                  all ? "" : fmt::format(", more than spec.source.maxDeletes ({})", say_count(limit)),
+                  here == deletes ? "They are" : fmt::format("The last {} are", say_count(here))));
   stop(1);
   return true;
 }

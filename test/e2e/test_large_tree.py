@@ -31,7 +31,7 @@ def tree():
 
 def test_a_real_tree_arrives_and_a_branch_switch_too(workspace, tree):
     app = workspace.deploy(replicas=2)
-    live_update = workspace.live_update(source={"maxDeletes": 5000})
+    live_update = workspace.live_update(source={"maxDeletes": 20000})
     watcher = workspace.watch()
     django = workspace.root / "src/django"
     shutil.copytree(tree, django, symlinks=True)
