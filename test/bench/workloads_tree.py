@@ -149,6 +149,8 @@ def branch_switches(stage):
 
 def replicas(stage):
     """W6, the part with a tree."""
+    if not stage.arguments.trees:
+        return
     count = min(stage.arguments.trees)
     for number in stage.arguments.replicas:
         stage.scale(number)
