@@ -3,12 +3,13 @@
 
 # Sets KUBECONFIG, PATH (kubectl, helm) and local_cluster (true or false).
 choose_cluster() {
+  local ours
+  ours=$("$top/scripts/cluster" kubeconfig)
   local_cluster=false
-  if [[ -z ${KUBECONFIG:-} && ${#context[@]} == 0 ]]; then
+  if [[ (-z ${KUBECONFIG:-} || $KUBECONFIG == "$ours") && ${#context[@]} == 0 ]]; then
     local_cluster=true
-    KUBECONFIG=$("$top/scripts/cluster" kubeconfig)
-    export KUBECONFIG
-  elif command -v kubectl helm >/dev/null; then
+    export KUBECONFIG=$ours
+  elif command -v kubectl >/dev/null && command -v helm >/dev/null; then
     return
   fi
   PATH=$("$top/scripts/cluster" tools):$PATH
