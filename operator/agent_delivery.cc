@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/conditions.h"
+#include "core/path.h"
 #include "operator/exec_diagnosis.h"
 #include "run/loop.h"
 
@@ -19,11 +20,6 @@ constexpr std::size_t kMostAsked = 4096, kMostAskedBytes = 512 * 1024;  // in on
 constexpr std::size_t kMostRequests = 32;                               // for digests, at a time
 constexpr std::size_t kMostWarnings = 16, kLongestText = 1024;          // of what a container says
 constexpr std::size_t kLongestCommand = 512 * 1024;
-
-std::string under(const std::string& root, const std::string& path) {
-  if (path.empty()) return root;
-  return root == "/" ? "/" + path : root + "/" + path;
-}
 
 bool worth_asking(const AgentBatch& batch) {
   std::uint64_t bytes = 0;
@@ -64,7 +60,7 @@ agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
 }
 
 bool same_mode(const DeliveryWrite& write, const agent::HaveEntry& there) {
-  return (write.mode & 0777) == (there.mode & 0777);
+  return (write.mode & kModeBits) == (there.mode & kModeBits);
 }
 
 bool same_content(const DeliveryWrite& write, const agent::HaveEntry& there) {
@@ -117,10 +113,10 @@ std::uint32_t AgentDelivery::expect(Pending pending) {
 void AgentDelivery::compare() {
   std::map<std::string, std::vector<agent::Wanted>> wanted;
   for (const auto* write : batch_->writes)
-    wanted[write->root].push_back(
-        {relative(write->to, write->root), write->type == FileType::File ? write->size : agent::kAnySize});
+    wanted[write->root].push_back({std::string(relative_to(write->to, write->root)),
+                                   write->type == FileType::File ? write->size : agent::kAnySize});
   for (const auto& gone : batch_->delivery->deletes)
-    wanted[gone.root].push_back({relative(gone.to, gone.root), 0});
+    wanted[gone.root].push_back({std::string(relative_to(gone.to, gone.root)), 0});
   for (auto& [root, paths] : wanted) {
     std::vector<agent::Wanted> some;
     std::size_t bytes = 0;
@@ -141,7 +137,7 @@ void AgentDelivery::ask() {
   while (pending_.size() < kMostRequests && !questions_.empty()) {
     Question question = std::move(questions_.front());
     questions_.pop_front();
-    for (const auto& path : question.wanted) there_[under(question.root, path.path)];
+    for (const auto& path : question.wanted) there_[join_path(question.root, path.path)];
     session_.writer().append(
         frames, agent::Request(agent::Have{expect(Comparison{question.root}), question.root, false,
                                            std::move(question.wanted)}));
@@ -154,7 +150,7 @@ void AgentDelivery::found(const agent::HaveResult& it) {
   const auto* comparison = std::get_if<Comparison>(&pending_.at(it.request));
   if (!comparison) return;
   for (const auto& entry : it.entries)
-    if (const auto asked = there_.find(under(comparison->root, entry.path)); asked != there_.end())
+    if (const auto asked = there_.find(join_path(comparison->root, entry.path)); asked != there_.end())
       asked->second = entry;
   if (!it.last) return;
   pending_.erase(it.request);

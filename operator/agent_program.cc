@@ -38,10 +38,4 @@ Result<AgentPrograms> load_agents(const std::string& directory) {
   return programs;
 }
 
-std::string machine_name(const std::string& uname) {
-  if (uname == "x86_64") return "amd64";
-  if (uname == "aarch64") return "arm64";
-  return uname;
-}
-
 }  // namespace live_update

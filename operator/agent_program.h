@@ -22,7 +22,4 @@ using AgentPrograms = std::map<std::string, AgentProgram>;  // by machine
 // Reads `live-update-agent-<machine>` of a directory, each once. NotFound: there is none; Io: unreadable.
 Result<AgentPrograms> load_agents(const std::string& directory);
 
-// "x86_64" and "aarch64", as uname has them, become "amd64" and "arm64"; anything else stays.
-std::string machine_name(const std::string& uname);
-
 }  // namespace live_update

@@ -84,7 +84,7 @@ void AgentSession::greet(const agent::Hello& hello) {
   us.features = agent::kFeatureZstd | agent::kFeatureCopy;
   us.program = "live-update-operator " LIVE_UPDATE_VERSION;
   writer_.append(greeting, agent::Request(us));
-  write(std::move(greeting));
+  send(std::move(greeting));
   events_.on_ready();
 }
 
@@ -100,8 +100,10 @@ void AgentSession::take_stderr(std::string_view bytes) {
 
 void AgentSession::take_note(std::string_view line) {
   const auto note = agent_note(line);
-  if (!note) said_ = clean(line.substr(0, kMostWords));
-  if (!note) return;
+  if (!note) {
+    said_ = clean(line.substr(0, kMostWords));
+    return;
+  }
   if (note->kind == AgentNote::Need) put_program(note->machine, note->as_text);
   if (note->kind == AgentNote::Start) file_ = note->text;
   if (note->kind == AgentNote::Tried && tried_.size() < kMostTried) tried_.push_back(clean(note->text));
@@ -129,8 +131,6 @@ void AgentSession::exited(const Result<ExecExit>& exit) {
   end(put_ || file_.empty() ? AgentEnd::Impossible : AgentEnd::Replaced, error);
 }
 
-void AgentSession::send(std::string frames) { write(std::move(frames)); }
-
 void AgentSession::stream(ByteSource source) {
   sources_.push_back(std::move(source));
   pump();
@@ -143,11 +143,11 @@ void AgentSession::pump() {
     if (piece->empty())
       sources_.pop_front();
     else
-      write(std::move(*piece));
+      send(std::move(*piece));
   }
 }
 
-void AgentSession::write(std::string bytes) {
+void AgentSession::send(std::string bytes) {
   const std::size_t size = bytes.size();
   under_way_ += size;
   session_->write(std::move(bytes), [this, size] {

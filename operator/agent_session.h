@@ -76,7 +76,6 @@ class AgentSession {
   void greet(const agent::Hello& hello);
   void exited(const Result<ExecExit>& exit);
   void pump();
-  void write(std::string bytes);
   void end(AgentEnd::Kind kind, Error error);
 
   const AgentPrograms& programs_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/path.h"
 #include "operator/tar_script.h"
 #include "operator/tar_stream.h"
 
@@ -9,7 +10,6 @@ namespace live_update {
 namespace {
 
 constexpr std::size_t kChangedTogether = 512 * 1024;
-constexpr std::uint16_t kModeBits = 0777;  // rule 4.4
 
 std::optional<agent::Mtime> to_mtime(const std::optional<Time>& time) {
   if (!time) return {};
@@ -59,13 +59,13 @@ class Frames {
     const auto how = it.type != FileType::Directory ? agent::DeleteHow::File
                      : whole                        ? agent::DeleteHow::Whole
                                                     : agent::DeleteHow::Tracked;
-    add(agent::Delete{root(it.root), relative(it.to, it.root), how});
+    add(agent::Delete{root(it.root), std::string(relative_to(it.to, it.root)), how});
   }
 
   Result<> write(const DeliveryWrite& it) {
     if (has_ && has_->same.contains(&it)) return {};
     const auto mode = static_cast<std::uint16_t>(it.mode & kModeBits);
-    const std::string path = relative(it.to, it.root);
+    const std::string path(relative_to(it.to, it.root));
     if (it.type == FileType::Directory) {
       add(agent::Directory{root(it.root), path, mode});
     } else if (it.type == FileType::Symlink) {
@@ -117,11 +117,6 @@ class Frames {
 
 }  // namespace
 
-std::string relative(const std::string& path, const std::string& root) {
-  if (path == root) return "";
-  return path.substr(root == "/" ? 1 : root.size() + 1);
-}
-
 AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
     : delivery(std::move(it)), changed(changed_paths(*delivery)) {
   // What goes out behind a run that is not over is bounded (agent::kMaxAhead).
@@ -136,12 +131,9 @@ AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
   }
   for (const auto& gone : delivery->deletes) all.insert(gone.root);
   roots.assign(all.begin(), all.end());
-  std::ranges::stable_partition(
+  const auto others = std::ranges::stable_partition(
       writes, [](const DeliveryWrite* write) { return write->type == FileType::Directory; });
-  const auto files = std::ranges::find_if(
-      writes, [](const DeliveryWrite* write) { return write->type != FileType::Directory; });
-  std::sort(writes.begin(), files,
-            [](const DeliveryWrite* a, const DeliveryWrite* b) { return a->to < b->to; });
+  std::ranges::sort(writes.begin(), others.begin(), {}, &DeliveryWrite::to);
 }
 
 ByteSource agent_frames(std::shared_ptr<const AgentBatch> batch, std::shared_ptr<const AgentHas> has,

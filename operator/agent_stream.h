@@ -14,9 +14,6 @@
 
 namespace live_update {
 
-// Of an absolute path in its sync root; empty: the root itself.
-std::string relative(const std::string& path, const std::string& root);
-
 // What all containers that get the same delivery share.
 struct AgentBatch {
   explicit AgentBatch(std::shared_ptr<const Delivery> it);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/conditions.h"
+#include "core/path.h"
 #include "operator/exec_diagnosis.h"
 
 namespace live_update {
@@ -16,8 +17,8 @@ constexpr Millis kForgetImpossible{10 * 60'000};
 std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
                                 const std::vector<std::string>& roots) {
   all.insert(all.end(), to.empty_dirs.begin(), to.empty_dirs.end());
-  for (std::string root : roots) {
-    for (; root.size() > 1; root.resize(root.rfind('/'))) all.push_back(root);
+  for (std::string_view place : roots) {
+    for (; place.size() > 1; place = parent_path(place)) all.emplace_back(place);
     all.emplace_back("/");
   }
   std::vector<std::string> once;

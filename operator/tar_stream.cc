@@ -11,7 +11,6 @@ namespace live_update {
 namespace {
 
 constexpr std::size_t kChunk = 64 * 1024;
-constexpr std::uint32_t kModeBits = 0777;
 constexpr std::uint32_t kOwnerAll = 0700;
 
 Error broken(const DeliveryWrite& write, const std::string& why) {

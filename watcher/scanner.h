@@ -22,7 +22,7 @@
 
 namespace live_update {
 
-inline constexpr std::uint64_t kMaxFileSize = 32u << 20;  // larger ones are not sent for now
+inline constexpr std::uint64_t kMaxFileSize = 32u << 20;  // larger ones are refused, with a message
 
 struct Fingerprint {
   std::uint64_t device = 0, inode = 0, size = 0;

@@ -4,6 +4,7 @@
 // users. Everything here is a value: copy it, compare it, move it between threads.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -200,10 +201,23 @@ struct SessionStatus {
 
 // How long after spec.observedAt of a ChangeSet each stage of its way was reached, in milliseconds; of
 // several containers the last one counts. What is not known is missing (docs/changeset.md).
-struct SaveMilliseconds {
-  std::optional<std::int64_t> posted, received, planned, sent, confirmed, applied;
-  bool operator==(const SaveMilliseconds&) const = default;
+template <typename Duration>
+struct SaveStages {
+  std::optional<Duration> posted, received, planned, sent, confirmed, applied;
+  bool operator==(const SaveStages&) const = default;
+
+  struct Stage {
+    std::string_view name;  // in JSON, in metrics and for people
+    std::optional<Duration> SaveStages::* time;
+  };
+  // In their order; the last one is the whole.
+  static constexpr auto all() {
+    return std::array{Stage{"posted", &SaveStages::posted},       Stage{"received", &SaveStages::received},
+                      Stage{"planned", &SaveStages::planned},     Stage{"sent", &SaveStages::sent},
+                      Stage{"confirmed", &SaveStages::confirmed}, Stage{"applied", &SaveStages::applied}};
+  }
 };
+using SaveMilliseconds = SaveStages<std::int64_t>;
 
 // The newest ChangeSet that every container has confirmed, as in its own status.
 struct LastApplied {

@@ -22,6 +22,8 @@ struct ContainerRef {
   auto operator<=>(const ContainerRef&) const = default;
 };
 
+inline constexpr std::uint32_t kModeBits = 0777;  // of a mode, those that a container gets (rule 4.4)
+
 struct DeliveryWrite {
   std::string to, root;  // absolute remote path, and the sync's remote root that it must stay in (rule 4.3)
   FileType type = FileType::File;

@@ -134,6 +134,18 @@ History::Names History::settled() const {
   return names;
 }
 
+// Why it is no part of the history, or empty. What a ChangeSet holds cannot change: it is looked at once.
+std::string History::flaw(const ChangeSet& it, std::optional<std::int64_t> last_sequence) {
+  const std::string identity = it.meta.name + '/' + it.meta.uid;
+  if (!sound_.contains(identity)) {
+    if (std::string why = refusal(it.spec); !why.empty()) return why;
+    sound_.insert(identity);
+  }
+  if (last_sequence && it.spec.sequence <= *last_sequence)
+    return "sequence " + std::to_string(it.spec.sequence) + " is already used by another ChangeSet";
+  return {};
+}
+
 void History::take(const ChangeSets& sorted) {
   gap_.reset();
   gap_since_.reset();
@@ -160,16 +172,8 @@ void History::take(const ChangeSets& sorted) {
     const ChangeSet& it = *pointer;
     if (known_.contains(it.meta.name) || settled_names.contains(it.meta.name)) continue;
     const std::int64_t sequence = it.spec.sequence;
-    const std::string identity = it.meta.name + '/' + it.meta.uid;
-    if (!sound_.contains(identity)) {
-      if (std::string why = refusal(it.spec); !why.empty()) {
-        refuse(it, "Refused", why);
-        continue;
-      }
-      sound_.insert(identity);
-    }
-    if (last_sequence && sequence <= *last_sequence) {
-      refuse(it, "Refused", "sequence " + std::to_string(sequence) + " is already used by another ChangeSet");
+    if (std::string why = flaw(it, last_sequence); !why.empty()) {
+      refuse(it, "Refused", std::move(why));
       continue;
     }
     const std::int64_t expected =

@@ -79,6 +79,7 @@ class History {
   bool drop_superseded(const Names& present);
   Names settled() const;
   void speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch);
+  std::string flaw(const ChangeSet& it, std::optional<std::int64_t> last_sequence);
   void take(const ChangeSets& sorted);
   void add_batch(const std::vector<const ChangeSet*>& parts);
   void keep_remains(const std::vector<const ChangeSet*>& remains);

@@ -96,23 +96,13 @@ void write_selector(JsonWriter& json, const LabelSelector& selector) {
 }
 
 void read_milliseconds(ObjectReader milliseconds, SaveMilliseconds& out) {
-  milliseconds.read("posted", out.posted);
-  milliseconds.read("received", out.received);
-  milliseconds.read("planned", out.planned);
-  milliseconds.read("sent", out.sent);
-  milliseconds.read("confirmed", out.confirmed);
-  milliseconds.read("applied", out.applied);
+  for (const auto& stage : SaveMilliseconds::all()) milliseconds.read(stage.name, out.*stage.time);
 }
 
 void write_milliseconds(JsonWriter& json, const SaveMilliseconds& times) {
   if (times == SaveMilliseconds()) return;
   json.object("milliseconds", [&] {
-    json.field_if("posted", times.posted);
-    json.field_if("received", times.received);
-    json.field_if("planned", times.planned);
-    json.field_if("sent", times.sent);
-    json.field_if("confirmed", times.confirmed);
-    json.field_if("applied", times.applied);
+    for (const auto& stage : SaveMilliseconds::all()) json.field_if(stage.name, times.*stage.time);
   });
 }
 

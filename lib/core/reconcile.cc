@@ -45,9 +45,16 @@ Judgement judgement_of(const Plan& planned, std::int64_t generation) {
   return result;
 }
 
+// The step of this number, if there is one of this kind: numbers come from a status, too, and the spec
+// changes.
+template <typename Kind>
+const Kind* step_as(const LiveUpdateSpec& spec, int step) {
+  if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return nullptr;
+  return std::get_if<Kind>(&spec.steps[static_cast<std::size_t>(step)]);
+}
+
 bool asks_fall_back(const LiveUpdateSpec& spec, int step) {
-  if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return false;
-  const Run* run = std::get_if<Run>(&spec.steps[static_cast<std::size_t>(step)]);
+  const Run* run = step_as<Run>(spec, step);
   return run && run->on_failure == OnFailure::FallBack;
 }
 
@@ -58,32 +65,35 @@ std::string describe(const RunFailure& failure) {
   return failure.tail.empty() ? text : text + ": " + failure.tail;
 }
 
-DeliveryRun to_delivery_run(const LiveUpdateSpec& spec, const PlannedRun& planned) {
-  const Run& run = std::get<Run>(spec.steps[static_cast<std::size_t>(planned.step)]);
-  return {planned.step, planned.command, run.working_dir, run.timeout_seconds, run.on_failure};
+DeliveryRun to_delivery_run(int step, const Run& run) {
+  return {step, run.argv(), run.working_dir, run.timeout_seconds, run.on_failure};
+}
+
+std::vector<DeliveryRun> to_delivery_runs(const LiveUpdateSpec& spec,
+                                          const std::vector<PlannedRun>& planned) {
+  std::vector<DeliveryRun> runs;
+  for (const PlannedRun& it : planned) runs.push_back(to_delivery_run(it.step, *step_as<Run>(spec, it.step)));
+  return runs;
 }
 
 // Runs that failed before are due with the next batch, in their place among those of the batch (rule 4.7).
 void add_failed(std::vector<DeliveryRun>& runs, const LiveUpdateSpec& spec, const std::vector<int>& failed,
                 RunPhase phase) {
   for (int step : failed) {
-    if (static_cast<std::size_t>(step) >= spec.steps.size()) continue;
-    const Run* run = std::get_if<Run>(&spec.steps[static_cast<std::size_t>(step)]);
+    const Run* run = step_as<Run>(spec, step);
     if (!run || run->phase != phase ||
         std::ranges::any_of(runs, [&](const auto& it) { return it.step == step; }))
       continue;
-    runs.push_back({step, run->argv(), run->working_dir, run->timeout_seconds, run->on_failure});
+    runs.push_back(to_delivery_run(step, *run));
   }
   std::ranges::stable_sort(runs, {}, &DeliveryRun::step);
 }
 
 // A restart that a failed run kept back is due with the next batch, like that run (rule 4.7).
 std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector<int>& failed) {
-  for (const int step : failed)
-    if (static_cast<std::size_t>(step) < spec.steps.size() &&
-        std::holds_alternative<Restart>(spec.steps[static_cast<std::size_t>(step)]))
-      return step;
-  return {};
+  const auto step =
+      std::ranges::find_if(failed, [&](int it) { return step_as<Restart>(spec, it) != nullptr; });
+  return step == failed.end() ? std::nullopt : std::optional(*step);
 }
 
 DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
@@ -102,9 +112,8 @@ std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& 
                                       std::int64_t sequence) {
   auto delivery = std::make_shared<Delivery>();
   delivery->sequence = sequence;
-  for (const PlannedRun& run : update.before_sync)
-    delivery->before_sync.push_back(to_delivery_run(spec, run));
-  for (const PlannedRun& run : update.after_sync) delivery->after_sync.push_back(to_delivery_run(spec, run));
+  delivery->before_sync = to_delivery_runs(spec, update.before_sync);
+  delivery->after_sync = to_delivery_runs(spec, update.after_sync);
   add_failed(delivery->before_sync, spec, failed, RunPhase::BeforeSync);
   add_failed(delivery->after_sync, spec, failed, RunPhase::AfterSync);
   if (spec.source.deletes != DeletePolicy::Never) delivery->deletes = update.deletes;
@@ -121,7 +130,7 @@ std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& 
   delivery->transport = spec.transport;
   delivery->mirror = spec.source.deletes == DeletePolicy::Mirror;
   if (restart) {
-    delivery->restart = std::get<Restart>(spec.steps[static_cast<std::size_t>(*restart)]);
+    delivery->restart = *step_as<Restart>(spec, *restart);
     delivery->restart_step = *restart;
   }
   return delivery;

@@ -7,6 +7,17 @@ namespace live_update {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
+namespace {
+
+// All but the last, which is the whole.
+template <typename Stages>
+auto single_stages() {
+  constexpr auto all = Stages::all();
+  return std::vector(all.begin(), all.end() - 1);
+}
+
+}  // namespace
+
 void reached(BatchTimesMap& batches, std::int64_t after, std::int64_t upto,
              std::optional<Time> BatchTimes::* stage, Time time) {
   for (auto it = batches.upper_bound(after); it != batches.end() && it->first <= upto; ++it) {
@@ -30,44 +41,30 @@ SaveTimes save_times(const ChangeSetSpec& spec, const BatchTimes& times) {
 }
 
 SaveMilliseconds in_milliseconds(const SaveTimes& times) {
-  const auto round = [](const std::optional<microseconds>& time) -> std::optional<std::int64_t> {
-    if (!time) return std::nullopt;
-    return std::chrono::round<milliseconds>(*time).count();
-  };
-  return {.posted = round(times.posted),
-          .received = round(times.received),
-          .planned = round(times.planned),
-          .sent = round(times.sent),
-          .confirmed = round(times.confirmed),
-          .applied = round(times.applied)};
+  SaveMilliseconds out;
+  for (std::size_t i = 0; i < SaveTimes::all().size(); ++i)
+    if (const auto& time = times.*SaveTimes::all()[i].time)
+      out.*SaveMilliseconds::all()[i].time = std::chrono::round<milliseconds>(*time).count();
+  return out;
 }
 
 std::vector<std::pair<std::string_view, microseconds>> parts_of(const SaveTimes& times) {
   std::vector<std::pair<std::string_view, microseconds>> parts;
   microseconds before{0};
-  const auto add = [&](std::string_view name, const std::optional<microseconds>& time) {
-    if (!time) return;
-    parts.emplace_back(name, std::max(microseconds(0), *time - before));
+  for (const auto& stage : single_stages<SaveTimes>()) {
+    const auto& time = times.*stage.time;
+    if (!time) continue;
+    parts.emplace_back(stage.name, std::max(microseconds(0), *time - before));
     before = std::max(before, *time);
-  };
-  add("posted", times.posted);
-  add("received", times.received);
-  add("planned", times.planned);
-  add("sent", times.sent);
-  add("confirmed", times.confirmed);
+  }
   return parts;
 }
 
 std::string say_stages(const SaveMilliseconds& milliseconds) {
   std::string text;
-  const auto add = [&](const char* name, const std::optional<std::int64_t>& time) {
-    if (time) text += (text.empty() ? "" : ", ") + std::string(name) + ' ' + std::to_string(*time);
-  };
-  add("posted", milliseconds.posted);
-  add("received", milliseconds.received);
-  add("planned", milliseconds.planned);
-  add("sent", milliseconds.sent);
-  add("confirmed", milliseconds.confirmed);
+  for (const auto& stage : single_stages<SaveMilliseconds>())
+    if (const auto& time = milliseconds.*stage.time)
+      text += (text.empty() ? "" : ", ") + std::string(stage.name) + ' ' + std::to_string(*time);
   return text;
 }
 

@@ -34,9 +34,7 @@ void reached(BatchTimesMap& batches, std::int64_t after, std::int64_t upto,
 
 // Since spec.observedAt, never negative; empty when the ChangeSet does not tell that. The developer's clock
 // and the operator's must agree for what follows `posted`.
-struct SaveTimes {
-  std::optional<std::chrono::microseconds> posted, received, planned, sent, confirmed, applied;
-};
+using SaveTimes = SaveStages<std::chrono::microseconds>;
 SaveTimes save_times(const ChangeSetSpec& spec, const BatchTimes& times);
 SaveMilliseconds in_milliseconds(const SaveTimes& times);
 

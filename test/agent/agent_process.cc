@@ -1,6 +1,7 @@
 #include "test/agent/agent_process.h"
 
 #include <dirent.h>
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
@@ -265,9 +266,20 @@ std::map<std::string, std::string> tree_of(const std::string& root) {
   return all;
 }
 
-bool runs(pid_t pid, const std::string& file) {
+Sleeper::Sleeper(const std::string& file) : pid_(fork()) {
+  if (pid_ == 0) {
+    execl(file.c_str(), "sleeper", "60", nullptr);
+    _exit(1);
+  }
   std::error_code unreadable;  // before its exec, under another user
-  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", unreadable) == file;
+  REQUIRE(soon([&] {
+    return std::filesystem::read_symlink("/proc/" + std::to_string(pid_) + "/exe", unreadable) == file;
+  }));
+}
+
+Sleeper::~Sleeper() {
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
 }
 
 bool soon(const std::function<bool()>& holds) {

@@ -1,6 +1,7 @@
 // The real agent as a child, and the operator's end of its session.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <deque>
@@ -112,8 +113,18 @@ bool confirmed(const Answer& answer);
 // Everything below a directory: path -> "file <mode> <content>", "dir", "link <target>"; temporary names,
 // too.
 std::map<std::string, std::string> tree_of(const std::string& root);
-// Whether the process executes this file by now.
-bool runs(pid_t pid, const std::string& file);
+// A process that executes this file, which must be a copy of `sleep`; it runs when the constructor returns.
+class Sleeper {
+ public:
+  explicit Sleeper(const std::string& file);
+  ~Sleeper();
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+  bool alive() const { return kill(pid_, 0) == 0; }
+
+ private:
+  pid_t pid_;
+};
 // Waits until this holds, for at most ten seconds.
 bool soon(const std::function<bool()>& holds);
 

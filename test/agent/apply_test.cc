@@ -329,18 +329,11 @@ TEST_CASE("a running program is replaced, not written to (ETXTBSY)") {
   TempTree container;
   container.mkdir("app");
   std::filesystem::copy_file("/bin/sleep", container.at("app/server"));
-  const pid_t running = fork();
-  if (running == 0) {
-    execl(container.at("app/server").c_str(), "server", "60", nullptr);
-    _exit(1);
-  }
-  REQUIRE(soon([&] { return runs(running, container.at("app/server")); }));
+  const Sleeper server(container.at("app/server"));
   AgentProcess agent;
   CHECK(confirmed(agent.apply({container.at("app")}, file("server", "new program", 0755))));
   CHECK(container.read("app/server") == "new program");
-  CHECK(kill(running, 0) == 0);
-  kill(running, SIGKILL);
-  waitpid(running, nullptr, 0);
+  CHECK(server.alive());
 }
 
 TEST_SUITE_END();

@@ -252,12 +252,7 @@ TEST_CASE("a running program that is mounted by itself: refused, with what to do
   container.write("app/server", "");
   container.write("app/a", "old");
   const Mounted single(container.at("server").c_str(), nullptr, container.at("app/server"), MS_BIND, nullptr);
-  const pid_t running = fork();
-  if (running == 0) {
-    execl(container.at("app/server").c_str(), "server", "60", nullptr);
-    _exit(1);
-  }
-  REQUIRE(soon([&] { return runs(running, container.at("app/server")); }));
+  const Sleeper server(container.at("app/server"));
   AgentProcess agent;
   const auto answer =
       agent.apply({container.at("app")}, file("a", "new") + file("server", "new program", 0755));
@@ -265,8 +260,6 @@ TEST_CASE("a running program that is mounted by itself: refused, with what to do
                                   ": Text file busy (ETXTBSY) (the program is running: mount its directory "
                                   "instead of the single file)");
   CHECK(container.read("app/a") == "old");
-  kill(running, SIGKILL);
-  waitpid(running, nullptr, 0);
 }
 
 TEST_CASE("4.5 Mirror stops at other file systems") {

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/json.h"
+#include "test/unit/full_change_set.h"
 
 using namespace live_update;
 
@@ -78,36 +79,6 @@ LiveUpdate full_live_update() {
   return lu;
 }
 
-ChangeSet full_change_set() {
-  ChangeSet cs;
-  cs.meta = {.ns = "shop-dev", .name = "web-7f3a-000042"};
-  cs.spec = {.live_update = "web",
-             .session = "7f3a",
-             .user = "ada",
-             .sequence = 42,
-             .type = ChangeSetType::Snapshot,
-             .observed_at = *parse_time("2026-01-01T00:00:00.123456Z"),
-             .posted_at = *parse_time("2026-01-01T00:00:00.125Z"),
-             .part = 2,
-             .parts = 3};
-  cs.spec.changes = {
-      {.path = "src/a b\n\xc3\xa4.py",
-       .mode = 0644,
-       .mtime = *parse_time("2026-01-01T00:00:00.1Z"),
-       .size = 5,
-       .digest = "sha256:00",
-       .encoding = Encoding::Zstd,
-       .offset = 9,
-       .content = std::make_shared<const std::string>("\0\xff\x01", 3)},
-      {.path = "empty", .mode = 0600, .content = std::make_shared<const std::string>()},
-      {.path = "src/old.py", .op = Op::Delete},
-      {.path = "src/latest", .type = FileType::Symlink, .target = "v2"},
-  };
-  cs.spec.build = BuildResult{true, 41, 0, "registry.example/web:1", "tail"};
-  cs.status = {"Applied", 3, 3, {2, 3, 4, 5, 8, 9}, "fine"};
-  return cs;
-}
-
 Result<LiveUpdate> live_update_from(const std::string& text) { return decode_live_update(*parse_json(text)); }
 
 // "field: message" of every error of a spec that is written into a LiveUpdate.
@@ -130,26 +101,6 @@ TEST_CASE("a LiveUpdate with every field survives the way to JSON and back") {
   const auto after = live_update_from(encode_live_update(before));
   REQUIRE(after);
   CHECK(*after == before);
-}
-
-TEST_CASE("a ChangeSet with every field survives, content byte by byte") {
-  const ChangeSet before = full_change_set();
-  const auto after = decode_change_set(*parse_json(encode_change_set(before)));
-  REQUIRE(after);
-  CHECK(*after == before);
-  CHECK(*after->spec.changes[0].content == std::string("\0\xff\x01", 3));
-  CHECK(after->spec.changes[1].content->empty());
-  CHECK(after->spec.changes[2].content == nullptr);
-}
-
-TEST_CASE("changes are compared by their bytes") {
-  Change a{.path = "a", .content = std::make_shared<const std::string>("x")};
-  Change b{.path = "a", .content = std::make_shared<const std::string>("x")};
-  CHECK(a == b);
-  b.content = std::make_shared<const std::string>("y");
-  CHECK(a != b);
-  b.content = nullptr;
-  CHECK(a != b);
 }
 
 TEST_CASE("defaults are left out, and come back") {
@@ -278,18 +229,6 @@ TEST_CASE("rule 1.10: fields that must be given, and numbers in their range") {
       Lines{R"(spec.target.selector.matchExpressions[0].operator: unknown value "in", did you mean "In"?)"});
 }
 
-TEST_CASE("a ChangeSet written by hand without modes gets usual ones, an empty file its size") {
-  const auto cs = decode_change_set(*parse_json(
-      R"({"spec":{"changes":[{"path":"a","op":"Write","type":"File"},{"path":"b","op":"Write","type":"Directory"},
-          {"path":"c","op":"Delete"}]}})"));
-  REQUIRE(cs);
-  CHECK(cs->spec.changes[0].mode == 0644);
-  CHECK(cs->spec.changes[1].mode == 0755);
-  CHECK(cs->spec.changes[2].mode == 0);
-  CHECK(encode_change_set({.spec = {.changes = {{.path = "a", .digest = "d"}}}})
-            .find(R"("mode":0,"size":0,)") != std::string::npos);
-}
-
 TEST_CASE("messages fit into a status: the end of a long output is kept, in whole characters") {
   std::string output;
   for (int i = 0; i < 20'000; ++i) output += "\xc3\xa4";
@@ -363,11 +302,6 @@ TEST_CASE("a workload: selector, template annotations and revision") {
   CHECK(workload->revision == "4");
   CHECK(workload->selector.match_labels.at("app") == "web");
   CHECK(workload->template_annotations.at("a") == "b");
-}
-
-TEST_CASE("rule 7.3: the name of a ChangeSet") {
-  CHECK(change_set_name("web", "7f3a", 42) == "web-7f3a-000042");
-  CHECK(change_set_name("web", "7f3a", 12345678) == "web-7f3a-12345678");
 }
 
 TEST_CASE("hostile JSON is refused or read, never crashed on") {

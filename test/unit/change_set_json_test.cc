@@ -1,9 +1,10 @@
-// Many changes of a ChangeSet travel as one string.
+// JSON of ChangeSets: nothing is lost both ways; many changes travel as one string.
 #include <doctest/doctest.h>
 
 #include "core/api_json.h"
 #include "core/json.h"
 #include "test/fakes/change_sets.h"
+#include "test/unit/full_change_set.h"
 
 using namespace live_update;
 
@@ -16,6 +17,43 @@ Result<ChangeSet> decoded_from(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("a ChangeSet with every field survives, content byte by byte") {
+  const ChangeSet before = full_change_set();
+  const auto after = decode_change_set(*parse_json(encode_change_set(before)));
+  REQUIRE(after);
+  CHECK(*after == before);
+  CHECK(*after->spec.changes[0].content == std::string("\0\xff\x01", 3));
+  CHECK(after->spec.changes[1].content->empty());
+  CHECK(after->spec.changes[2].content == nullptr);
+}
+
+TEST_CASE("changes are compared by their bytes") {
+  Change a{.path = "a", .content = std::make_shared<const std::string>("x")};
+  Change b{.path = "a", .content = std::make_shared<const std::string>("x")};
+  CHECK(a == b);
+  b.content = std::make_shared<const std::string>("y");
+  CHECK(a != b);
+  b.content = nullptr;
+  CHECK(a != b);
+}
+
+TEST_CASE("a ChangeSet written by hand without modes gets usual ones, an empty file its size") {
+  const auto cs = decode_change_set(*parse_json(
+      R"({"spec":{"changes":[{"path":"a","op":"Write","type":"File"},{"path":"b","op":"Write","type":"Directory"},
+          {"path":"c","op":"Delete"}]}})"));
+  REQUIRE(cs);
+  CHECK(cs->spec.changes[0].mode == 0644);
+  CHECK(cs->spec.changes[1].mode == 0755);
+  CHECK(cs->spec.changes[2].mode == 0);
+  CHECK(encode_change_set({.spec = {.changes = {{.path = "a", .digest = "d"}}}})
+            .find(R"("mode":0,"size":0,)") != std::string::npos);
+}
+
+TEST_CASE("rule 7.3: the name of a ChangeSet") {
+  CHECK(change_set_name("web", "7f3a", 42) == "web-7f3a-000042");
+  CHECK(change_set_name("web", "7f3a", 12345678) == "web-7f3a-12345678");
+}
 
 TEST_CASE("more than three changes are packed into a string, and come out as they were") {
   ChangeSetBuilder builder = delta(7);
