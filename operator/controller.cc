@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/conditions.h"
+#include "core/reconcile_status.h"
 #include "operator/requests.h"
 
 namespace live_update {
@@ -329,7 +330,7 @@ void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision&
   if (decision.status != memory.written) write_status(live_update, memory, std::move(decision.status));
   for (ChangeSetNote& it : decision.change_sets) {
     auto& written = memory.written_change_sets[it.meta.name];
-    if (written == it.status) continue;
+    if (written == it.status || is_final(written)) continue;
     metrics_.change_set(it.status.phase);
     if (it.status.phase == "Applied" && written.phase != "Applied") count(memory, it);
     writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status),

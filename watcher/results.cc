@@ -91,6 +91,7 @@ std::vector<Results::Line> Results::tell(Map::iterator found, Instant now) {
   if (status.phase == "Failed") {
     batch.failed = true;
     last_ok_ = false;
+    if (std::exchange(batch.failure, status.message) == status.message) return {};
     return say(batch, true, with_message(fmt::format("{}, failed", pods(status)), status.message));
   }
   batch.failed = false;
@@ -113,6 +114,7 @@ std::vector<Results::Line> Results::tick(Instant now) {
   if (!time || *time > now) return {};
   quiet_until_ = now + kPause;
   Batch& batch = batches_.at(oldest()->first);
+  batch.failure.reset();
   const auto behind = std::distance(oldest(), batches_.cend()) - 1;
   const std::string others = behind > 0 ? ", and so do " + say_count(behind, "later save") : "";
   if (!batch.status.phase.empty())

@@ -1,8 +1,9 @@
 // Results: what became of the batches we posted, as lines for people.
 //
 // Fed with every ChangeSet status that arrives; says each batch's end once, and before that what its runs
-// print, and what it waits for if that takes longer than a second. Times count from the save to the arrival
-// of the status, both on our clock. Pure: time is an argument.
+// print, and what it waits for if that takes longer than a second. A failure is said again only if it is
+// another one. Times count from the save to the arrival of the status, both on our clock. Pure: time is an
+// argument.
 #pragma once
 
 #include <chrono>
@@ -58,6 +59,7 @@ class Results {
     bool failed = false;  // said already; the next attempt may succeed
     ChangeSetStatus status;
     std::string said;
+    std::optional<std::string> failure;   // that was said last: once, however many containers join in
     std::map<int, std::int64_t> printed;  // lines of each run's output, by step
   };
   using Map = std::map<std::string, Batch>;  // by the name of the last part

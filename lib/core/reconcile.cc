@@ -301,6 +301,7 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
     lane.problem = Lane::Problem{*problem, sequence, live_update.meta.generation};
     const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
     ++lane.attempts;
+    lane.failed_at = now;
     lane.not_before = now + backoff;
     return;
   }
@@ -316,6 +317,7 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
   lane.failed_steps = delivered.skipped;
   lane.run_message.clear();
   lane.run_wants_fall_back = false;
+  if (!delivered.failures.empty()) lane.failed_at = now;
   for (const RunFailure& failure : delivered.failures) {
     lane.failed_steps.push_back(failure.step);
     lane.run_wants_fall_back |= asks_fall_back(live_update.spec, failure.step);

@@ -75,6 +75,7 @@ struct Lane {
   std::optional<Problem> problem;
   int attempts = 0;  // in a row that failed
   Instant not_before{};
+  Instant failed_at{};  // when the last delivery ended with a problem or a failed run
 };
 using Lanes = std::map<std::string, Lane>;  // by container ID
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/answers.h"
 #include "core/conditions.h"
 #include "core/plan.h"
 
@@ -9,7 +10,7 @@ namespace live_update {
 
 namespace {
 
-constexpr std::chrono::seconds kGapPatience{3};
+constexpr std::chrono::seconds kGapPatience{3}, kOthersPatience{1};
 constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
@@ -64,7 +65,7 @@ class Describer {
     conditions();
     change_sets();
     last_applied();
-    if (o_.history.gap() && !gap_is_old() && !d_.look_again) d_.look_again = o_.now + std::chrono::seconds(1);
+    if (o_.history.gap() && !gap_is_old()) look_again(o_.now + std::chrono::seconds(1));
     superseded();
     events();
     trim();
@@ -195,13 +196,9 @@ class Describer {
     d_.status.session = std::move(session);
   }
 
-  static std::string with_place(const ContainerStatus& it) {
-    const bool says_where = it.message.find(it.pod) != std::string::npos;  // a transport's messages do
-    return says_where ? it.message : "pod " + it.pod + ", container " + it.container + ": " + it.message;
-  }
   std::string first_message(std::string_view state) const {
     for (const ContainerStatus& it : d_.status.containers) {
-      if (it.state == state) return with_place(it);
+      if (it.state == state) return with_place(it, it.message);
     }
     return {};
   }
@@ -305,11 +302,6 @@ class Describer {
     }
   }
 
-  // What fails later is told of later batches.
-  static bool is_final(const ChangeSetStatus& status) {
-    return status.phase == "Applied" || status.phase == "Nothing" || status.phase == "Superseded";
-  }
-
   void note(const ObjectMeta& meta, const ChangeSetStatus& old, ChangeSetStatus status,
             std::int64_t sequence = 0) {
     if (is_final(old)) return;
@@ -337,19 +329,23 @@ class Describer {
         last = LastApplied{it.sequence, it.status.milliseconds};
   }
 
-  ChangeSetStatus status_of(const Batch& batch) const {
+  void look_again(Instant when) { d_.look_again = std::min(d_.look_again.value_or(when), when); }
+
+  // A person wants one line for one save: a failure is told when all have answered, or a second after it.
+  bool others_may_answer(const Batch& batch, const Answers& answers) {
+    if (!answers.more_to_come || batch.status.phase == "Failed") return false;
+    const Instant patience = *answers.since + kOthersPatience;
+    if (patience <= o_.now) return false;
+    look_again(patience);
+    return true;
+  }
+
+  ChangeSetStatus status_of(const Batch& batch) {
     ChangeSetStatus status;
     if (const auto it = o_.printed.find(batch.last); it != o_.printed.end()) status.runs = it->second;
+    const Answers answers = answers_to(batch, d_.status.containers, o_.lanes, newest_);
     status.targets = d_.status.targets;
-    std::int64_t failed = 0;
-    for (const ContainerStatus& it : d_.status.containers) {
-      const bool there = it.applied_sequence >= batch.last || (it.state == "Synced" && newest_ >= batch.last);
-      if (there && it.state != "FallBack") ++status.containers;
-      if ((it.state == "Failed" && !there) || it.state == "RunFailed") {
-        ++failed;
-        if (status.message.empty()) status.message = with_place(it);
-      }
-    }
+    status.containers = answers.have;
     const auto judged = o_.judgements.find(batch.last);
     const auto kind = judged == o_.judgements.end() ? Judgement::Update : judged->second.kind;
     if (kind == Judgement::FallBack && d_.status.fall_back) {
@@ -357,8 +353,11 @@ class Describer {
       status.message = fall_back_message();
     } else if (kind == Judgement::Nothing) {
       status.phase = "Nothing";
-    } else if (failed > 0) {
+    } else if (answers.failed && !others_may_answer(batch, answers)) {
       status.phase = "Failed";
+      // Runs that fail once more are told of the batch that brought them along.
+      const bool told = batch.status.phase == "Failed" && !answers.refused;
+      status.message = told ? batch.status.message : answers.failure;
     } else if (status.targets == 0 || status.containers < status.targets) {
       status.phase = "Waiting";
       status.message = status.targets == 0 ? o_.search.message : first_message("Waiting");
@@ -412,6 +411,10 @@ class Describer {
 };
 
 }  // namespace
+
+bool is_final(const ChangeSetStatus& status) {
+  return status.phase == "Applied" || status.phase == "Nothing" || status.phase == "Superseded";
+}
 
 PendingFallBacks::PendingFallBacks(const Observed& observed) {
   const auto& batches = observed.history.batches();

@@ -25,6 +25,9 @@ class PendingFallBacks {
   std::map<const Target*, std::vector<std::int64_t>> pending_;  // ascending, never empty
 };
 
+// Nothing more becomes of such a ChangeSet: what fails later is told of later batches (rule 4.7).
+bool is_final(const ChangeSetStatus& status);
+
 // Fills status, change_sets, superseded and events of `decision` from `observed` and what was decided.
 void describe_state(const Observed& observed, const PendingFallBacks& pending, Decision& decision);
 

@@ -1,4 +1,6 @@
 """Several containers, new ones, and ones that end (semantics.md 5)."""
+import re
+
 import pytest
 
 from harness.waiting import always
@@ -80,6 +82,34 @@ def test_one_failing_container_does_not_hold_up_the_others(shared, app):
     write(shared.root / "src/again", "the next batch tries again")
     shared.in_sync(app)
     app.live_update.wait_synced(3)
+
+
+def test_a_run_that_fails_everywhere_is_one_line(shared, app):
+    """The slowest of three counts, and `push`, the ChangeSet and `kubectl get lu` say the same."""
+    app.scale(3)
+    app.live_update.wait_synced(3)
+    runs = [{"run": {"shell": "sleep 0.$(( $(hostname | cksum | cut -c1-2) % 7 )); echo complaint >&2; exit 7"}}]
+    failing = shared.live_update("failing", target={"workload": {"kind": "Deployment", "name": "app"}},
+                                 steps=[{"sync": {"from": "failing", "to": "/app/failing"}}, *runs])
+    (shared.root / "failing").mkdir()
+    watcher = shared.watch("failing")
+    for number in range(3):
+        mark = watcher.mark()
+        write(shared.root / "failing/a", f"{number}")
+        watcher.wait_line(r"^failing/a -> .*failed", after=mark)
+        always(lambda: len(re.findall(r"^failing/.* -> .*$", watcher.text(mark), re.MULTILINE)) == 1, "one line for one save", 1)
+        line = re.search(r"^failing/a -> .*", watcher.text(mark), re.MULTILINE).group()
+        assert re.fullmatch(r"failing/a -> 3/3 pods, failed: pod app-[-\w]+, container app: run step 1 exited with 7: complaint", line), line
+    condition = failing.wait_stalled("RunFailed", "exited with 7", "complaint")
+    assert "pod app-" in condition["message"]
+    change_set = failing.change_sets()[-1]["status"]
+    assert (change_set["phase"], change_set["containers"], change_set["targets"]) == ("Failed", 3, 3)
+    assert shared.kubectl("get", "lu", "failing", "--no-headers").split()[2:5:2] == ["0/3", "RunFailed"]
+    watcher.stop()
+    pushed = shared.run("push", "failing", timeout=60)
+    assert pushed.returncode == 1, pushed.stdout + pushed.stderr
+    assert len(re.findall(r"3/3 pods, failed", pushed.stdout + pushed.stderr)) == 1, pushed.stdout + pushed.stderr
+    shared.kubectl("delete", "lu", "failing")
 
 
 def test_suspend_and_resume(shared, app):

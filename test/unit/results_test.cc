@@ -125,6 +125,27 @@ TEST_CASE("4.7 a failed run is said, and its repetition once more when it succee
         "src/a.py -> 3/3 pods in 900 ms");
 }
 
+TEST_CASE("4.7 a failure is said once, however many pods join in; another one is said") {
+  Given g;
+  g.posted("src/a.py", 0);
+  ChangeSetStatus failed{.phase = "Failed", .containers = 1, .targets = 3, .message = "pod web-1: boom"};
+  CHECK(g.status(1020, failed) == "! src/a.py -> 1/3 pods, failed: pod web-1: boom");
+  failed.containers = 3;
+  CHECK(g.status(1030, failed) == "");
+  failed.message = "pod web-2: no space left";
+  CHECK(g.status(1040, failed) == "! src/a.py -> 3/3 pods, failed: pod web-2: no space left");
+}
+
+TEST_CASE("4.9 a failure that comes again after waiting is said again") {
+  Given g;
+  g.posted("src/a.py", 0);
+  const ChangeSetStatus failed{.phase = "Failed", .targets = 1, .message = "pod web-1: no space left"};
+  CHECK(g.status(20, failed) == "! src/a.py -> 0/1 pods, failed: pod web-1: no space left");
+  CHECK(g.status(2000, {.phase = "Waiting", .targets = 1}) == "");
+  CHECK(g.tick(2000) == "! src/a.py -> 0/1 pods, waiting");
+  CHECK(g.status(2500, failed) == "! src/a.py -> 0/1 pods, failed: pod web-1: no space left");
+}
+
 TEST_CASE("ChangeSets of others are none of our business") {
   Given g;
   g.sequence = 7;
