@@ -11,8 +11,10 @@ class Console {
   virtual ~Console() = default;
   // What was done: "src/a.py -> 3/3 pods in 11 ms".
   virtual void say(const std::string& line) = 0;
-  // What somebody should look at.
+  // What somebody should look at, as long as it lasts.
   virtual void problem(const std::string& line) = 0;
+  // How a save ended, badly: "src/a.py -> 3/3 pods, failed: ...".
+  virtual void failure(const std::string& line) = 0;
 };
 
 // Standard output and standard error; in colour on a terminal unless NO_COLOR is set. Lines are flushed at
@@ -22,13 +24,14 @@ class TerminalConsole : public Console {
   TerminalConsole();
   void say(const std::string& line) override;
   void problem(const std::string& line) override;
+  void failure(const std::string& line) override { problem(line); }
 
  private:
   bool colour_;
 };
 
 // Several LiveUpdates on one console: each line begins with the name. Without a name nothing is added.
-// A problem that was just said is not said again until `forget`.
+// A problem that was just said is not said again until `forget`; failures are said for each save.
 class NamedConsole : public Console {
  public:
   NamedConsole(Console& to, std::string name) : to_(to), prefix_(name.empty() ? "" : name + ": ") {}
@@ -36,6 +39,7 @@ class NamedConsole : public Console {
   void problem(const std::string& line) override {
     if (said_.insert(line).second) to_.problem(prefix_ + line);
   }
+  void failure(const std::string& line) override { to_.failure(prefix_ + line); }
   void forget() { said_.clear(); }
 
  private:

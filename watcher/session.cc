@@ -392,7 +392,7 @@ void Session::unblocked() {
 
 void Session::print(const std::vector<Results::Line>& lines) {
   for (const Results::Line& line : lines)
-    line.problem ? console_.problem(line.text) : console_.say(line.text);
+    line.problem ? console_.failure(line.text) : console_.say(line.text);
 }
 
 void Session::arm_results() {

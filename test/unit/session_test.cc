@@ -20,6 +20,7 @@ struct Lines : Console {
   std::vector<std::string> said, problems;
   void say(const std::string& line) override { said.push_back(line); }
   void problem(const std::string& line) override { problems.push_back(line); }
+  void failure(const std::string& line) override { problems.push_back(line); }
 };
 
 // Prints well where it differs.
@@ -138,6 +139,18 @@ TEST_CASE("a saved file becomes a ChangeSet, and its status a line") {
   g.set_status(posted, R"({"phase":"Applied","containers":3,"targets":3})");
   g.until([&] { return g.console.said.size() == 2; });
   CHECK(g.console.said[1].starts_with("src/a.py -> 3/3 pods in "));
+}
+
+TEST_CASE("4.7 each save that fails has its line, also if all fail alike") {
+  Given g;
+  g.start();
+  for (std::size_t saves : {1, 2}) {
+    g.disk.write("src/a", std::to_string(saves));
+    g.until([&] { return g.posted().size() == saves; });
+    g.set_status(g.posted().back(), R"({"phase":"Failed","containers":1,"targets":1,"message":"boom"})");
+    g.until([&] { return g.console.problems.size() == saves; });
+    CHECK(g.console.problems.back() == "src/a -> 1/1 pods, failed: boom");
+  }
 }
 
 TEST_CASE("2.7 a touch is nothing, a chmod the mode, a rename a delete and a write") {
