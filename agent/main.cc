@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "agent/content.h"
 #include "agent/fd.h"
+#include "agent/place.h"
 #include "agent/session.h"
 #include "agent/supervise.h"
 #include "agent/version.h"
@@ -29,16 +31,13 @@ constexpr std::string_view kUsage =
     "                                                           step `restart: process` then can restart\n"
     "       live-update-agent install FILE                      copies this program there, for supervise in "
     "another image\n"
+    "       live-update-agent place [--process PID | --container ID] [--report FILE] DIRECTORY...\n"
+    "                                                           copies this program into the container that "
+    "the process\n"
+    "                                                           belongs to: the first directory that takes "
+    "it\n"
     "       live-update-agent digest [FILE...]                  sha256 of files, or of this program\n"
     "       live-update-agent --version\n";
-
-void print(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const auto wrote = write(fd, text.data(), text.size());
-    if (wrote <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-}
 
 int usage(const std::string& wrong) {
   print(2, "live-update-agent: " + wrong + "\n" + std::string(kUsage));
@@ -73,28 +72,34 @@ int digest(std::vector<std::string> files) {
   return 0;
 }
 
-// Beside it first, so that nobody executes half a program.
-int install(const std::string& to) {
-  const std::string part = to + "." + std::to_string(getpid());
-  const auto failed = [&](const std::string& what) {
-    print(2, "live-update-agent: cannot " + what + ": " + errno_text(errno) + "\n");
-    unlink(part.c_str());
-    return 1;
-  };
-  const Fd from(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  if (!from) return failed("read this program");
-  const Fd out(open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755));
-  if (!out) return failed("write " + part);
-  char block[65536];
-  for (ssize_t size; (size = read(from.get(), block, sizeof block)) != 0;) {
-    if (size < 0) return failed("read this program");
-    for (ssize_t at = 0; at < size;) {
-      const auto wrote = write(out.get(), block + at, static_cast<std::size_t>(size - at));
-      if (wrote < 0) return failed("write " + part);
-      at += wrote;
+// "--process PID" or "--container ID", "--report FILE", then directories.
+int place_with(const std::vector<std::string>& arguments) {
+  Placing placing;
+  auto at = arguments.begin();
+  for (; at != arguments.end() && at->starts_with('-'); ++at) {
+    const std::string& option = *at;
+    if (option == "--") {
+      ++at;
+      break;
+    }
+    if (++at == arguments.end()) return usage(option + " needs a value");
+    if (option == "--process") {
+      if (std::from_chars(at->data(), at->data() + at->size(), placing.process).ec != std::errc() ||
+          placing.process < 1)
+        return usage("--process: " + *at + " is no process ID");
+    } else if (option == "--container") {
+      placing.container = *at;
+    } else if (option == "--report") {
+      placing.report = *at;
+    } else {
+      return usage("place does not know " + option);
     }
   }
-  return rename(part.c_str(), to.c_str()) == 0 ? 0 : failed("write " + to);
+  placing.directories.assign(at, arguments.end());
+  const bool relative =
+      std::ranges::any_of(placing.directories, [](auto& it) { return !it.starts_with('/'); });
+  if (placing.directories.empty() || relative) return usage("place needs absolute directories");
+  return place(placing);
 }
 
 int supervise_with(const std::vector<std::string>& arguments) {
@@ -126,6 +131,7 @@ int run(std::vector<std::string> arguments) {
   if (command == "serve" && arguments.empty()) return Session(0, 1).run();
   if (command == "supervise") return supervise_with(arguments);
   if (command == "install" && arguments.size() == 1) return install(arguments[0]);
+  if (command == "place") return place_with(arguments);
   if (command == "digest") return digest(std::move(arguments));
   if (command == "--version" || command == "--help") {
     print(1, command == "--help" ? std::string(kUsage) : std::string(kProgram) + "\n");

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <charconv>
+#include <functional>
+#include <optional>
 #include <string_view>
 
 #include "agent/fd.h"
@@ -50,6 +52,22 @@ std::uint64_t mount_namespace(const std::string& process) {
   return stat(("/proc/" + process + "/ns/mnt").c_str(), &ns) == 0 ? ns.st_ino : 0;
 }
 
+// Of those for which `counts` is true.
+std::optional<pid_t> oldest_process(const std::function<bool(const std::string& pid)>& counts) {
+  std::optional<pid_t> oldest;
+  std::uint64_t since = ~std::uint64_t{0};
+  DIR* all = opendir("/proc");
+  while (const dirent* entry = all ? readdir(all) : nullptr) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
+    if (!counts(entry->d_name)) continue;
+    if (const auto start = start_of(pid); start < since) oldest = pid, since = start;
+  }
+  if (all) closedir(all);
+  return oldest;
+}
+
 std::int64_t now_ns() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -89,19 +107,14 @@ bool takes_signal(pid_t pid, int signal) {
 pid_t main_process() {
   const auto ours = mount_namespace("self"), first = mount_namespace("1");
   if (ours == 0 || first == 0 || ours == first) return 1;
-  DIR* all = opendir("/proc");
-  if (!all) return 1;
-  pid_t oldest = 1;
-  std::uint64_t since = ~std::uint64_t{0};
-  while (const dirent* entry = readdir(all)) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
-    if (mount_namespace(entry->d_name) != ours) continue;
-    if (const auto start = start_of(pid); start < since) oldest = pid, since = start;
-  }
-  closedir(all);
-  return oldest;
+  return oldest_process([&](const std::string& pid) { return mount_namespace(pid) == ours; }).value_or(1);
+}
+
+pid_t process_of_container(std::string_view id) {
+  return oldest_process([&](const std::string& pid) {
+           return read_small_file("/proc/" + pid + "/cgroup").find(id) != std::string::npos;
+         })
+      .value_or(0);
 }
 
 bool group_alive(pid_t group) { return kill(-group, 0) == 0 || errno == EPERM; }

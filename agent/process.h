@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace live_update::agent {
 
@@ -20,6 +21,9 @@ bool takes_signal(pid_t pid, int signal);
 // The main process of the container: 1, or with a shared PID namespace the oldest process that sees our
 // files.
 pid_t main_process();
+// The oldest process of the container with this ID (as the runtime has it, without "containerd://"); 0: none
+// is to be seen.
+pid_t process_of_container(std::string_view id);
 // Whether a process group has a member, zombies included.
 bool group_alive(pid_t group);
 

@@ -34,11 +34,14 @@ std::expected<Fd, int> walk(int from, std::string_view directory) {
   return at;
 }
 
-std::expected<Fd, int> open_below(int root, const std::string& directory) {
+}  // namespace
+
+std::expected<Fd, int> open_below(int root, const std::string& directory, Links links) {
   if (have_openat2) {
     open_how how{};
     how.flags = kDirectory;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    how.resolve = RESOLVE_NO_MAGICLINKS |
+                  (links == Links::Inside ? RESOLVE_IN_ROOT : RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
     // EAGAIN: something was renamed meanwhile, and the kernel cannot be sure.
     for (int tries = 0; tries < 100; ++tries) {
       Fd fd(static_cast<int>(syscall(SYS_openat2, root, directory.c_str(), &how, sizeof how)));
@@ -50,8 +53,6 @@ std::expected<Fd, int> open_below(int root, const std::string& directory) {
   }
   return walk(root, directory);
 }
-
-}  // namespace
 
 std::string_view parent_of(std::string_view path) {
   const auto slash = path.rfind('/');
@@ -89,7 +90,7 @@ std::expected<SharedFd, int> SyncRoot::open(std::string_view directory) {
   auto root = open_root();
   if (!root || directory.empty()) return root;
   if (last_fd_ && last_ == directory) return last_fd_;
-  auto fd = open_below((*root)->get(), std::string(directory));
+  auto fd = open_below((*root)->get(), std::string(directory), Links::Refused);
   if (!fd) return std::unexpected(fd.error());
   last_ = directory;
   last_fd_ = std::make_shared<const Fd>(std::move(*fd));

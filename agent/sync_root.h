@@ -40,6 +40,11 @@ class SyncRoot {
   SharedFd last_fd_;
 };
 
+// O_PATH descriptor of a directory below `root`, without following a symlink; or, with `Inside`, with `root`
+// as the root that symlinks lead from, where the kernel can do that. An errno as SyncRoot::open has it.
+enum class Links { Refused, Inside };
+std::expected<Fd, int> open_below(int root, const std::string& directory, Links links);
+
 // "a/b" of "a/b/c", "" of "c"; "c" of both.
 std::string_view parent_of(std::string_view path);
 std::string_view name_of(std::string_view path);

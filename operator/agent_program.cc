@@ -10,13 +10,8 @@ namespace live_update {
 namespace {
 
 constexpr std::string_view kPrefix = "live-update-agent-";
-constexpr std::size_t kDigitsInName = 16;
 
 }  // namespace
-
-std::string AgentProgram::file_name() const {
-  return ".live-update-agent-" + agent::digest_text(digest).substr(7, kDigitsInName);
-}
 
 Result<AgentPrograms> load_agents(const std::string& directory) {
   AgentPrograms programs;

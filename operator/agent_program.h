@@ -14,8 +14,7 @@ struct AgentProgram {
   std::string machine;                       // "amd64", "arm64"
   std::shared_ptr<const std::string> bytes;  // never null
   agent::Digest digest{};                    // of the bytes
-  // Below which name it lies in a container: by digest, so that it is used again and never mistaken.
-  std::string file_name() const;
+  std::string file_name() const { return agent::program_file_name(digest); }
 };
 using AgentPrograms = std::map<std::string, AgentProgram>;  // by machine
 

@@ -22,6 +22,9 @@ namespace live_update {
 std::vector<std::string> agent_command(const AgentPrograms& programs,
                                        const std::vector<std::string>& directories, bool replace);
 
+// The agent's only argument when it is executed.
+inline constexpr std::string_view kAgentServes = "serve";
+
 // One line of the script.
 struct AgentNote {
   enum Kind {

@@ -32,14 +32,14 @@ ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text
 
 AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, const AgentPrograms& programs,
                            Options options, Events events)
-    : programs_(programs), after_(std::move(after)), events_(std::move(events)) {
+    : programs_(programs), after_(std::move(after)), events_(std::move(events)), file_(options.file) {
   ExecCallbacks callbacks;
   callbacks.on_stdout = [this](std::string bytes) { take_stdout(bytes); };
   callbacks.on_stderr = [this](std::string bytes) { take_stderr(bytes); };
   callbacks.on_end = [this](Result<ExecExit> exit) { exited(exit); };
-  session_ = api.exec(
-      {to.ns, to.pod, to.container, agent_command(programs_, options.directories, options.replace), true},
-      std::move(callbacks));
+  auto command = options.file.empty() ? agent_command(programs_, options.directories, options.replace)
+                                      : std::vector<std::string>{options.file, std::string(kAgentServes)};
+  session_ = api.exec({to.ns, to.pod, to.container, std::move(command), true}, std::move(callbacks));
   timer_ = after_(options.start,
                   [this] { end(AgentEnd::Lost, {ErrorKind::Timeout, "the agent did not start in time"}); });
 }
@@ -118,8 +118,8 @@ void AgentSession::put_program(const std::string& machine, bool as_text) {
 void AgentSession::exited(const Result<ExecExit>& exit) {
   if (!exit) {
     if (diagnose({}, exit.error()).reason != reason::kToolMissing) return end(AgentEnd::Lost, exit.error());
-    tried_.emplace_back("sh: the image has none");
-    return end(AgentEnd::Impossible, exit.error());
+    tried_.push_back(file_.empty() ? "sh: the image has none" : file_ + ": " + clean(exit.error().message));
+    return end(AgentEnd::Missing, exit.error());
   }
   const std::string how = "ended with exit code " + std::to_string(exit->code);
   const Error error{ErrorKind::Unavailable, "the agent " + how};

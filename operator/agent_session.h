@@ -23,6 +23,7 @@ struct AgentEnd {
   enum Kind {
     Lost,        // the connection or the container is gone, or silent: a new session may work
     Impossible,  // no agent can run there, for as long as the container lives: `tried` says what was tried
+    Missing,     // what was to be executed is not there: sh, or Options::file; `tried` says so, too
     Replaced,    // what lies there is not our agent: open another session with `replace`
     Nonsense,    // the peer broke the protocol
   } kind = Lost;
@@ -36,6 +37,7 @@ class AgentSession {
   struct Options {
     std::vector<std::string> directories;  // where the agent may be put, the best first
     bool replace = false;                  // put it there even where a file of its name is
+    std::string file;                      // it lies there already: no sh is needed
     Millis start{30'000};                  // from the exec until the agent's Hello
   };
   struct Events {

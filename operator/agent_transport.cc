@@ -49,6 +49,8 @@ struct AgentTransport::Lane {
   std::deque<Job> jobs;  // the first one is under way if there is a `delivery`
   std::unique_ptr<AgentSession> session;
   std::unique_ptr<AgentDelivery> delivery;
+  Transport how = Transport::Auto;
+  Handle placing;  // the agent, by an ephemeral container
   bool opening = false, waiting = false;
   bool replace = false;                 // what lies under the agent's name is something else
   std::vector<std::string> impossible;  // each way that was tried and why it failed; empty: not known to be
@@ -57,10 +59,11 @@ struct AgentTransport::Lane {
 };
 
 AgentTransport::AgentTransport(ApiServer& api, After after, const AgentPrograms& programs,
-                               ContainerTransport& tar, Options options, Note note)
+                               AgentPlacer& placer, ContainerTransport& tar, Options options, Note note)
     : api_(api),
       after_(std::move(after)),
       programs_(programs),
+      placer_(placer),
       tar_(tar),
       options_(options),
       note_(std::move(note)) {}
@@ -89,20 +92,28 @@ std::shared_ptr<const AgentBatch> AgentTransport::prepare(const std::shared_ptr<
   return batch;
 }
 
-void AgentTransport::expect(const ContainerRef& to, const std::vector<std::string>& roots,
-                            const std::string& who) {
+void AgentTransport::expect(const ContainerRef& to, const Expectation& expectation) {
   Lane& lane = lane_of(to);
-  lane.users.insert(who);
-  lane.roots = roots;
+  lane.users.insert(expectation.who);
+  lane.roots = expectation.roots;
+  wish(lane, expectation.transport);
   if (!lane.session && lane.impossible.empty()) open(lane);
+}
+
+// What was impossible the one way may be possible the other.
+void AgentTransport::wish(Lane& lane, Transport how) {
+  if (std::exchange(lane.how, how) != how) lane.impossible.clear();
 }
 
 void AgentTransport::forget(const std::string& container_id, const std::string& who) {
   const auto found =
       std::ranges::find_if(lanes_, [&](const auto& it) { return it.first.container_id == container_id; });
-  if (found == lanes_.end()) return;
-  found->second->users.erase(who);
-  if (found->second->users.empty() && found->second->jobs.empty()) drop(found);
+  if (found != lanes_.end()) {
+    found->second->users.erase(who);
+    if (!found->second->users.empty() || !found->second->jobs.empty()) return;
+    drop(found);
+  }
+  placed_.erase(container_id);
 }
 
 void AgentTransport::drop(Lanes::iterator lane) {
@@ -128,6 +139,7 @@ Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Del
   Lane& lane = lane_of(to);
   lane.jobs.push_back({id, prepare(delivery), std::move(done), std::move(on_output)});
   if (lane.roots.empty()) lane.roots = lane.jobs.back().batch->roots;
+  wish(lane, lane.jobs.back().batch->delivery->transport);
   if (lane.session || lane.impossible.empty())
     advance(lane);
   else
@@ -136,7 +148,9 @@ Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Del
 }
 
 void AgentTransport::open(Lane& lane) {
-  if (lane.waiting || lane.opening) return;
+  if (lane.waiting || lane.opening || lane.placing) return;
+  const auto placed = placed_.find(lane.to.container_id);
+  if (placed == placed_.end() && lane.how == Transport::Ephemeral) return place(lane, {});
   if (opening_ >= kMostOpening) {
     lane.waiting = true;
     return waiting_.push_back(lane.to);
@@ -159,7 +173,8 @@ void AgentTransport::open(Lane& lane) {
   lane.session = std::make_unique<AgentSession>(
       api_, after_, lane.to, programs_,
       AgentSession::Options{.directories = places(options_.directories, lane.to, lane.roots),
-                            .replace = lane.replace},
+                            .replace = lane.replace,
+                            .file = placed == placed_.end() ? "" : placed->second},
       std::move(events));
 }
 
@@ -228,6 +243,8 @@ void AgentTransport::finish(Lane& lane, DeliveryOutcome outcome) {
   Job job = std::move(lane.jobs.front());
   lane.jobs.pop_front();
   const ContainerRef to = lane.to;
+  if (auto* it = std::get_if<Delivered>(&outcome); it && placed_.contains(to.container_id))
+    it->transport = "Ephemeral";
   job.done(std::move(outcome));
   if (const auto found = lanes_.find(to); found != lanes_.end()) advance(*found->second);
 }
@@ -244,19 +261,51 @@ void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
   const auto session = std::move(lane.session);  // until the end of this call: we may be in its event
   const bool was_ready = session && session->ready();
   if (std::exchange(lane.opening, false)) --opening_;
+  const bool of_placer = placed_.contains(to.container_id);
   if (end.kind == AgentEnd::Replaced && !std::exchange(lane.replace, true)) {
     note_(to, end.error.message + "; it is put there again");
-    return open(lane);
-  }
-  if (end.kind == AgentEnd::Impossible || end.kind == AgentEnd::Replaced) {
-    lane.impossible = std::move(end.tried);
-    if (lane.impossible.empty()) lane.impossible.push_back(end.error.message);
-    note_(to, "no agent can run there: " + join(lane.impossible));
-    without_agent(lane);
+    of_placer ? place(lane, {}) : open(lane);
+  } else if (end.kind == AgentEnd::Missing) {
+    place(lane, of_placer ? std::vector<std::string>() : std::move(end.tried));
+  } else if (end.kind == AgentEnd::Impossible || end.kind == AgentEnd::Replaced) {
+    if (end.tried.empty()) end.tried.push_back(end.error.message);
+    impossible(lane, std::move(end.tried));
   } else {
     lost(lane, end, was_ready);
   }
   open_waiting();
+}
+
+// `tried`: what was, before.
+void AgentTransport::place(Lane& lane, std::vector<std::string> tried) {
+  const auto known = placed_.extract(lane.to.container_id);
+  lane.placing = placer_.place(lane.to, places(options_.directories, lane.to, lane.roots),
+                               known ? known.mapped() : std::string(),
+                               [this, to = lane.to, tried = std::move(tried)](auto result) mutable {
+                                 placed(to, std::move(tried), std::move(result));
+                               });
+}
+
+void AgentTransport::placed(const ContainerRef& to, std::vector<std::string> tried,
+                            Result<AgentPlacer::Placed> placed) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  Lane& lane = *found->second;
+  const Handle ended = std::move(lane.placing);
+  if (!placed) return lost(lane, {AgentEnd::Lost, placed.error(), {}}, false);
+  if (placed->file.empty()) {
+    tried.insert(tried.end(), placed->tried.begin(), placed->tried.end());
+    return impossible(lane, std::move(tried));
+  }
+  note_(to, "an ephemeral container has put the agent there: " + placed->file);
+  placed_[to.container_id] = std::move(placed->file);
+  open(lane);
+}
+
+void AgentTransport::impossible(Lane& lane, std::vector<std::string> tried) {
+  lane.impossible = std::move(tried);
+  note_(lane.to, "no agent can run there: " + join(lane.impossible));
+  without_agent(lane);
 }
 
 void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {

@@ -1,5 +1,6 @@
 // Transport `Agent`: one exec session with live-update-agent for each container, kept open, so that a save
-// costs no exec; and `Tar` where no agent can run and spec.transport allows it.
+// costs no exec. Where there is no sh to put the agent there, an ephemeral container does (AgentPlacer);
+// where no agent can run at all, and spec.transport allows it, Tar takes over.
 //
 // A lane for each container: its deliveries one after the other, all lanes in parallel, none waits for
 // another one. What replicas have in common is prepared once, contents are shared, and each lane has at most
@@ -16,6 +17,7 @@
 #include <string>
 
 #include "operator/agent_delivery.h"
+#include "operator/agent_placer.h"
 #include "operator/agent_program.h"
 #include "operator/agent_session.h"
 #include "operator/transport.h"
@@ -34,12 +36,12 @@ class AgentTransport : public ContainerTransport {
   using Note = std::function<void(const ContainerRef&, const std::string& what)>;
 
   // All of them outlive it.
-  AgentTransport(ApiServer& api, After after, const AgentPrograms& programs, ContainerTransport& tar,
-                 Options options, Note note);
+  AgentTransport(ApiServer& api, After after, const AgentPrograms& programs, AgentPlacer& placer,
+                 ContainerTransport& tar, Options options, Note note);
   ~AgentTransport() override;
 
   // Opens the container's session if there is none: a delivery is to be expected.
-  void expect(const ContainerRef& to, const std::vector<std::string>& roots, const std::string& who) override;
+  void expect(const ContainerRef& to, const Expectation& expectation) override;
   void forget(const std::string& container_id, const std::string& who) override;
   [[nodiscard]] Handle deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                                std::move_only_function<void(DeliveryOutcome)> done,
@@ -55,9 +57,13 @@ class AgentTransport : public ContainerTransport {
   void drop(Lanes::iterator lane);
   void drop_later(Lane& lane, Millis pause, std::string why);
   Lane& lane_of(const ContainerRef& to);
+  void wish(Lane& lane, Transport how);
   std::shared_ptr<const AgentBatch> prepare(const std::shared_ptr<const Delivery>& delivery);
   void open(Lane& lane);
   void open_waiting();
+  void place(Lane& lane, std::vector<std::string> tried);
+  void placed(const ContainerRef& to, std::vector<std::string> tried, Result<AgentPlacer::Placed> placed);
+  void impossible(Lane& lane, std::vector<std::string> tried);
   void advance(Lane& lane);
   void heard(const ContainerRef& to, const agent::Answer& answer);
   void moved(const ContainerRef& to);
@@ -74,11 +80,13 @@ class AgentTransport : public ContainerTransport {
   ApiServer& api_;
   After after_;
   const AgentPrograms& programs_;
+  AgentPlacer& placer_;
   ContainerTransport& tar_;
   const Options options_;
   const Note note_;
   Lanes lanes_;
-  std::deque<ContainerRef> waiting_;  // to be opened, when others are done
+  std::map<std::string, std::string> placed_;  // by the placer: the agent's file, by container ID
+  std::deque<ContainerRef> waiting_;           // to be opened, when others are done
   int opening_ = 0;
   std::uint64_t jobs_ = 0;
   std::map<std::uint64_t, Handle> by_tar_;

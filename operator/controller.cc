@@ -216,7 +216,8 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
     if (memory.expected.insert(it.container_id).second)
-      transport_.expect(ref_of(key, it), sync_roots(live_update.spec), memory.uid);
+      transport_.expect(ref_of(key, it),
+                        {memory.uid, sync_roots(live_update.spec), live_update.spec.transport});
   for (const Target& it : decision.replaced_pods)
     if (memory.replaced_pods.insert(it.pod_uid).second)
       writes_.put("pod/" + key.ns + "/" + it.pod, delete_pod(key.ns, it.pod, it.pod_uid));

@@ -31,6 +31,7 @@ struct Options {
   std::string listen = ":8080", log_level = "info", agents = "/agents";
   int agent_idle_minutes = 30;
   std::vector<std::string> namespaces;
+  EphemeralImage ephemeral;
   KubeOptions kube;
 };
 
@@ -72,8 +73,9 @@ int run(const Options& options, Log& log) {
   if (!agents) return log.error("cannot start", {{"error", agents.error().message}}), 1;
   const After after = [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
   TarTransport tar(api, after, [&] { return loop.wall_clock(); });
+  AgentPlacer placer(api, after, *agents, {.image = options.ephemeral});
   AgentTransport transport(
-      api, after, *agents, tar, {.idle = Millis(60'000) * options.agent_idle_minutes},
+      api, after, *agents, placer, tar, {.idle = Millis(60'000) * options.agent_idle_minutes},
       [&](const ContainerRef& to, const std::string& what) {
         log.info("agent", {{"pod", to.ns + "/" + to.pod}, {"container", to.container}, {"what", what}});
       });
@@ -115,6 +117,12 @@ int parse_and_run(int argc, char** argv) {
                  "close a container's session after so long without a change; the next one opens it again")
       ->check(CLI::Range(1, 24 * 60))
       ->capture_default_str();
+  app.add_option(
+      "--ephemeral-image", options.ephemeral.name,
+      "this operator's image, for ephemeral containers that put the agent into containers without a "
+      "shell; not given: none are added");
+  app.add_option("--ephemeral-pull-policy", options.ephemeral.pull_policy,
+                 "of those: Always, IfNotPresent or Never; not given: Kubernetes' default");
   app.add_option("--log-level", options.log_level, "debug, info, warn or error")->capture_default_str();
   app.add_option("--kubeconfig", options.kube.kubeconfig, "outside of a cluster: the kubeconfig file");
   app.add_option("--context", options.kube.context, "outside of a cluster: the context of the kubeconfig");

@@ -5,19 +5,25 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/delivery.h"
 #include "run/loop.h"
 
 namespace live_update {
 
+// Deliveries that are likely to come.
+struct Expectation {
+  std::string who;                 // will ask: several LiveUpdates can mean one container
+  std::vector<std::string> roots;  // remote, of its syncs
+  Transport transport = Transport::Auto;
+};
+
 class ContainerTransport {
  public:
   virtual ~ContainerTransport() = default;
   // A delivery to this container is likely soon: what takes time may be done now.
-  // `roots`: the remote roots that it will have. `who` asks: several LiveUpdates can mean one container.
-  virtual void expect(const ContainerRef&, const std::vector<std::string>& /*roots*/,
-                      const std::string& /*who*/) {}
+  virtual void expect(const ContainerRef&, const Expectation&) {}
   // It is gone, or not meant by `who` any more: nobody else needs its session.
   virtual void forget(const std::string& /*container_id*/, const std::string& /*who*/) {}
   // What a run prints, as it comes; `step` is its index in spec.steps.

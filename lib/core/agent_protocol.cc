@@ -70,6 +70,11 @@ std::string digest_text(const Digest& digest) {
   return text;
 }
 
+std::string program_file_name(const Digest& digest) {
+  constexpr std::size_t kDigits = 16;
+  return ".live-update-agent-" + digest_text(digest).substr(7, kDigits);
+}
+
 std::optional<Digest> digest_from(std::string_view text) {
   if (text.size() != 71 || !text.starts_with("sha256:")) return std::nullopt;
   Digest digest{};

@@ -47,6 +47,8 @@ using Digest = std::array<std::uint8_t, 32>;  // SHA-256
 // "sha256:" and 64 hexadecimal digits, and back; nothing for any other text.
 std::string digest_text(const Digest& digest);
 std::optional<Digest> digest_from(std::string_view text);
+// Below which name the agent of this digest lies in a container: used again where it is, never mistaken.
+std::string program_file_name(const Digest& digest);
 
 struct Mtime {
   std::int64_t seconds = 0;

@@ -172,6 +172,10 @@ class JsonWriter {
   void field(std::string_view name, const std::vector<int>& values);
   void field(std::string_view name, const std::map<std::string, std::string>& values);
   void field(std::string_view name, Time value);
+  void json(std::string_view name, const rapidjson::Value& value) {
+    key(name);
+    value.Accept(writer_);
+  }
   void null(std::string_view name) {
     key(name);
     writer_.Null();

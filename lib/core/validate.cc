@@ -304,8 +304,6 @@ std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const Ignore
 
 std::vector<FieldError> warnings(const LiveUpdateSpec& spec) {
   std::vector<FieldError> out;
-  if (spec.transport == Transport::Ephemeral)
-    out.push_back({"spec.transport", "Ephemeral is not there yet and is treated as Agent: leave it at Auto"});
   const Mapping mapping(spec);
   const std::vector<std::string> context = context_of(spec);
   for (const Triggers& it : triggers_of(spec)) {

@@ -67,10 +67,10 @@ class World {
   FakeApiServer api{loop};
   AgentPrograms programs = one_program();
   NoTar tar;
+  const After after = [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
+  AgentPlacer placer{api, after, programs, {.image = {"localhost/operator:1", ""}}};
   AgentTransport transport{
-      api,      [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
-      programs, tar,
-      {},       [](const ContainerRef&, const std::string&) {}};
+      api, after, programs, placer, tar, {}, [](const ContainerRef&, const std::string&) {}};
   std::vector<FakeExec> execs;
   agent::FrameWriter writer;
   std::optional<DeliveryOutcome> outcome;
@@ -90,20 +90,20 @@ Delivery one_file(const std::string& text = "text") {
 
 TEST_CASE("containers that go while their session is being opened do not keep the others waiting") {
   World world;
-  for (int i = 0; i < 40; ++i) world.transport.expect(World::container(i), {}, "lu");
+  for (int i = 0; i < 40; ++i) world.transport.expect(World::container(i), {"lu", {}});
   world.turn();
   const std::size_t at_once = world.execs.size();
   CHECK(at_once < 40);
   for (int i = 0; i < 40; ++i) world.transport.forget(World::container(i).container_id, "lu");
-  world.transport.expect(World::container(50), {}, "lu");
+  world.transport.expect(World::container(50), {"lu", {}});
   world.turn();
   CHECK(world.execs.back().request().pod == "web-50");
 }
 
 TEST_CASE("a container that two LiveUpdates mean keeps its session while one of them does") {
   World world;
-  world.transport.expect(World::container(1), {}, "one");
-  world.transport.expect(World::container(1), {}, "two");
+  world.transport.expect(World::container(1), {"one", {}});
+  world.transport.expect(World::container(1), {"two", {}});
   world.turn();
   world.greets();
   world.transport.forget(World::container(1).container_id, "one");

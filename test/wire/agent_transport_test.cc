@@ -64,8 +64,9 @@ class World {
     if (!agent_) {
       const After after = [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
       tar_ = std::make_unique<TarTransport>(exec, after, [this] { return loop.wall_clock(); });
+      placer_ = std::make_unique<AgentPlacer>(exec, after, programs, AgentPlacer::Options());
       agent_ = std::make_unique<AgentTransport>(
-          exec, after, programs, *tar_, options,
+          exec, after, programs, *placer_, *tar_, options,
           [this](const ContainerRef&, const std::string& what) { notes += what + "\n"; });
     }
     return *agent_;
@@ -129,6 +130,7 @@ class World {
 
  private:
   std::unique_ptr<TarTransport> tar_;
+  std::unique_ptr<AgentPlacer> placer_;
   std::unique_ptr<AgentTransport> agent_;
   Delivery next_;
   std::int64_t sequence_ = 0;
@@ -368,7 +370,7 @@ TEST_CASE("a session that has nothing to do is closed, and opened again") {
 TEST_CASE("a session can be opened before there is anything to deliver") {
   const Container container;
   World world(container);
-  world.transport().expect(container.ref(), {}, "web");
+  world.transport().expect(container.ref(), {"web", {}});
   while (world.transport().sessions() == 0) turn_for(world.loop, Millis(10));
   CHECK(world.save("app/a", "one").deliver() == "by Agent");
   CHECK(world.exec.execs == 1);

@@ -1,0 +1,205 @@
+#include "agent/place.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <expected>
+
+#include "agent/content.h"
+#include "agent/failure.h"
+#include "agent/fd.h"
+#include "agent/process.h"
+#include "agent/sync_root.h"
+
+namespace live_update::agent {
+namespace {
+
+constexpr std::string_view kNamePrefix = ".live-update-agent-";
+
+template <typename T = void>
+using Said = std::expected<T, std::string>;  // else what was wrong
+
+std::unexpected<std::string> errno_said(const std::string& what) {
+  return std::unexpected(what + ": " + errno_text(errno));
+}
+
+Fd open_own_program() { return Fd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); }
+
+Said<> copy(int from, int to) {
+  std::array<char, 65536> block;
+  off_t at = 0;
+  for (ssize_t size; (size = pread(from, block.data(), block.size(), at)) != 0; at += size) {
+    if (size < 0) return errno_said("this program cannot be read");
+    for (ssize_t done = 0; done < size;) {
+      const auto wrote = write(to, block.data() + done, static_cast<std::size_t>(size - done));
+      if (wrote < 0) return errno_said("is not writable");
+      done += wrote;
+    }
+  }
+  return {};
+}
+
+// Beside it first, so that nobody executes half a program.
+Said<> copy_into(int directory, const std::string& name, int program) {
+  const std::string part = name + "." + std::to_string(getpid());
+  Fd out(openat(directory, part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755));
+  if (!out) return errno_said("is not writable");
+  auto copied = copy(program, out.get());
+  if (copied && fchmod(out.get(), 0755) != 0) copied = errno_said("is not writable");
+  out.reset();
+  if (copied && renameat(directory, part.c_str(), directory, name.c_str()) != 0)
+    copied = errno_said("is not writable");
+  if (!copied) unlinkat(directory, part.c_str(), 0);
+  return copied;
+}
+
+bool lies_there(int directory, const std::string& name, const Digest& digest) {
+  const Fd file(openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat there;
+  return file && fstat(file.get(), &there) == 0 && S_ISREG(there.st_mode) && (there.st_mode & 0111) != 0 &&
+         digest_of(file.get()) == digest;
+}
+
+void remove_others(int directory, const std::string& name) {
+  const int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* all = again < 0 ? nullptr : fdopendir(again);
+  while (const dirent* entry = all ? readdir(all) : nullptr)
+    if (const std::string_view it = entry->d_name; it.starts_with(kNamePrefix) && it != name)
+      unlinkat(directory, entry->d_name, 0);
+  if (all) closedir(all);
+}
+
+// The numbers of a line of /proc/PID/status, "Uid:\t0\t0\t0\t0".
+std::vector<unsigned> numbers_of(std::string_view status, std::string_view line) {
+  std::vector<unsigned> numbers;
+  const auto begin = status.find(line);
+  if (begin == status.npos) return numbers;
+  status.remove_prefix(begin + line.size());
+  status = status.substr(0, status.find('\n'));
+  for (std::size_t at = 0; (at = status.find_first_not_of("\t ", at)) != status.npos;) {
+    unsigned number = 0;
+    const auto read = std::from_chars(status.data() + at, status.data() + status.size(), number);
+    if (read.ec != std::errc()) break;
+    numbers.push_back(number);
+    at = static_cast<std::size_t>(read.ptr - status.data());
+  }
+  return numbers;
+}
+
+// Only who is the same user may look through /proc/PID/root. Root can become that.
+Said<> become_user_of(pid_t process) {
+  constexpr std::size_t kEffective = 1;
+  const auto status = read_small_file("/proc/" + std::to_string(process) + "/status");
+  const auto uids = numbers_of(status, "\nUid:"), gids = numbers_of(status, "\nGid:");
+  if (uids.size() <= kEffective || gids.size() <= kEffective)
+    return std::unexpected("process " + std::to_string(process) + " of the container is not to be seen");
+  if (geteuid() != 0 || uids[kEffective] == 0) return {};
+  const auto groups = numbers_of(status, "\nGroups:");
+  const gid_t gid = gids[kEffective];
+  const uid_t uid = uids[kEffective];
+  if (setgroups(groups.size(), groups.data()) == 0 && setresgid(gid, gid, gid) == 0 &&
+      setresuid(uid, uid, uid) == 0)
+    return {};
+  return errno_said("the container's user ID " + std::to_string(uid) +
+                    " cannot be taken on; set securityContext.runAsUser to it in the pod");
+}
+
+pid_t process_of(const Placing& placing) {
+  return placing.container.empty() ? placing.process : process_of_container(placing.container);
+}
+
+// The target's root directory.
+Said<Fd> open_target(const Placing& placing) {
+  const pid_t process = process_of(placing);
+  if (process == 0)
+    return std::unexpected("no process of container " + placing.container + " is to be seen from here");
+  if (process == getpid())
+    return std::unexpected(
+        "the container runtime does not let ephemeral containers join the process namespace of another "
+        "container (targetContainerName)");
+  if (const auto became = become_user_of(process); !became) return std::unexpected(became.error());
+  const std::string path = "/proc/" + std::to_string(process) + "/root";
+  Fd root(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root)
+    return errno_said("user ID " + std::to_string(geteuid()) + " may not look through " + path +
+                      "; set securityContext.runAsUser and runAsGroup of the pod to the user that the "
+                      "container's main process runs as");
+  return root;
+}
+
+Said<> place_in(int root, const std::string& directory, const std::string& name, const Digest& digest,
+                int program) {
+  const auto place = open_below(root, directory == "/" ? "." : directory.substr(1), Links::Inside);
+  if (!place) return std::unexpected(place.error() == ENOENT ? "is not there" : errno_text(place.error()));
+  struct statvfs mount;
+  if (fstatvfs(place->get(), &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0)
+    return std::unexpected("does not allow execution");
+  if (!lies_there(place->get(), name, digest)) {
+    if (const auto copied = copy_into(place->get(), name, program); !copied) return copied;
+  }
+  remove_others(place->get(), name);
+  return {};
+}
+
+class Report {
+ public:
+  explicit Report(const std::string& file)
+      : file_(file.empty() ? Fd() : Fd(open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC))) {}
+  void say(const std::string& what) const {
+    const std::string line = "live-update: " + what + "\n";
+    print(2, line);
+    if (file_) print(file_.get(), line);
+  }
+
+ private:
+  Fd file_;
+};
+
+}  // namespace
+
+void print(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = write(fd, text.data(), text.size());
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+int place(const Placing& placing) {
+  const Report report(placing.report);
+  const Fd program = open_own_program();
+  const auto digest = program ? digest_of(program.get()) : std::expected<Digest, int>(std::unexpected(errno));
+  const auto nowhere = [&] { return report.say("none"), 1; };
+  if (!digest) return report.say("tried /proc/self/exe: " + errno_text(digest.error())), nowhere();
+  const auto root = open_target(placing);
+  if (!root) return report.say("tried the container: " + root.error()), nowhere();
+  const std::string name = program_file_name(*digest);
+  for (const std::string& directory : placing.directories) {
+    const auto placed = place_in(root->get(), directory, name, *digest, program.get());
+    if (placed) return report.say("start " + (directory == "/" ? "" : directory) + "/" + name), 0;
+    report.say("tried " + directory + ": " + placed.error());
+  }
+  return nowhere();
+}
+
+int install(const std::string& to) {
+  const auto slash = to.rfind('/');
+  const std::string directory = slash == to.npos ? "." : slash == 0 ? "/" : to.substr(0, slash);
+  const Fd program = open_own_program();
+  const Fd place(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto copied = place ? copy_into(place.get(), to.substr(slash + 1), program.get())
+                            : Said<>(errno_said(directory + " cannot be opened"));
+  if (copied) return 0;
+  print(2, "live-update-agent: cannot write " + to + ": " + copied.error() + "\n");
+  return 1;
+}
+
+}  // namespace live_update::agent

@@ -1,0 +1,48 @@
+// The way into a container that has no shell: an ephemeral container with the operator's own image joins the
+// target's process namespace, puts the agent into the target's files (agent/place.h), and ends. The agent is
+// then executed in the target itself, like anywhere else.
+//
+// It has the security context of the target and nothing more; a target whose user only its image knows gets
+// root's, who becomes the target's user before doing anything. What came of it stays readable in the pod's
+// status, and its name tells for which container and agent it was: so it is added once for each container's
+// life, and found again by the operator after this one. Pure.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <string>
+#include <vector>
+
+#include "core/delivery.h"
+#include "kube/api_server.h"
+#include "operator/agent_program.h"
+
+namespace live_update {
+
+struct EphemeralImage {
+  std::string name;         // the operator's; empty: ephemeral containers may not be added
+  std::string pull_policy;  // empty: Kubernetes' own default
+};
+
+// What a pod tells of the newest one for this container and these programs.
+struct EphemeralLook {
+  enum State {
+    None,    // there is none
+    Coming,  // it has not ended yet
+    Placed,  // `file`: the agent, in the target
+    Failed,  // `tried`: why it lies nowhere
+    Gone,    // the container is not that one any more, or does not run
+  } state = None;
+  int number = 0;  // of the newest, from 1
+  std::string file;
+  std::vector<std::string> tried;
+};
+EphemeralLook look_for_ephemeral(const rapidjson::Value& pod, const ContainerRef& to,
+                                 const AgentPrograms& programs);
+
+// Adds number `number`. `directories`: as for agent_command. Fails with Conflict for another pod of that
+// name.
+Request add_ephemeral(const rapidjson::Value& pod, const ContainerRef& to, const AgentPrograms& programs,
+                      const EphemeralImage& image, const std::vector<std::string>& directories, int number);
+
+}  // namespace live_update
