@@ -283,7 +283,9 @@ void Session::act(const Run& run) {
 
 void Session::act(const Restart& restart) {
   if (batch_ || skipping_) return protocol_error("a restart came within a batch");
-  if (passes(restart.gate, restart.request)) restart_.emplace(restart, now_ms());
+  if (!passes(restart.gate, restart.request)) return;
+  flush();  // it may end all that runs here
+  restart_.emplace(restart, now_ms());
 }
 
 void Session::tend_run(std::int64_t now) {

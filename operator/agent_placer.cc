@@ -70,6 +70,7 @@ void AgentPlacer::decide(const std::shared_ptr<Job>& job, const rapidjson::Value
 }
 
 void AgentPlacer::add(const std::shared_ptr<Job>& job, const rapidjson::Value& pod, int number) {
+  job->missing.clear();
   job->under_way =
       api_.request(add_ephemeral(pod, job->to, programs_, options_.image, job->directories, number),
                    [this, job = std::weak_ptr(job)](Result<Response> answer) {

@@ -136,7 +136,7 @@ std::string to_string(const ContainerRef& to) { return to.ns + "/" + to.pod + ",
 
 NotDelivered diagnose(const ContainerRef& to, const Error& error) {
   const std::string said = lowered(error.message);
-  const bool of_exec = has(said, "exec: \"") || has(said, "oci runtime");
+  const bool of_exec = error.kind == ErrorKind::Invalid || has(said, "exec: \"") || has(said, "oci runtime");
   if (has(said, "executable file not found") ||
       (of_exec && (has(said, "no such file or directory") || has(said, "permission denied")))) {
     return tool_missing(to, "sh");

@@ -162,3 +162,17 @@ TEST_CASE("a run whose command no agent could take is refused, with its step") {
   CHECK(world.told() == "Unsupported");
   CHECK(std::get<NotDelivered>(*world.outcome).message.contains("spec.steps[3].run"));
 }
+
+TEST_CASE("without sh the placer is asked, and without that all ways that were tried are named") {
+  World world;
+  world.api.objects.set("/api/v1/namespaces/shop/pods/web-1",
+                        R"({"metadata":{"uid":"u"},"spec":{},"status":{}})");
+  Delivery delivery = one_file();
+  delivery.transport = Transport::Agent;
+  world.deliver(delivery);
+  CHECK(world.execs.back().request().command[0] == "sh");
+  world.api.fail_next(Method::Get, "/pods/web-1", {ErrorKind::Forbidden, "no"});
+  world.execs.back().cut({ErrorKind::Invalid, "exec: \"sh\": executable file not found in $PATH"});
+  world.turn();
+  CHECK(world.told() == "Forbidden");
+}

@@ -12,13 +12,16 @@ GNU = "localhost/e2e-gnu:1"  # bash and GNU tar with their libraries, as Debian 
 NO_TAR = "localhost/e2e-no-tar:1"  # bash, but no tar
 NO_SHELL = "localhost/e2e-no-shell:1"  # tar, but no shell
 EMPTY = "localhost/e2e-empty:1"  # one static program that sleeps
+OTHER_USER = "localhost/e2e-other-user:1"  # the same, and runs as user 1000
 
 TOOLS = {
     GNU: ["bash", "tar", "rm", "rmdir", "mkdir", "chmod", "cat", "ls", "id", "sleep", "date", "mv", "cp", "ln", "touch"],
     NO_TAR: ["bash", "rm", "rmdir", "mkdir", "chmod", "cat", "id", "sleep"],
     NO_SHELL: ["tar", "cat", "sleep"],
     EMPTY: [],
+    OTHER_USER: [],
 }
+USERS = {OTHER_USER: ["--user", "1000:1000"]}
 
 
 def libraries(program):
@@ -56,5 +59,5 @@ def make(name, folder):
         root.chmod(0o755)
         stage(root, TOOLS[name])
         subprocess.run([sys.executable, cluster.REPO / "scripts/image.py", "--name", name, "--root", root, "--output", image, "--default",
-                        "--", "/idle"], check=True)
+                        *USERS.get(name, []), "--", "/idle"], check=True)
     cluster.load(image)

@@ -46,6 +46,12 @@ class Product:
         program = shutil.which("helm") or os.path.join(local_cluster("tools").split(":")[1], "helm")
         return run(program, "--kubeconfig", self.cluster.kubeconfig, *args)
 
+    def configure(self, **values):
+        """Installs it again with these values of the chart changed, others as they are."""
+        settings = ",".join(f"{name.replace('__', '.')}={value}" for name, value in values.items())
+        self._helm("upgrade", "live-update", REPO / "charts/live-update", "--namespace", NAMESPACE, "--reuse-values", "--wait",
+                   "--timeout", "60s", "--set", settings)
+
     def operator_pods(self):
         """The operator's pods that are not going away."""
         return [pod for pod in self.kubectl.get("pods", "-l", LABEL)["items"] if "deletionTimestamp" not in pod["metadata"]]
