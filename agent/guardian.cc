@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "agent/local_socket.h"
 #include "agent/process.h"
 
 namespace live_update::agent {
@@ -19,31 +20,44 @@ struct Word {
   pid_t group;
 };
 
-void end_all(const std::vector<pid_t>& groups) {
-  for (const auto group : groups) kill(-group, SIGTERM);
-  const auto until = now_ms() + 1000;
-  while (now_ms() < until && std::ranges::any_of(groups, group_alive)) {
+constexpr std::int64_t kGraceMs = 1'000;
+constexpr std::int64_t kUnkillableMs = 30'000;  // a process in the kernel may not go, and is given up
+
+void wait_for_end(const std::vector<pid_t>& groups, std::int64_t ms) {
+  const auto until = now_ms() + ms;
+  while (now_ms() < until && std::ranges::any_of(groups, group_at_work)) {
     const timespec pause{0, 10'000'000};
     nanosleep(&pause, nullptr);
   }
-  for (const auto group : groups) kill(-group, SIGKILL);
 }
 
-[[noreturn]] void guard(int pipe) {
+void end_all(const std::vector<pid_t>& groups) {
+  for (const auto group : groups) kill(-group, SIGTERM);
+  wait_for_end(groups, kGraceMs);
+  for (const auto group : groups) kill(-group, SIGKILL);
+  wait_for_end(groups, kUnkillableMs);
+}
+
+[[noreturn]] void guard(int pipe, int fence) {
   setsid();
   prctl(PR_SET_NAME, "live-update-grd");
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::signal(signal, SIG_IGN);
   // Not one of the session's streams may be held open.
-  dup2(pipe, 3);
-  if (close_range(4, ~0u, 0) != 0) {
-    for (int fd = 4; fd < 1024; ++fd) close(fd);
+  constexpr int kPipe = 3, kFence = 4, kFirstOther = 5;
+  pipe = fcntl(pipe, F_DUPFD, kFirstOther);
+  if (fence >= 0) fence = fcntl(fence, F_DUPFD, kFirstOther);
+  dup2(pipe, kPipe);
+  if (fence < 0 || dup2(fence, kFence) < 0) close(kFence);
+  if (close_range(kFirstOther, ~0u, 0) != 0) {
+    for (int fd = kFirstOther; fd < 1024; ++fd) close(fd);
   }
+  if (fence >= 0) listen_again(kFence);
   const int null = open("/dev/null", O_RDWR);
   for (const int fd : {0, 1, 2}) dup2(null, fd);
   std::vector<pid_t> groups;
   Word word;
   while (true) {
-    const auto got = read(3, &word, sizeof word);
+    const auto got = read(kPipe, &word, sizeof word);
     if (got < 0 && errno == EINTR) continue;
     if (got != sizeof word) break;
     std::erase(groups, word.group);
@@ -65,7 +79,7 @@ void Guardian::watch(pid_t group) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return;
     const pid_t pid = fork();
-    if (pid == 0) guard(ends[0]);
+    if (pid == 0) guard(ends[0], fence_);
     close(ends[0]);
     pipe_ = Fd(ends[1]);
     if (pid < 0) pipe_.reset();

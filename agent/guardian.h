@@ -10,6 +10,8 @@ namespace live_update::agent {
 
 class Guardian {
  public:
+  // `fence`: what it keeps open until the last step has ended (Fence::runs), so that the next agent waits.
+  void hold(int fence) { fence_ = fence; }
   // Started with the first step, so that a session without any has one process.
   void watch(pid_t group);
   void release(pid_t group);
@@ -17,6 +19,7 @@ class Guardian {
  private:
   void tell(char what, pid_t group);
   Fd pipe_;
+  int fence_ = -1;
 };
 
 }  // namespace live_update::agent

@@ -22,20 +22,36 @@ std::string proc(pid_t pid, std::string_view file) {
   return "/proc/" + std::to_string(pid) + '/' + std::string(file);
 }
 
-// Field of /proc/PID/stat, counted as proc(5) does; the name of the program may contain anything.
-std::uint64_t stat_field(pid_t pid, int field) {
-  const auto text = read_small_file(proc(pid, "stat"));
-  const auto name_end = text.rfind(')');
-  if (name_end == text.npos) return 0;
-  auto at = name_end;
-  for (int i = 2; i < field; ++i) {
-    at = text.find(' ', at + 1);
-    if (at == text.npos) return 0;
+// Of /proc/PID/stat, fields counted as proc(5) does.
+class Stat {
+ public:
+  explicit Stat(pid_t pid) : text_(read_small_file(proc(pid, "stat"))) {
+    const auto name_end = text_.rfind(')');  // the name of the program may contain anything
+    if (name_end != text_.npos) fields_ = std::string_view(text_).substr(name_end + 1);
   }
-  std::uint64_t value = 0;
-  std::from_chars(text.data() + at + 1, text.data() + text.size(), value);
-  return value;
-}
+  Stat(const Stat&) = delete;
+  Stat& operator=(const Stat&) = delete;
+
+  std::uint64_t field(int number) const {
+    std::size_t at = 0;
+    for (int i = 3; i < number; ++i) {
+      at = fields_.find(' ', at + 1);
+      if (at == fields_.npos) return 0;
+    }
+    std::uint64_t value = 0;
+    if (!fields_.empty()) std::from_chars(fields_.data() + at + 1, fields_.data() + fields_.size(), value);
+    return value;
+  }
+  // A first thread that has ended leaves a zombie, too, while others go on.
+  bool at_work() const {
+    const char state = fields_.size() > 1 ? fields_[1] : 'X';
+    return state != 'X' && (state != 'Z' || field(20) > 1);
+  }
+
+ private:
+  std::string text_;
+  std::string_view fields_;  // from the third on, each behind a space
+};
 
 std::uint64_t signal_mask(std::string_view status, std::string_view name) {
   const auto at = status.find(name);
@@ -87,7 +103,7 @@ std::string read_small_file(const std::string& path) {
   return text;
 }
 
-std::uint64_t start_of(pid_t pid) { return stat_field(pid, 22); }
+std::uint64_t start_of(pid_t pid) { return Stat(pid).field(22); }
 
 bool takes_signal(pid_t pid, int signal) {
   const auto has = [&](const std::string& status, const char* mask) {
@@ -117,6 +133,30 @@ pid_t process_of_container(std::string_view id) {
       .value_or(0);
 }
 
+std::uint64_t mount_namespace(pid_t pid) { return mount_namespace(pid == 0 ? "self" : std::to_string(pid)); }
+
+bool at_work(pid_t pid) {
+  if (kill(pid, 0) != 0 && errno == ESRCH) return false;
+  return access(proc(pid, "stat").c_str(), F_OK) != 0 || Stat(pid).at_work();
+}
+
 bool group_alive(pid_t group) { return kill(-group, 0) == 0 || errno == EPERM; }
+
+// Who is not allowed to look must take it that there is somebody.
+bool group_at_work(pid_t group) {
+  if (kill(-group, 0) != 0) return errno == EPERM;
+  DIR* all = opendir("/proc");
+  if (!all) return true;
+  bool found = false;
+  while (const dirent* entry = found ? nullptr : readdir(all)) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
+    const Stat stat(pid);
+    found = stat.field(5) == static_cast<std::uint64_t>(group) && stat.at_work();
+  }
+  closedir(all);
+  return found;
+}
 
 }  // namespace live_update::agent

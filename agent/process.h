@@ -24,8 +24,13 @@ pid_t main_process();
 // The oldest process of the container with this ID (as the runtime has it, without "containerd://"); 0: none
 // is to be seen.
 pid_t process_of_container(std::string_view id);
-// Whether a process group has a member, zombies included.
+// Whether there is such a process, and it can still do something: a zombie cannot.
+bool at_work(pid_t pid);
+// Whether a process group has a member, zombies included; and whether one of them can still do something.
 bool group_alive(pid_t group);
+bool group_at_work(pid_t group);
+// The number of a process's mount namespace, that is of its container; pid 0: ours.
+std::uint64_t mount_namespace(pid_t pid);
 
 std::string read_small_file(const std::string& path);
 

@@ -25,6 +25,7 @@ constexpr std::size_t kOutputStuck = 1 << 20;   // above this, so does the opera
 constexpr std::size_t kHaveSlice = 1 << 20;     // bytes read for Have before the loop looks around
 constexpr std::size_t kMaxHaves = 64;
 constexpr std::int64_t kLastWordsMs = 2'000;
+enum ExitCode { kNonsense = 1, kNoVersion = 3, kTakenOver = 4 };
 
 // Pipes and sockets only: a terminal or file would keep the flag for others who have it open.
 void make_nonblocking(int fd) {
@@ -47,8 +48,9 @@ const Digest& own_digest() {
 int Session::run() {
   make_nonblocking(in_);
   make_nonblocking(out_);
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGPIPE, SIG_IGN);
+  if (!take_fence()) return exit_code_;
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   sigset_t mine;
   sigemptyset(&mine);
   for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&mine, number);
@@ -57,9 +59,37 @@ int Session::run() {
   say_hello();
   while (!ended_) turn();
   batch_.reset();
-  // Who has gone does not listen; who is told of a mistake should hear it.
-  if (exit_code_ != 0) flush_rest();
+  // Who has gone does not listen; who is told of a mistake should hear it; who has been replaced must not be
+  // waited for.
+  if (exit_code_ == kTakenOver) flush();
+  if (exit_code_ == kNonsense || exit_code_ == kNoVersion) flush_rest();
   return exit_code_;
+}
+
+bool Session::take_fence() {
+  switch (fence_.take(in_)) {
+    case Fence::Taken::Ours:
+    case Fence::Taken::Without:
+      guardian_.hold(fence_.runs());
+      return true;
+    case Fence::Taken::Needless:
+      give_way();
+      break;
+    case Fence::Taken::Stuck:
+      exit_code_ = kTakenOver;
+      answer(Failed{0, Code::TakenOver, 0, "", fence_.trouble(), "restart the container if it stays so"});
+      break;
+  }
+  flush();
+  return false;
+}
+
+// At once, whatever is under way: what comes from now on is not read any more.
+void Session::give_way() {
+  ended_ = true;
+  exit_code_ = kTakenOver;
+  answer(Failed{0, Code::TakenOver, 0, "", "another session has taken over the container",
+                "see whether a second operator is at work"});
 }
 
 void Session::say_hello() {
@@ -72,6 +102,7 @@ void Session::say_hello() {
   if (utsname machine; uname(&machine) == 0) hello.machine = machine.machine;
   if (connect_supervisor()) hello.features |= kFeatureSupervised;
   answer(hello);
+  if (!fence_.trouble().empty()) answer(Warning{0, "", fence_.trouble()});
 }
 
 void Session::turn() {
@@ -81,6 +112,7 @@ void Session::turn() {
   std::vector<pollfd> polls{{signals_.get(), POLLIN, 0}};
   polls.push_back({output_.size() < kOutputStuck ? in_ : -1, POLLIN, 0});
   polls.push_back({output_.empty() ? -1 : out_, POLLOUT, 0});
+  polls.push_back({fence_.callers(), POLLIN, 0});
   if (run_ && room) run_->add_polls(polls);
   if (restart_) restart_->add_polls(polls);
   auto due = INT64_MAX;
@@ -92,6 +124,7 @@ void Session::turn() {
   if (poll(polls.data(), polls.size(), wait) < 0 && errno != EINTR)
     return protocol_error("poll: " + errno_text(errno));
 
+  if (polls[3].revents && fence_.asked()) return give_way();
   if (polls[0].revents) take_signals();
   if (polls[1].revents) read_input();
   const auto now = now_ms();
@@ -157,7 +190,7 @@ void Session::hear_hello(const Hello& hello) {
   protocol_error(
       "the operator speaks the versions " + range(hello) + " of the protocol, this agent " + range(Hello{}),
       Code::Version);
-  exit_code_ = 3;
+  exit_code_ = kNoVersion;
 }
 
 // What does not wait for its turn.
@@ -332,7 +365,7 @@ void Session::take_signals() {
 void Session::protocol_error(const std::string& reason, Code code) {
   if (ended_) return;
   ended_ = true;
-  exit_code_ = 1;
+  exit_code_ = kNonsense;
   answer(Failed{0, code, 0, "", reason,
                 "end this session and begin a new one; an agent of another version has to be replaced"});
 }

@@ -2,7 +2,8 @@
 //
 // One loop around poll(), no threads. Requests are carried out in order; while a run or restart goes on, what
 // comes behind it is held (bounded by kMaxAhead), but for Credit, Kill, Ping and Have. Whatever cannot be
-// understood ends the session: the staged batch is dropped, nothing of it has been visible.
+// understood ends the session: the staged batch is dropped, nothing of it has been visible. So does another
+// session in the same container (agent/fence.h).
 #pragma once
 
 #include <deque>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "agent/batch.h"
+#include "agent/fence.h"
 #include "agent/have_job.h"
 #include "agent/restarter.h"
 #include "agent/runner.h"
@@ -20,7 +22,8 @@ namespace live_update::agent {
 class Session {
  public:
   Session(int in, int out) : in_(in), out_(out), reader_(0) {}
-  // Exit code: 0 the input ended or a signal asked for it, 1 the frames made no sense, 3 no common version.
+  // Exit code: 0 the input ended or a signal asked for it, 1 the frames made no sense, 3 no common version,
+  // 4 another session has this container.
   int run();
 
  private:
@@ -30,8 +33,10 @@ class Session {
     std::string payload;
   };
 
+  bool take_fence();
   void say_hello();
   void turn();
+  void give_way();
   void read_input();
   void take_frames();
   void take(const Frame& frame);
@@ -64,6 +69,7 @@ class Session {
   void flush();
   void flush_rest();
 
+  Fence fence_;  // first, so that it is given back last
   int in_, out_;
   FrameReader reader_;
   FrameWriter writer_;

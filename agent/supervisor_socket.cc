@@ -1,40 +1,14 @@
 #include "agent/supervisor_socket.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstddef>
-#include <cstdlib>
-#include <cstring>
+
+#include "agent/local_socket.h"
 
 namespace live_update::agent {
 namespace {
 
-struct Address {
-  sockaddr_un address{};
-  socklen_t size = 0;
-};
-
-Address address() {
-  std::string name = "live-update/supervise/";
-  if (const char* own = getenv("LIVE_UPDATE_SUPERVISOR")) {
-    name += own;
-  } else {
-    struct stat ns{};
-    stat("/proc/self/ns/mnt", &ns);
-    name += std::to_string(ns.st_ino);
-  }
-  Address result;
-  result.address.sun_family = AF_UNIX;
-  const auto size = std::min(name.size(), sizeof result.address.sun_path - 1);
-  memcpy(result.address.sun_path + 1, name.data(), size);
-  result.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + size);
-  return result;
-}
+std::string name() { return socket_name("supervise", "LIVE_UPDATE_SUPERVISOR"); }
 
 template <typename Number>
 bool next_number(std::string_view& text, Number& value) {
@@ -66,28 +40,16 @@ std::optional<RestartOrder> restart_order(std::string_view text) {
 }
 
 bool trusted_peer(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         (peer.uid == geteuid() || peer.uid == 0);
+  const auto peer = peer_of(socket);
+  return peer && (peer->uid == geteuid() || peer->uid == 0);
 }
 
 std::expected<Fd, int> connect_supervisor() {
-  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto to = address();
-  if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&to.address), to.size) != 0)
-    return std::unexpected(errno);
-  if (!trusted_peer(fd.get())) return std::unexpected(EPERM);
+  auto fd = connect_to(name());
+  if (fd && !trusted_peer(fd->get())) return std::unexpected(EPERM);
   return fd;
 }
 
-std::expected<Fd, int> listen_as_supervisor() {
-  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto at = address();
-  if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&at.address), at.size) != 0 ||
-      listen(fd.get(), 8) != 0)
-    return std::unexpected(errno);
-  return fd;
-}
+std::expected<Fd, int> listen_as_supervisor() { return listen_at(name()); }
 
 }  // namespace live_update::agent

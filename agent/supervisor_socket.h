@@ -1,9 +1,9 @@
-// Where `serve` finds `supervise`: an abstract Unix socket, one message each way.
+// Where `serve` finds `supervise`: a local socket (agent/local_socket.h), one message each way.
 //
 //   restart SIGNAL GRACE_MS ALIVE_MS   ->   done PID | error TEXT
 //
-// Its name has the number of the mount namespace, as the containers of a pod share one network; or it is what
-// LIVE_UPDATE_SUPERVISOR says. Either end talks only to its own user, or to root.
+// Its name is "live-update/supervise/" and the mount namespace, or what LIVE_UPDATE_SUPERVISOR says. Either
+// end talks only to its own user, or to root.
 #pragma once
 
 #include <cstdint>

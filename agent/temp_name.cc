@@ -1,14 +1,12 @@
 #include "agent/temp_name.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -54,7 +52,7 @@ std::optional<Owner> owner_of(std::string_view name) {
 
 bool alive(const Owner& owner) {
   const auto pid = static_cast<pid_t>(owner.pid);
-  if (kill(pid, 0) != 0 && errno == ESRCH) return false;
+  if (!at_work(pid)) return false;
   const auto start = start_of(pid);
   if (start == 0 || owner.start == 0) return true;
   // An emulator (qemu-user) tells a process another start than it tells others, by some clock ticks.

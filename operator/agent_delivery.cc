@@ -338,7 +338,7 @@ DeliveryOutcome AgentDelivery::lost(const AgentEnd& end) const {
     const bool over = end.killed || diagnose(to_, end.error).reason == reason::kWaiting;
     if (std::holds_alternative<RestartContainer>(how) && over) return delivered_;
   }
-  if (end.kind == AgentEnd::Nonsense)
+  if (end.kind == AgentEnd::Nonsense || end.kind == AgentEnd::TakenOver)
     return NotDelivered{std::string(reason::kRetrying),
                         about("the session with the agent was ended: " + said(end.error.message)), true};
   return diagnose(to_, end.error);

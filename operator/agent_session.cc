@@ -60,7 +60,10 @@ void AgentSession::take_frames() {
     if (const auto* hello = std::get_if<agent::Hello>(&*answer)) {
       greet(*hello);
     } else if (const auto* failed = std::get_if<agent::Failed>(&*answer); failed && failed->request == 0) {
-      end(AgentEnd::Nonsense, {ErrorKind::Invalid, "the agent ended the session: " + failed->reason});
+      refused(*failed);
+    } else if (const auto* warning = std::get_if<agent::Warning>(&*answer);
+               warning && warning->request == 0) {
+      if (ready_ && events_.on_note) events_.on_note(clean(warning->text));
     } else if (ready_) {
       events_.on_answer(*answer);
     }
@@ -86,6 +89,12 @@ void AgentSession::greet(const agent::Hello& hello) {
   writer_.append(greeting, agent::Request(us));
   send(std::move(greeting));
   events_.on_ready();
+}
+
+void AgentSession::refused(const agent::Failed& why) {
+  if (why.code != agent::Code::TakenOver)
+    return end(AgentEnd::Nonsense, {ErrorKind::Invalid, "the agent ended the session: " + why.reason});
+  end(AgentEnd::TakenOver, {ErrorKind::Conflict, clean(why.reason + "; " + why.remedy)});
 }
 
 void AgentSession::take_stderr(std::string_view bytes) {

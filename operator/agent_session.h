@@ -26,6 +26,7 @@ struct AgentEnd {
     Missing,     // what was to be executed is not there: sh, or Options::file; `tried` says so, too
     Replaced,    // what lies there is not our agent: open another session with `replace`
     Nonsense,    // the peer broke the protocol
+    TakenOver,   // another session has the container: that of a second operator, if it was not ours
   } kind = Lost;
   Error error;
   std::vector<std::string> tried;
@@ -44,6 +45,7 @@ class AgentSession {
     std::function<void()> on_ready;
     std::function<void(const agent::Answer&)> on_answer;  // all but Hello
     std::function<void()> on_progress;                    // bytes have left
+    std::function<void(const std::string&)> on_note;      // what the agent says of itself, for the log
     std::function<void(AgentEnd)> on_end;                 // once, last
   };
 
@@ -76,6 +78,7 @@ class AgentSession {
   void put_program(const std::string& machine, bool as_text);
   void take_frames();
   void greet(const agent::Hello& hello);
+  void refused(const agent::Failed& why);
   void exited(const Result<ExecExit>& exit);
   void pump();
   void end(AgentEnd::Kind kind, Error error);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
 constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
+constexpr int kRivalLosses = 4;
 constexpr Millis kForgetImpossible{10 * 60'000};
 
 std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
@@ -169,6 +170,7 @@ void AgentTransport::open(Lane& lane) {
   };
   events.on_answer = [this, to = lane.to](const agent::Answer& answer) { heard(to, answer); };
   events.on_progress = [this, to = lane.to] { moved(to); };
+  events.on_note = [this, to = lane.to](const std::string& what) { note_(to, what); };
   events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
   lane.session = std::make_unique<AgentSession>(
       api_, after_, lane.to, programs_,
@@ -322,7 +324,9 @@ void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
   const auto found = lanes_.find(to);
   if (found == lanes_.end() || found->second->session || !found->second->jobs.empty()) return;
   if (why.reason == reason::kWaiting || found->second->losses > 8) return drop(found);
-  const int losses = found->second->losses + (end.killed ? 2 : 0);
+  // Two operators must not take it from each other all the time.
+  const int losses =
+      found->second->losses + (end.killed ? 2 : 0) + (end.kind == AgentEnd::TakenOver ? kRivalLosses : 0);
   ++found->second->losses;
   const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(losses, 7)));
   found->second->idle = after_(pause, [this, to] {

@@ -116,7 +116,7 @@ void put(Encoder& e, const Failed& m) {
   e.number(m.request).byte(m.code).number(m.error).text(m.path).text(m.reason).text(m.remedy);
 }
 void get(Decoder& d, Failed& m) {
-  d.number(m.request), d.choice(m.code, Code::NotRestarted), d.number(m.error), d.text(m.path, 2 * kMaxPath);
+  d.number(m.request), d.choice(m.code, Code::TakenOver), d.number(m.error), d.text(m.path, 2 * kMaxPath);
   d.text(m.reason), d.text(m.remedy);
 }
 

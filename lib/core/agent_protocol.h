@@ -246,6 +246,7 @@ enum class Code : std::uint8_t {
   Permission,    // EACCES, EPERM
   Io,            // any other errno
   NotRestarted,  // the process or container was not restarted, or the new process died
+  TakenOver,     // another session has this container (agent/fence.h); the session ends
 };
 // The request failed; request 0: the session. `reason` says what, on which object and why; `remedy` what to
 // do.

@@ -55,6 +55,7 @@ void deny(int openat2_error, int exchange_error) {
 }
 
 [[noreturn]] void become_agent(const Setup& setup) {
+  setenv("LIVE_UPDATE_FENCE", std::to_string(getpid()).c_str(), 1);
   for (const auto& entry : setup.env) putenv(const_cast<char*>(entry.c_str()));
   if (setup.uid != 0 && (setgroups(0, nullptr) != 0 || setgid(setup.uid) != 0 || setuid(setup.uid) != 0))
     _exit(99);
@@ -233,9 +234,9 @@ std::vector<Request> operator+(std::vector<Request> all, std::vector<Request> mo
 }
 
 std::string failure_of(const Answer& answer) {
-  static constexpr const char* kCodes[] = {"Protocol", "Version",    "Aborted", "BadRequest",
-                                           "Escapes",  "Digest",     "Missing", "NoSpace",
-                                           "ReadOnly", "Permission", "Io",      "NotRestarted"};
+  static constexpr const char* kCodes[] = {"Protocol", "Version",      "Aborted",  "BadRequest", "Escapes",
+                                           "Digest",   "Missing",      "NoSpace",  "ReadOnly",   "Permission",
+                                           "Io",       "NotRestarted", "TakenOver"};
   const auto* failure = std::get_if<Failed>(&answer);
   if (!failure) return "";
   auto text = std::string(kCodes[static_cast<int>(failure->code)]) + ": " + failure->reason;

@@ -1,4 +1,5 @@
 """The resident agent: one session for each container, live output, restarts, what happens when the session is lost (design of transport Agent)."""
+import subprocess
 import time
 
 import pytest
@@ -40,8 +41,13 @@ def project(shared, request):
     shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
 
 
+def agents(container):
+    """The process IDs of all agents in a container, as they are in there."""
+    return container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(readlink $p/exe) in */.live-update-agent-*) echo ${p#/proc/} ;; esac; done").split()
+
+
 def kill_agent(container):
-    container.exec("sh", "-c", "for p in /proc/[0-9]*; do case $(readlink $p/exe) in */.live-update-agent-*) kill -9 ${p#/proc/} ;; esac; done")
+    container.exec("kill", "-9", *agents(container))
 
 
 def execs(product):
@@ -75,6 +81,49 @@ def test_a_session_that_is_lost_is_opened_again(project):
     container = project.app.only()
     kill_agent(container)
     project.save("a", "2")
+    assert project.app.only().id == container.id
+
+
+def test_of_two_operators_the_last_one_has_the_container(project, shared):
+    """By hand, another session takes the container over; with the next save the operator takes it back."""
+    project.start()
+    project.save("a", "1")
+    container = project.app.only()
+    (first,) = agents(container)
+    rival = subprocess.Popen(shared.kubectl.command("exec", "-i", container.pod, "-c", container.name, "--", "sh", "-c", "exec /tmp/.live-update-agent-* serve"),
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert rival.stdout.read(16) == b"\x89live-update\r\n\x1a\n"
+        (second,) = agents(container)
+        assert second != first
+        shared.eventually(lambda: "another session has taken over the container" in shared.product.operator_log("taken over"), "the operator says so")
+        project.save("a", "2")
+        (third,) = agents(container)
+        assert third != second
+        assert b"another session has taken over the container" in rival.stdout.read()
+        assert rival.wait(timeout=10) == 4
+    finally:
+        rival.kill()
+    project.save("a", "3")
+    assert agents(container) == [third]
+
+
+def test_an_agent_that_hangs_while_its_operator_dies_is_replaced(project, shared):
+    """It does not notice the end of its session, and could go on later: the next session's agent ends it first."""
+    project.start()
+    project.save("a", "1")
+    container = project.app.only()
+    (old,) = agents(container)
+    container.exec("kill", "-STOP", old)
+    write(project.host / "a", "2")
+    write(project.host / "b", "2")
+    time.sleep(0.5)  # the batch is on its way, and stays there
+    shared.product.kill_operator()
+    write(project.host / "a", "3")
+    shared.in_sync(project.app, project.host.name, timeout=90)
+    project.live_update.wait_synced(1, timeout=30)
+    (new,) = agents(container)
+    assert new != old
     assert project.app.only().id == container.id
 
 

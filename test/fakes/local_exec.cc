@@ -81,7 +81,7 @@ class LocalSession : public ExecSession {
   };
 
   void spawn(const std::string& file, const LocalExec::Options& options, const ExecRequest& request) {
-    std::vector<std::string> variables{"PATH=" + options.path, "HOME=/"};
+    std::vector<std::string> variables{"PATH=" + options.path, "HOME=/", "LIVE_UPDATE_FENCE=" + options.path};
     std::vector<char*> argv, env;
     for (const auto& it : request.command) argv.push_back(const_cast<char*>(it.c_str()));
     for (const auto& it : variables) env.push_back(const_cast<char*>(it.c_str()));

@@ -13,7 +13,7 @@ namespace live_update {
 class LocalExec : public ApiServer {
  public:
   struct Options {
-    std::string path;    // the PATH of the processes, where their commands are looked up
+    std::string path;    // the PATH of the processes, where their commands are looked up: a container's own
     unsigned uid = 0;    // 0: ours
     bool leader = true;  // in a session of its own, as runc does it
   };

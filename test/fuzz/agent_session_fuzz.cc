@@ -34,6 +34,7 @@ class Place {
   Place() : base_(tree_.at("1/2/3/4/5/6/7/8/9")) {
     must(!base_.starts_with("/dev/"));  // that belongs to the system: every batch would be refused
     setenv("LIVE_UPDATE_SUPERVISOR", base_.c_str(), 1);
+    setenv("LIVE_UPDATE_FENCE", base_.c_str(), 1);
     rebuild();
   }
   std::string at(const std::string& path) const { return base_ + '/' + path; }

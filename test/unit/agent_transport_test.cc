@@ -67,10 +67,17 @@ class World {
   FakeApiServer api{loop};
   AgentPrograms programs = one_program();
   NoTar tar;
-  const After after = [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
+  std::string notes;
+  Millis longest{0};  // that anything was put off, but for timeouts
+  const After after = [this](Millis delay, Callback work) {
+    if (delay < Millis(30'000)) longest = std::max(longest, delay);
+    return loop.after(delay, std::move(work));
+  };
   AgentPlacer placer{api, after, programs, {.image = {"localhost/operator:1", ""}}};
   AgentTransport transport{
-      api, after, programs, placer, tar, {}, [](const ContainerRef&, const std::string&) {}};
+      api, after, programs, placer, tar, {}, [this](const ContainerRef&, const std::string& what) {
+        notes += what + "\n";
+      }};
   std::vector<FakeExec> execs;
   agent::FrameWriter writer;
   std::optional<DeliveryOutcome> outcome;
@@ -132,6 +139,39 @@ TEST_CASE("what a container says beyond measure is cut") {
   const auto& warnings = std::get<Delivered>(*world.outcome).warnings;
   CHECK(warnings.size() == 16);
   CHECK(warnings[0].size() < 1200);
+}
+
+TEST_CASE("4.9 another session has the container: said, tried again, and not fought over") {
+  World world;
+  world.deliver(one_file());
+  world.greets();
+  world.longest = Millis(0);
+  world.says(agent::Failed{0, agent::Code::TakenOver, 0, "", "another session has taken over the container",
+                           "see whether a second operator is at work"});
+  CHECK(world.told() == "Retrying");
+  CHECK(std::get<NotDelivered>(*world.outcome).message ==
+        "shop/web-1, container web: the session with the agent was ended: another session has taken over the "
+        "container; see whether a second operator is at work");
+  CHECK(world.notes ==
+        "the session ended: another session has taken over the container; see whether a second operator is "
+        "at work\n");
+  CHECK(world.longest >= Millis(16'000));
+  CHECK(world.execs.size() == 1);
+  // With something to do it does not wait.
+  world.deliver(one_file());
+  CHECK(world.execs.size() == 2);
+  world.says(agent::Failed{0, agent::Code::TakenOver, 0, "", "it does not end", "restart the container"});
+}
+
+TEST_CASE("what the agent says of its session is for the log") {
+  World world;
+  world.deliver(one_file());
+  world.greets();
+  world.says(agent::Warning{0, "", "cannot make sure\x1b[2J"});
+  CHECK(world.notes.starts_with("cannot make sure"));
+  CHECK_FALSE(world.notes.contains("\x1b"));
+  world.says(agent::Confirmed{1, 1});
+  CHECK(std::get<Delivered>(*world.outcome).warnings.empty());
 }
 
 TEST_CASE("4.8 restart of a container: only its end counts, a cut connection does not") {
