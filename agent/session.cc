@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t kOutputFull = 256 << 10;  // above this, runs and Have wait
 constexpr std::size_t kOutputStuck = 1 << 20;   // above this, so does the operator
-constexpr std::size_t kHaveSlice = 1 << 20;     // bytes read for Have before the loop looks around
+constexpr std::size_t kHaveSlice = 64 << 10;    // bytes read for Have before the loop looks around
 constexpr std::size_t kMaxHaves = 64;
 constexpr std::int64_t kLastWordsMs = 2'000;
 enum ExitCode { kNonsense = 1, kNoVersion = 3, kTakenOver = 4 };

@@ -316,6 +316,42 @@ TEST_CASE("5.3 Have of many files goes on while batches are applied") {
   CHECK(agent.close() == 0);
 }
 
+TEST_CASE("5.3 Have is answered while a batch is open, in the order of the requests and of their paths") {
+  TempTree container;
+  std::vector<Request> requests{Begin{10, {}, 1, {container.at("app")}}};
+  for (std::uint32_t request = 20; request < 50; ++request) {
+    Have have{.request = request, .root = container.at("app"), .below = false, .paths = {}};
+    for (int i = 0; i < 40; ++i) {
+      const std::string name = std::to_string(request) + "-" + std::to_string(i);
+      if (i % 2 == 0) container.write("app/" + name, std::string(20'000, 'x'));
+      have.paths.push_back({name});
+    }
+    requests.push_back(have);
+  }
+  AgentProcess agent;
+  agent.send(requests);
+  std::uint32_t next = 20;
+  std::size_t path = 0;
+  while (next < 50) {
+    const auto received = agent.next();
+    const auto* result = std::get_if<HaveResult>(&received.answer);
+    REQUIRE(result);
+    REQUIRE(result->request == next);
+    for (const auto& entry : result->entries) {
+      REQUIRE(entry.path == std::to_string(next) + "-" + std::to_string(path));
+      REQUIRE(entry.digest.has_value() == (path % 2 == 0));
+      ++path;
+    }
+    if (!result->last) continue;
+    CHECK(path == 40);
+    ++next;
+    path = 0;
+  }
+  agent.send({Commit{1}});
+  CHECK(confirmed(agent.next().answer));
+  CHECK(agent.close() == 0);
+}
+
 TEST_SUITE_END();
 
 }  // namespace
