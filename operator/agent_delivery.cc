@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/conditions.h"
-#include "core/path.h"
 #include "operator/exec_diagnosis.h"
 #include "run/loop.h"
 
@@ -14,18 +13,8 @@ namespace {
 constexpr Millis kPatience{30'000};
 constexpr std::uint32_t kCreditStep = 128 * 1024;
 constexpr int kCannotStart = 127, kSignalled = 128;
-// Below this it is cheaper to send everything than to ask.
-constexpr std::size_t kFewWrites = 16, kFewBytes = 64 * 1024;
-constexpr std::size_t kMostAsked = 4096, kMostAskedBytes = 512 * 1024;  // in one request
-constexpr std::size_t kMostRequests = 32;                               // for digests, at a time
-constexpr std::size_t kMostWarnings = 16, kLongestText = 1024;          // of what a container says
+constexpr std::size_t kMostWarnings = 16, kLongestText = 1024;  // of what a container says
 constexpr std::size_t kLongestCommand = 512 * 1024;
-
-bool worth_asking(const AgentBatch& batch) {
-  std::uint64_t bytes = 0;
-  for (const auto* write : batch.writes) bytes += write->size;
-  return batch.writes.size() > kFewWrites || bytes > kFewBytes;
-}
 
 std::string_view reason_of(agent::Code code) {
   switch (code) {
@@ -59,27 +48,6 @@ agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
   return {fresh, true, run.on_failure == OnFailure::Continue};
 }
 
-bool same_mode(const DeliveryWrite& write, const agent::HaveEntry& there) {
-  return (write.mode & kModeBits) == (there.mode & kModeBits);
-}
-
-bool same_content(const DeliveryWrite& write, const agent::HaveEntry& there) {
-  return write.type == FileType::File && there.kind == agent::Kind::File && there.digest &&
-         agent::digest_text(*there.digest) == write.digest;
-}
-
-bool same(const DeliveryWrite& write, const agent::HaveEntry& there) {
-  switch (write.type) {
-    case FileType::Directory:
-      return there.kind == agent::Kind::Directory;
-    case FileType::Symlink:
-      return there.kind == agent::Kind::Symlink && there.target == write.target;
-    case FileType::File:
-      return same_content(write, there) && same_mode(write, there);
-  }
-  return false;
-}
-
 }  // namespace
 
 AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
@@ -99,7 +67,6 @@ void AgentDelivery::start() {
     phase_ = Phase::Main;
     return advance();
   }
-  if (batch_->delivery->compare && worth_asking(*batch_)) return compare();
   before();
 }
 
@@ -107,72 +74,6 @@ std::uint32_t AgentDelivery::expect(Pending pending) {
   const std::uint32_t request = session_.next_request();
   pending_.emplace(request, std::move(pending));
   return request;
-}
-
-// What is there already, by digest (rule 5.3).
-void AgentDelivery::compare() {
-  std::map<std::string, std::vector<agent::Wanted>> wanted;
-  for (const auto* write : batch_->writes)
-    wanted[write->root].push_back({std::string(relative_to(write->to, write->root)),
-                                   write->type == FileType::File ? write->size : agent::kAnySize});
-  for (const auto& gone : batch_->delivery->deletes)
-    wanted[gone.root].push_back({std::string(relative_to(gone.to, gone.root)), 0});
-  for (auto& [root, paths] : wanted) {
-    std::vector<agent::Wanted> some;
-    std::size_t bytes = 0;
-    for (auto& path : paths) {
-      bytes += path.path.size() + sizeof(agent::Wanted);
-      some.push_back(std::move(path));
-      if (some.size() < kMostAsked && bytes < kMostAskedBytes) continue;
-      questions_.push_back({root, std::exchange(some, {})});
-      bytes = 0;
-    }
-    if (!some.empty()) questions_.push_back({root, std::move(some)});
-  }
-  ask();
-}
-
-void AgentDelivery::ask() {
-  std::string frames;
-  while (pending_.size() < kMostRequests && !questions_.empty()) {
-    Question question = std::move(questions_.front());
-    questions_.pop_front();
-    for (const auto& path : question.wanted) there_[join_path(question.root, path.path)];
-    session_.writer().append(
-        frames, agent::Request(agent::Have{expect(Comparison{question.root}), question.root, false,
-                                           std::move(question.wanted)}));
-  }
-  if (!frames.empty()) session_.send(std::move(frames));
-}
-
-// Only what was asked for counts.
-void AgentDelivery::found(const agent::HaveResult& it) {
-  const auto* comparison = std::get_if<Comparison>(&pending_.at(it.request));
-  if (!comparison) return;
-  for (const auto& entry : it.entries)
-    if (const auto asked = there_.find(join_path(comparison->root, entry.path)); asked != there_.end())
-      asked->second = entry;
-  if (!it.last) return;
-  pending_.erase(it.request);
-  ask();
-}
-
-void AgentDelivery::compared() {
-  auto has = std::make_shared<AgentHas>();
-  for (const auto* write : batch_->writes) {
-    const auto there = there_.find(write->to);
-    if (there == there_.end() || !there->second) continue;
-    if (same(*write, *there->second))
-      has->same.insert(write);
-    else if (same_content(*write, *there->second))
-      has->content.insert(write);
-  }
-  for (const auto& gone : batch_->delivery->deletes)
-    if (const auto there = there_.find(gone.to);
-        there != there_.end() && there->second && there->second->kind == agent::Kind::Missing)
-      has->missing.insert(gone.to);
-  there_.clear();
-  has_ = std::move(has);
 }
 
 void AgentDelivery::before() {
@@ -184,7 +85,8 @@ void AgentDelivery::before() {
   session_.send(std::move(frames));
 }
 
-// The batch and what follows it need no answer in between: one write, if it is small.
+// The batch and what follows it need no answer in between: one write, if it is small. The runs before have
+// ended, as they may change what is compared.
 void AgentDelivery::main() {
   phase_ = Phase::Main;
   const bool fresh = batch_->delivery->before_sync.empty();
@@ -195,25 +97,42 @@ void AgentDelivery::main() {
     return session_.send(std::move(frames));
   }
   const std::uint32_t request = expect(Batch{});
-  streaming_ = true;
-  session_.stream(with_tail(agent_frames(batch_, has_, request, {.fresh = fresh}, session_.writer())));
+  if (batch_->delivery->compare && AgentComparison::worthwhile(*batch_)) comparison_.emplace(*batch_);
+  frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, request, agent::Gate{.fresh = fresh},
+                  session_.writer());
+  ask();
+  send_on();
 }
 
-// The agent may refuse the batch while it is still being sent: all of it is sent nevertheless, as the agent
-// waits for its end, but nothing behind it.
-ByteSource AgentDelivery::with_tail(ByteSource frames) {
-  return [this, frames = std::move(frames), ended = false]() mutable -> Result<std::string> {
+// What is there already, by digest (rule 5.3)?
+void AgentDelivery::ask() {
+  std::string frames;
+  while (comparison_ && !problem_ && comparison_->curious())
+    session_.writer().append(frames, agent::Request(comparison_->ask(expect(Question{}))));
+  if (!frames.empty()) session_.send(std::move(frames));
+}
+
+// What is known to be due. The session is given a source that ends there, and another one when more is known.
+// A source may be asked once more after its end, when we are gone.
+void AgentDelivery::send_on() {
+  if (streaming_ || !frames_ || frames_->ended()) return;
+  streaming_ = true;
+  session_.stream([this, ended = false]() mutable -> Result<std::string> {
     if (ended) return std::string();
-    auto piece = frames();
-    if (!piece || piece->size() >= kAgentPiece) return piece;
-    ended = true;
-    streaming_ = false;
-    if (problem_)
-      advance_if_done();
-    else
-      add_tail(*piece);
-    return piece;
-  };
+    auto made = piece();
+    ended = !made || made->size() < kAgentPiece;
+    return made;
+  });
+}
+
+Result<std::string> AgentDelivery::piece() {
+  auto made = frames_->next();
+  if (!made || made->size() >= kAgentPiece) return made;
+  streaming_ = false;
+  if (!frames_->ended()) return made;
+  if (!problem_) add_tail(*made);
+  advance_if_done();
+  return made;
 }
 
 void AgentDelivery::add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh) {
@@ -247,20 +166,35 @@ void AgentDelivery::hear(const agent::Answer& answer) {
           return std::uint32_t{0};
       },
       answer);
-  if (!pending_.contains(request)) return;  // of a delivery before this one
+  const auto pending = pending_.find(request);
+  if (pending == pending_.end()) return;  // of a delivery before this one
+  if (std::holds_alternative<Question>(pending->second)) return compared(answer, request);
   if (const auto* it = std::get_if<agent::Failed>(&answer)) failed(*it);
   if (const auto* it = std::get_if<agent::RunOutput>(&answer)) printed(*it);
   if (const auto* it = std::get_if<agent::RunExit>(&answer)) ended(*it);
   if (const auto* it = std::get_if<agent::Skipped>(&answer)) skipped(*it);
-  if (const auto* it = std::get_if<agent::HaveResult>(&answer)) found(*it);
   if (const auto* it = std::get_if<agent::Warning>(&answer)) warned(*it);
   if (std::holds_alternative<agent::Confirmed>(answer) || std::holds_alternative<agent::Restarted>(answer))
     pending_.erase(request);
   advance_if_done();
 }
 
+// Whatever else an agent answers means that it cannot say.
+void AgentDelivery::compared(const agent::Answer& answer, std::uint32_t request) {
+  const auto* result = std::get_if<agent::HaveResult>(&answer);
+  if (result)
+    comparison_->hear(*result);
+  else
+    comparison_->give_up(request);
+  if (!result || result->last) pending_.erase(request);
+  ask();
+  send_on();
+  advance_if_done();
+}
+
 void AgentDelivery::advance_if_done() {
-  if (pending_.empty() && !streaming_) advance();
+  const bool sent = !streaming_ && (!frames_ || frames_->ended());
+  if (sent && pending_.empty() && !outcome_) advance();
 }
 
 void AgentDelivery::warned(const agent::Warning& it) {
@@ -268,10 +202,6 @@ void AgentDelivery::warned(const agent::Warning& it) {
 }
 
 void AgentDelivery::advance() {
-  if (phase_ == Phase::Compare) {
-    compared();
-    return before();
-  }
   if (phase_ == Phase::Before) return main();
   outcome_ = problem_ ? DeliveryOutcome(*problem_) : DeliveryOutcome(std::move(delivered_));
 }
@@ -284,10 +214,21 @@ NotDelivered AgentDelivery::problem(const agent::Failed& failed) const {
   return {std::string(reason_of(failed.code)), about(said(failed.reason) + user + remedy), false};
 }
 
+// The agent may do so while the batch is still being sent: it waits for its end, but for nothing behind it.
+// What has become another file since it was compared is compared again.
+void AgentDelivery::refused(const agent::Failed& it) {
+  problem_ = problem(it);
+  const bool content = it.code == agent::Code::Digest || it.code == agent::Code::Missing;
+  if (content && comparison_ && comparison_->touches(it.path)) problem_->curable = true;
+  if (!frames_ || frames_->ended()) return;
+  frames_->cut_short();
+  send_on();
+}
+
 void AgentDelivery::failed(const agent::Failed& it) {
   const Pending pending = std::move(pending_.at(it.request));
   pending_.erase(it.request);
-  if (std::holds_alternative<Batch>(pending)) problem_ = problem(it);
+  if (std::holds_alternative<Batch>(pending)) refused(it);
   if (const auto* run = std::get_if<RunPending>(&pending)) {
     delivered_.failures.push_back({run->run->step, kCannotStart, false, said(it.reason)});
   }

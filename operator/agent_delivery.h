@@ -1,12 +1,10 @@
-// One delivery over one session with an agent: compare, runs before, the batch, runs after, restart
-// (rule 4.1), and what became of it.
+// One delivery over one session with an agent: runs before, the batch, compared with what is there while it
+// is being sent, runs after, restart (rule 4.1), and what became of it.
 //
 // Whatever needs no answer in between goes out in one write. On the loop; it calls nobody but the session and
 // `on_output`, so whoever hears the answers asks for the outcome after each.
 #pragma once
 
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "operator/agent_comparison.h"
 #include "operator/agent_session.h"
 #include "operator/agent_stream.h"
 #include "operator/output_tail.h"
@@ -39,11 +38,9 @@ class AgentDelivery {
   Millis patience() const;
 
  private:
-  enum class Phase { Compare, Before, Main };
+  enum class Phase { Before, Main };
   struct Batch {};
-  struct Comparison {
-    std::string root;
-  };
+  struct Question {};
   struct RunPending {
     const DeliveryRun* run;
     OutputTail tail;
@@ -53,42 +50,37 @@ class AgentDelivery {
     const Restart* restart;
     int step;
   };
-  struct Question {
-    std::string root;
-    std::vector<agent::Wanted> wanted;
-  };
-  using Pending = std::variant<Batch, Comparison, RunPending, RestartPending>;
+  using Pending = std::variant<Batch, Question, RunPending, RestartPending>;
 
-  void compare();
-  void ask();
   void before();
   void main();
+  void ask();
+  void send_on();
+  Result<std::string> piece();
   void advance();
   void advance_if_done();
   std::uint32_t expect(Pending pending);
   void add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh);
   void add_tail(std::string& frames);
-  ByteSource with_tail(ByteSource frames);
   std::string about(const std::string& what) const;
   NotDelivered problem(const agent::Failed& failed) const;
+  void compared(const agent::Answer& answer, std::uint32_t request);
+  void refused(const agent::Failed& it);
   void failed(const agent::Failed& it);
   void warned(const agent::Warning& it);
   void printed(const agent::RunOutput& it);
   void ended(const agent::RunExit& it);
   void skipped(const agent::Skipped& it);
-  void found(const agent::HaveResult& it);
-  void compared();
 
   AgentSession& session_;
   const ContainerRef to_;
   const std::shared_ptr<const AgentBatch> batch_;
   const OnOutput on_output_;
-  Phase phase_ = Phase::Compare;
-  bool streaming_ = false;                                        // the batch is still being sent
-  std::map<std::uint32_t, Pending> pending_;                      // by request
-  std::deque<Question> questions_;                                // not asked yet
-  std::map<std::string, std::optional<agent::HaveEntry>> there_;  // what was asked for, by absolute path
-  std::shared_ptr<const AgentHas> has_;
+  Phase phase_ = Phase::Before;
+  std::map<std::uint32_t, Pending> pending_;  // by request
+  std::optional<AgentComparison> comparison_;
+  std::optional<AgentFrames> frames_;  // of the batch
+  bool streaming_ = false;             // the session will ask for a piece of them
   Delivered delivered_;
   std::optional<NotDelivered> problem_;
   std::optional<DeliveryOutcome> outcome_;

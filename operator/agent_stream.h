@@ -2,41 +2,50 @@
 // whole. Pure.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <set>
 #include <string>
-#include <vector>
 
 #include "core/agent_protocol.h"
 #include "core/delivery.h"
-#include "operator/exec_step.h"
+#include "operator/agent_comparison.h"
 
 namespace live_update {
 
-// What all containers that get the same delivery share.
-struct AgentBatch {
-  explicit AgentBatch(std::shared_ptr<const Delivery> it);
-  std::shared_ptr<const Delivery> delivery;
-  std::vector<std::string> roots;            // each sync root once
-  std::vector<const DeliveryWrite*> writes;  // directories first, a parent before its children
-  std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6), for all runs together 512 KiB
-  bool empty() const { return writes.empty() && delivery->deletes.empty(); }
-};
-
-// What an agent has already of a batch: nothing of these is sent.
-struct AgentHas {
-  std::set<const DeliveryWrite*> same;     // as a whole
-  std::set<const DeliveryWrite*> content;  // the bytes, but not mode or time
-  std::set<std::string> missing;           // absolute paths that need no delete
-};
-
-// Begin, entries with their content, Commit, as request `request`, in pieces of kAgentPiece or more; only the
-// last one is smaller, and may be empty. `writer` numbers the frames: nothing else may use it while a piece
-// is being made.
+// A batch from its Begin to its Commit, as request `request`. `comparison`, null: everything is sent. All
+// that is referred to outlives it. `writer` numbers the frames: what is made has to be sent before anything
+// else that is made.
 inline constexpr std::size_t kAgentPiece = 64 * 1024;
-ByteSource agent_frames(std::shared_ptr<const AgentBatch> batch, std::shared_ptr<const AgentHas> has,
-                        std::uint32_t request, agent::Gate gate, agent::FrameWriter& writer);
+class AgentFrames {
+ public:
+  AgentFrames(const AgentBatch& batch, const AgentComparison* comparison, std::uint32_t request,
+              agent::Gate gate, agent::FrameWriter& writer);
+
+  // The next frames, kAgentPiece or more. Less, perhaps nothing: that was all, for good if ended(), else
+  // until the comparison says what is due of the next entry. Error Invalid: a digest that is none.
+  Result<std::string> next();
+  bool ended() const { return ended_; }
+  // The agent has refused the batch: of the rest only the Commit is sent, for which the agent waits.
+  void cut_short();
+
+ private:
+  void add(const agent::Request& request) { writer_.append(out_, request); }
+  std::uint16_t root(const std::string& path) const;
+  bool next_is_known() const;
+  Result<> entry();
+  void remove(const RemoteDelete& it);
+  Result<> write(const DeliveryWrite& it, bool touch);
+  Result<> file(const DeliveryWrite& it, const std::string& path, bool touch);
+  void content();
+
+  const AgentBatch& batch_;
+  const AgentComparison* comparison_;
+  const agent::Begin begin_;
+  agent::FrameWriter& writer_;
+  std::string out_;
+  std::size_t entry_ = 0;
+  const DeliveryWrite* content_ = nullptr;  // whose bytes are being sent
+  std::size_t piece_ = 0, at_ = 0;
+  bool begun_ = false, ended_ = false;
+};
 
 // A run step as a request (rule 4.6).
 agent::Run agent_run(const AgentBatch& batch, const DeliveryRun& run, std::uint32_t request,

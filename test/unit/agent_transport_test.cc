@@ -57,6 +57,16 @@ class World {
         [this](DeliveryOutcome it) { outcome = std::move(it); }, nullptr);
     turn();
   }
+  // How many requests of this kind the newest agent has got.
+  template <typename Kind>
+  int sent() const {
+    agent::FrameReader reader{agent::kMaxNoise};
+    reader.feed(execs.back().input());
+    int count = 0;
+    for (auto frame = reader.next(); frame && *frame; frame = reader.next())
+      count += std::holds_alternative<Kind>(*agent::decode_request(**frame));
+    return count;
+  }
   std::string told() const {
     if (!outcome) return "nothing yet";
     const auto* problem = std::get_if<NotDelivered>(&*outcome);
@@ -90,6 +100,17 @@ Delivery one_file(const std::string& text = "text") {
   write.pieces.push_back({0, Encoding::Identity, std::make_shared<std::string>(text)});
   delivery.writes = {write};
   delivery.sequence = 1;
+  return delivery;
+}
+
+Delivery compared_files() {
+  Delivery delivery;
+  for (int i = 0; i < 20; ++i) {
+    delivery.writes.push_back(one_file().writes[0]);
+    delivery.writes.back().to = "/app/" + std::to_string(i);
+  }
+  delivery.sequence = 1;
+  delivery.compare = true;
   return delivery;
 }
 
@@ -215,4 +236,48 @@ TEST_CASE("without sh the placer is asked, and without that all ways that were t
   world.execs.back().cut({ErrorKind::Invalid, "exec: \"sh\": executable file not found in $PATH"});
   world.turn();
   CHECK(world.told() == "Forbidden");
+}
+
+// Twenty files that may be there already: a Begin (request 1) and one question (request 2).
+TEST_CASE("5.3 an agent that cannot say what is there gets everything, whatever it answers") {
+  for (const agent::Answer& answer : std::initializer_list<agent::Answer>{
+           agent::Failed{2, agent::Code::BadRequest, 0, "", "no", ""}, agent::Confirmed{2, 1},
+           agent::Skipped{2}, agent::HaveResult{2, {}, true}}) {
+    World world;
+    world.deliver(compared_files());
+    world.greets();
+    CHECK(world.sent<agent::File>() == 0);
+    world.says(answer);
+    CHECK(world.sent<agent::File>() == 20);
+    CHECK(world.told() == "nothing yet");
+    world.says(agent::Confirmed{1, 1});
+    CHECK(world.told() == "delivered");
+  }
+}
+
+TEST_CASE("5.3 a file that has become another one since it was compared is compared again") {
+  for (const auto code : {agent::Code::Digest, agent::Code::Permission}) {
+    World world;
+    const Delivery delivery = compared_files();
+    world.deliver(delivery);
+    world.greets();
+    agent::HaveEntry there{.path = "0", .kind = agent::Kind::File, .mode = 0600, .size = 4};
+    there.digest = agent::digest_from(delivery.writes[0].digest);
+    world.says(agent::HaveResult{2, {there}, true});
+    world.says(agent::Failed{1, code, 0, "/app/0", "it is another one", ""});
+    CHECK(world.told() == (code == agent::Code::Digest ? "DigestMismatch" : "NotWritable"));
+    CHECK(std::get<NotDelivered>(*world.outcome).curable == (code == agent::Code::Digest));
+  }
+}
+
+TEST_CASE("5.3 a batch that is refused is over when the questions are answered") {
+  World world;
+  world.deliver(compared_files());
+  world.greets();
+  world.says(agent::Failed{1, agent::Code::NoSpace, 28, "/app", "no space", ""});
+  CHECK(world.told() == "nothing yet");
+  CHECK(world.sent<agent::Commit>() == 1);
+  world.says(agent::HaveResult{2, {}, true});
+  CHECK(world.told() == "NoSpace");
+  CHECK(world.sent<agent::File>() == 0);
 }

@@ -330,6 +330,77 @@ TEST_CASE("5.3 what is there already is not sent again") {
   CHECK((changed.st_mode & 07777) == 0644);
 }
 
+TEST_CASE("4.1 5.3 what the runs before the sync have changed is compared after them") {
+  const Container container;
+  World world(container);
+  const auto save_all = [&] {
+    for (int i = 0; i < 50; ++i) world.save("app/" + std::to_string(i), "text " + std::to_string(i));
+  };
+  save_all();
+  CHECK(world.deliver() == "by Agent");
+  save_all();
+  world.delivery().compare = true;
+  CHECK(world.run("echo spoiled >" + world.at("app/8"), RunPhase::BeforeSync).deliver() == "by Agent");
+  CHECK(world.text("app/8") == "text 8");
+}
+
+TEST_CASE("5.3 what the batch itself deletes is sent again, whatever was there before") {
+  const Container container;
+  World world(container);
+  const auto save_all = [&] {
+    for (int i = 0; i < 50; ++i) world.save("app/d/" + std::to_string(i), "text " + std::to_string(i));
+  };
+  save_all();
+  CHECK(world.deliver() == "by Agent");
+  save_all();
+  world.delivery().compare = world.delivery().mirror = true;
+  CHECK(world.remove("app/d", FileType::Directory).deliver() == "by Agent");
+  int wrong = 0;
+  for (int i = 0; i < 50; ++i)
+    wrong += world.text("app/d/" + std::to_string(i)) != "text " + std::to_string(i);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("5.3 of many files the agent computes digests while others are being sent") {
+  const Container container;
+  World world(container);
+  const int many = 3000;
+  const auto name = [](int i) { return "app/d" + std::to_string(i % 20) + "/" + std::to_string(i); };
+  const auto text = [](int i) { return random_text(static_cast<std::size_t>(i) * 7) + std::to_string(i); };
+  for (int i = 0; i < many; i += 2) world.save(name(i), text(i));
+  CHECK(world.deliver() == "by Agent");
+  struct stat before{}, after{};
+  REQUIRE(stat(world.at(name(2998)).c_str(), &before) == 0);
+  std::ofstream(world.at(name(2000))) << "spoiled";
+  for (int i = 0; i < many; ++i) world.save(name(i), text(i));
+  world.delivery().compare = true;
+  CHECK(world.run("test -e " + world.at(name(2999))).deliver() == "by Agent");
+  int wrong = 0;
+  for (int i = 0; i < many; ++i) wrong += world.text(name(i)) != text(i);
+  CHECK(wrong == 0);
+  REQUIRE(stat(world.at(name(2998)).c_str(), &after) == 0);
+  CHECK(before.st_ino == after.st_ino);
+  CHECK(world.exec.execs == 1);
+}
+
+TEST_CASE("4.2 5.3 a batch that is refused during the comparison leaves the session usable") {
+  const Container container;
+  World world(container);
+  const auto save_all = [&] {
+    for (int i = 0; i < 3000; ++i) world.save("app/" + std::to_string(i), "text " + std::to_string(i));
+    world.delivery().compare = true;
+  };
+  save_all();
+  world.delivery().writes[3].digest = sha256("another");
+  CHECK(contains(world.run("touch " + world.at("ran")).deliver(), "DigestMismatch"));
+  CHECK(fs::is_empty(world.at("app")));
+  CHECK_FALSE(fs::exists(world.at("ran")));
+  save_all();
+  CHECK(world.deliver() == "by Agent");
+  CHECK(world.text("app/2999") == "text 2999");
+  CHECK(world.exec.execs == 1);
+}
+
 TEST_CASE("contents of many megabytes, in pieces, plain and zstd") {
   const Container container;
   World world(container);

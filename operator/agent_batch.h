@@ -1,0 +1,23 @@
+// What all containers that get the same delivery share of it. Pure.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/delivery.h"
+
+namespace live_update {
+
+struct AgentBatch {
+  explicit AgentBatch(std::shared_ptr<const Delivery> it);
+  std::shared_ptr<const Delivery> delivery;
+  std::vector<std::string> roots;            // each sync root once
+  std::vector<const DeliveryWrite*> writes;  // directories first, a parent before its children
+  std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6), for all runs together 512 KiB
+  bool empty() const { return entries() == 0; }
+  // Entries have numbers, in the order in which they are sent: the deletes, then `writes`.
+  std::size_t entries() const { return delivery->deletes.size() + writes.size(); }
+};
+
+}  // namespace live_update
