@@ -17,6 +17,7 @@
 #include "operator/tar_transport.h"
 #include "run/http_endpoint.h"
 #include "run/log.h"
+#include "run/memory.h"
 #include "run/metrics.h"
 
 namespace live_update {
@@ -94,7 +95,11 @@ int run(const Options& options, Log& log) {
                                             Controller::Options{.instance = host_name()});
   cache.start();
 
-  const Handle heartbeat = loop.every(kHeartbeat, [&] { health.last_turn = steady_clock::now(); });
+  BusyThenQuiet memory;
+  const Handle heartbeat = loop.every(kHeartbeat, [&] {
+    health.last_turn = steady_clock::now();
+    if (memory.ask(cpu_seconds())) give_back_memory();
+  });
   const Handle on_term = loop.on_signal(SIGTERM, [&] { loop.stop(); });
   const Handle on_int = loop.on_signal(SIGINT, [&] { loop.stop(); });
   log.info("started", {{"version", LIVE_UPDATE_VERSION}, {"server", config->server}});
@@ -104,6 +109,7 @@ int run(const Options& options, Log& log) {
 }
 
 int parse_and_run(int argc, char** argv) {
+  share_one_heap();
   Options options;
   CLI::App app("The live-update operator: applies ChangeSets to the containers that LiveUpdates select.");
   app.set_version_flag("--version", LIVE_UPDATE_VERSION);

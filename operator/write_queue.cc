@@ -20,7 +20,7 @@ void WriteQueue::put(const std::string& key, Request request, Millis delay) {
   entry.next = std::move(request);
   if (!sooner) return;
   entry.due = due;
-  if (!entry.in_flight && entry.attempts == 0) arm(key, entry);
+  if (!entry.in_flight && !entry.queued && entry.attempts == 0) arm(key, entry);
 }
 
 bool WriteQueue::waiting(const std::string& key) const {
@@ -30,14 +30,24 @@ bool WriteQueue::waiting(const std::string& key) const {
 
 void WriteQueue::arm(const std::string& key, Entry& entry) {
   const auto delay = std::chrono::ceil<Millis>(entry.due - loop_.now());
-  entry.timer = loop_.after(std::max(delay, Millis(0)), [this, key] { send(key); });
+  entry.timer = loop_.after(std::max(delay, Millis(0)), [this, key] { due(key); });
+}
+
+void WriteQueue::due(const std::string& key) {
+  Entry& entry = entries_.at(key);
+  Lane& lane = lane_of(*entry.next);
+  if (lane.under_way < lane.most) return send(key);
+  entry.queued = true;
+  lane.queued.push_back(key);
 }
 
 void WriteQueue::send(std::string key) {
   Entry& entry = entries_.at(key);
   entry.timer.reset();
+  entry.queued = false;
   Request request = std::move(*std::exchange(entry.next, std::nullopt));
   Request sent = request;
+  ++lane_of(request).under_way;
   entry.in_flight =
       api_.request(std::move(request), [this, key, sent = std::move(sent)](Result<Response> result) mutable {
         answered(key, std::move(sent), std::move(result));
@@ -45,6 +55,16 @@ void WriteQueue::send(std::string key) {
 }
 
 void WriteQueue::answered(std::string key, Request sent, Result<Response> result) {
+  Lane& lane = lane_of(sent);
+  settle(key, std::move(sent), std::move(result));
+  --lane.under_way;
+  if (lane.queued.empty()) return;
+  const std::string next = std::move(lane.queued.front());
+  lane.queued.pop_front();
+  send(next);
+}
+
+void WriteQueue::settle(const std::string& key, Request sent, Result<Response> result) {
   Entry& entry = entries_.at(key);
   entry.in_flight.reset();
   if (result || !result.error().retryable()) {
@@ -62,7 +82,7 @@ void WriteQueue::answered(std::string key, Request sent, Result<Response> result
   on_error_(sent.path, result.error());
   if (!entry.next) entry.next = std::move(sent);
   const Millis delay = kFirstRetry * (1 << std::min(entry.attempts++, kMaxDoublings));
-  entry.timer = loop_.after(delay, [this, key] { send(key); });
+  entry.timer = loop_.after(delay, [this, key] { due(key); });
 }
 
 }  // namespace live_update

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "run/memory.h"
 #include "watcher/command_line.h"
 #include "watcher/explain.h"
 #include "watcher/status.h"
@@ -37,4 +38,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace live_update
 
-int main(int argc, char** argv) { return live_update::run({argv, argv + argc}); }
+int main(int argc, char** argv) {
+  live_update::share_one_heap();
+  return live_update::run({argv, argv + argc});
+}

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/conditions.h"
+#include "run/memory.h"
 #include "watcher/cluster.h"
 #include "watcher/packer.h"
 #include "watcher/wording.h"
@@ -405,7 +406,10 @@ void Session::arm_results() {
 }
 
 void Session::write_manifest_soon() {
-  if (manifest_file_) manifest_timer_ = loop_.after(kManifestDelay, [this] { write_manifest(); });
+  manifest_timer_ = loop_.after(kManifestDelay, [this] {
+    write_manifest();
+    give_back_memory();
+  });
 }
 
 void Session::write_manifest() {

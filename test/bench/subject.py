@@ -43,7 +43,7 @@ class LiveUpdate:
         return stages
 
     def processes(self):
-        return [self.watcher.process.pid]
+        return [self.watcher.process.pid] if self.watcher else []
 
 
 class Peer:

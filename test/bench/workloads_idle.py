@@ -26,11 +26,12 @@ def cpu_seconds(pids):
     return total
 
 
-def resident(pid):
-    """MB of memory."""
+def memory(pid):
+    """MB of memory that a process has now, and the most that it has had."""
+    found = {}
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
-        return next((int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS")), 0.0)
-    return 0.0
+        found = {name: int(rest.split()[0]) / 1024 for name, _, rest in (line.partition(":") for line in file) if name in ("VmRSS", "VmHWM")}
+    return found.get("VmRSS", 0.0), found.get("VmHWM", 0.0)
 
 
 def operator_process(product):
@@ -65,10 +66,10 @@ def measure(stage):
     used = cpu_seconds(stage.subject.processes()) - before[0], cpu_seconds(operator) - before[1]
     fact = stage.record.fact
     fact(stage.name, HOST_CPU, 100 * used[0] / took)
-    fact(stage.name, "W14 memory on the host", sum(map(resident, host)), "MB")
+    fact(stage.name, "W14 memory on the host", sum(memory(pid)[0] for pid in host), "MB")
     if own:
         fact(stage.name, OPERATOR_CPU, 100 * used[1] / took)
-        fact(stage.name, f"W14 memory of the operator in {NAMESPACE}", resident(operator[0]), "MB")
+        fact(stage.name, f"W14 memory of the operator in {NAMESPACE}", memory(operator[0])[0], "MB")
         asked = {what: count - requests.get(what, 0) for what, count in server.ours(product).items() if count > requests.get(what, 0)}
         fact(stage.name, REQUESTS, int(sum(asked.values())))
         stage.note(f"W14: idle for {took:.0f} s with {stage.arguments.idle_files:,} files; requests other than watches and leases: {asked or 'none'}")

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -82,4 +84,43 @@ TEST_CASE("a write that fails is tried again with the newest state, and not befo
   CHECK(g.written() == "1 ");
   turn_for(g.loop, Millis(300));
   CHECK(g.written() == "1 2 ");
+}
+
+TEST_CASE("few writes are under way at once; deletes do not hold up others") {
+  Given g;
+  g.api.latency = Millis(30);
+  const auto put = [&](Method method, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string path = std::string(Given::kPath) + std::to_string(i);
+      const std::string body = method == Method::Patch ? "{}" : "";
+      g.writes.put((method == Method::Patch ? "write" : "delete") + path, {method, path, {}, "", body});
+    }
+  };
+  const auto seen = [&](Method method) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(g.api.seen, [&](const auto& it) { return it.method == method; }));
+  };
+  put(Method::Delete, 3 * WriteQueue::kMostDeletes);
+  put(Method::Patch, 3 * WriteQueue::kMostWrites);
+  turn(g.loop);
+  CHECK(seen(Method::Delete) == WriteQueue::kMostDeletes);
+  CHECK(seen(Method::Patch) == WriteQueue::kMostWrites);
+  for (int i = 0; i < 100 && !g.writes.idle(); ++i) turn_for(g.loop, Millis(10));
+  CHECK(seen(Method::Delete) == 3 * WriteQueue::kMostDeletes);
+  CHECK(seen(Method::Patch) == 3 * WriteQueue::kMostWrites);
+  CHECK(g.writes.idle());
+}
+
+TEST_CASE("what is replaced while it waits for its turn is sent once, the newest") {
+  Given g;
+  g.api.latency = Millis(30);
+  for (std::size_t i = 0; i < WriteQueue::kMostWrites; ++i)
+    g.writes.put("other" + std::to_string(i),
+                 {Method::Patch, Given::kPath, {}, "", R"({"data":{"v":"other"}})"});
+  turn(g.loop);
+  g.put("1");
+  turn(g.loop);
+  g.put("2");
+  for (int i = 0; i < 100 && !g.writes.idle(); ++i) turn_for(g.loop, Millis(10));
+  CHECK(g.written().ends_with("other 2 "));
 }
