@@ -49,12 +49,11 @@ std::vector<Change> encode(const Change& change, std::size_t limit) {
 
 }  // namespace
 
-std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, const std::vector<Change>& changes,
-                                std::size_t limit) {
+std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, std::vector<Change> changes, std::size_t limit) {
   std::vector<ChangeSetSpec> parts{header};
   parts.back().changes.clear();
   std::size_t filled = 0;
-  for (const Change& change : changes)
+  for (Change& change : changes) {
     for (Change& piece : encode(change, limit)) {
       const std::size_t size = cost(piece);
       const bool full = filled + size > limit || parts.back().changes.size() == kMaxChanges;
@@ -66,6 +65,8 @@ std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, const std::vector<C
       filled += size;
       parts.back().changes.push_back(std::move(piece));
     }
+    change.content.reset();
+  }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     parts[i].part = static_cast<int>(i + 1);
     parts[i].parts = static_cast<int>(parts.size());

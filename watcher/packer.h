@@ -16,8 +16,8 @@ inline constexpr std::size_t kMaxChanges = 1000;
 
 // `header` gives everything but the changes, parts and sequences; its sequence is that of the first part.
 // `changes` have their whole content as one Identity piece, or none. At least one part comes back, also for
-// no changes (an empty Snapshot).
-std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, const std::vector<Change>& changes,
+// no changes (an empty Snapshot). Contents are let go one by one: all of it is never held twice.
+std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, std::vector<Change> changes,
                                 std::size_t limit = kInlineLimit);
 
 // Gives the parts consecutive sequences from `first` on.

@@ -306,7 +306,7 @@ void Session::post_due() {
     saved_.reset();
     return;
   }
-  send(ChangeSetType::Delta, changes);
+  send(ChangeSetType::Delta, std::move(changes));
 }
 
 void Session::post_snapshot() {
@@ -342,7 +342,7 @@ bool Session::too_many_deletes(const std::vector<Change>& changes) {
   return true;
 }
 
-void Session::send(ChangeSetType type, const std::vector<Change>& changes) {
+void Session::send(ChangeSetType type, std::vector<Change> changes) {
   const bool all = type == ChangeSetType::Snapshot;
   sending_ = all ? fmt::format("everything ({})", say_count(count_files(source_->tree()), "file"))
                  : say_changes(changes);
@@ -350,7 +350,7 @@ void Session::send(ChangeSetType type, const std::vector<Change>& changes) {
   ChangeSetSpec header{
       .live_update = live_update_.meta.name, .session = options_.id, .user = options_.user, .type = type};
   header.observed_at = std::exchange(observed_, std::nullopt).value_or(loop_.wall_clock());
-  publisher_->post(pack(header, changes));
+  publisher_->post(pack(header, std::move(changes)));
 }
 
 void Session::stored(const std::vector<ChangeSetSpec>& parts) {

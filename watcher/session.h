@@ -83,7 +83,7 @@ class Session {
   // From what is due to ChangeSets.
   void post_due();
   void post_snapshot();
-  void send(ChangeSetType type, const std::vector<Change>& changes);
+  void send(ChangeSetType type, std::vector<Change> changes);
   // Rule 7.4. The paths that are gone lately count, less those that came back.
   bool too_many_deletes(const std::vector<Change>& changes);
   void stored(const std::vector<ChangeSetSpec>& parts);

@@ -40,6 +40,7 @@ def memory_of_both(stage):
     note(stage, f"{stage.arguments.tree_mb} MB in {REPLICAS} replicas")
     shutil.rmtree(stage.source / "large")
     eventually(lambda: not any(os.path.exists(f"{root}/app/src/large") for root in stage.look()), "it is gone again", timeout=120, every=1)
+    eventually(lambda: len(stage.workspace.kubectl("get", "lcs", "-o", "name").split()) < 50, "what was superseded is deleted", timeout=300, every=2)
     note(stage, "all that deleted")
 
 
