@@ -1,4 +1,5 @@
 """Memory: what the operator and the watcher hold at rest, and at most, after each kind of load."""
+import json
 import os
 import shutil
 import time
@@ -40,13 +41,20 @@ def memory_of_both(stage):
     note(stage, f"{stage.arguments.tree_mb} MB in {REPLICAS} replicas")
     shutil.rmtree(stage.source / "large")
     eventually(lambda: not any(os.path.exists(f"{root}/app/src/large") for root in stage.look()), "it is gone again", timeout=120, every=1)
-    eventually(lambda: len(stage.workspace.kubectl("get", "lcs", "-o", "name").split()) < 50, "what was superseded is deleted", timeout=300, every=2)
+    eventually(lambda: change_sets(stage) < 50, "what was superseded is deleted", timeout=300, every=2)
     note(stage, "all that deleted")
 
 
 def arrived(stage):
     last = f"/app/src/large/{(stage.arguments.tree_mb * 1_000_000 // PIECE - 1) // 100}"
     return all(os.path.exists(root + last) for root in stage.look()) and stage.subject.live_update.status().get("state") == "Synced"
+
+
+def change_sets(stage):
+    """How many are stored; without getting them, as they hold the files."""
+    workspace = stage.workspace
+    some = json.loads(workspace.kubectl("get", "--raw", f"/apis/liveupdate.dev/v1alpha1/namespaces/{workspace.namespace}/changesets?limit=1"))
+    return len(some["items"]) + some["metadata"].get("remainingItemCount", 0)
 
 
 def note(stage, when):
