@@ -9,10 +9,12 @@ namespace {
 
 // Below this it is cheaper to send everything than to ask.
 constexpr std::size_t kFewWrites = 16, kFewBytes = 64 * 1024;
-// An answer comes when this much has been looked at; all questions together leave room in the session's
-// window, and they keep the agent busy for longer than a message takes.
-constexpr std::size_t kMostQuestions = 32, kMostPathBytes = 4 * 1024;
-constexpr std::uint64_t kMostContent = 2 << 20;
+// A question covers this much, and the agent answers when it is done with it. The first answers are soon
+// there; later questions are larger, as each message has its price in every program on the way. All of them
+// together leave room in the session's window.
+constexpr std::size_t kMostQuestions = 8, kTimesDoubled = 4;
+constexpr std::size_t kFirstPathBytes = 1024;
+constexpr std::uint64_t kFirstContent = 1 << 20;
 
 bool same_mode(const DeliveryWrite& write, const agent::HaveEntry& there) {
   return (write.mode & kModeBits) == (there.mode & kModeBits);
@@ -55,15 +57,18 @@ bool AgentComparison::curious() const { return open_.size() < kMostQuestions && 
 agent::Have AgentComparison::ask(std::uint32_t request) {
   agent::Have have{request, root(asked_), false, {}};
   const std::size_t first = asked_;
+  const std::size_t most_path_bytes = kFirstPathBytes << doubled_;
+  const std::uint64_t most_content = kFirstContent << doubled_;
   std::size_t path_bytes = 0;
   std::uint64_t content = 0;
-  while (asked_ < due_.size() && root(asked_) == have.root && path_bytes < kMostPathBytes &&
-         content < kMostContent) {
+  while (asked_ < due_.size() && root(asked_) == have.root && path_bytes < most_path_bytes &&
+         content < most_content) {
     have.paths.push_back(wanted(asked_));
     path_bytes += have.paths.back().path.size() + sizeof(std::uint64_t);
     content += have.paths.back().size;
     ++asked_;
   }
+  doubled_ = std::min(doubled_ + 1, kTimesDoubled);
   open_[request] = {first, asked_};
   return have;
 }

@@ -1,7 +1,8 @@
 // What an agent is asked about a batch, and what its answers mean for each entry (rule 5.3). Pure.
 //
-// Questions come in the order in which entries are sent, each small and several under way: so the first
-// answers are there at once, and the agent goes on computing digests while the first entries are being sent.
+// Questions come in the order in which entries are sent, the first ones small, several under way: so the
+// first answers are there at once, and the agent goes on computing digests while the first entries are being
+// sent.
 //
 // An answer says what is there now, not what will be there when the batch is carried out. So nothing counts
 // as there already that lies at or below a path which the batch deletes, or below one that it makes or
@@ -68,6 +69,7 @@ class AgentComparison {
   const AgentBatch& batch_;
   std::vector<Due> due_;                                     // by entry
   std::size_t asked_ = 0;                                    // entries, from the first one on
+  std::size_t doubled_ = 0;                                  // how often the size of questions was
   std::map<std::uint32_t, Question> open_;                   // by request
   std::unordered_set<std::string_view> deleted_, replaced_;  // absolute paths
 };

@@ -182,24 +182,32 @@ TEST_CASE("5.3 a part of an answer is enough to go on") {
   CHECK(world.sent() == "save b\n= b\nsave c\n= c\ncommit\n");
 }
 
-TEST_CASE("5.3 questions are small, 32 at a time, and together they leave room in a session's window") {
+TEST_CASE(
+    "5.3 the first questions are small, there are 8 at a time, and all leave room in a session's window") {
   World world;
   for (int i = 0; i < 50'000; ++i)
     world.save(file("/app/a directory with a long name/" + std::to_string(i), "x"));
   world.begin();
-  std::size_t asked = 0;
+  std::vector<std::size_t> sizes;
   agent::FrameWriter writer;
   std::string frames;
-  for (; world.comparison->curious(); ++asked)
-    writer.append(frames, agent::Request(world.comparison->ask(++world.request)));
-  CHECK(asked == 32);
-  CHECK(frames.size() > 64 * 1024);
-  CHECK(frames.size() < 160 * 1024);
+  while (world.comparison->curious()) {
+    const auto question = world.comparison->ask(++world.request);
+    sizes.push_back(question.paths.size());
+    writer.append(frames, agent::Request(question));
+  }
+  REQUIRE(sizes.size() == 8);
+  CHECK(sizes[0] < 30);
+  CHECK(sizes[1] > sizes[0]);
+  CHECK(sizes[7] > 10 * sizes[0]);
+  CHECK(frames.size() < 128 * 1024);
 
   World large;
-  for (int i = 0; i < 40; ++i) large.save(file("/app/" + std::to_string(i), std::string(600'000, 'x')));
+  for (int i = 0; i < 100; ++i) large.save(file("/app/" + std::to_string(i), std::string(600'000, 'x')));
   large.begin();
-  CHECK(large.comparison->ask(2).paths.size() == 4);  // about 2 MiB to be read
+  sizes.clear();
+  while (large.comparison->curious()) sizes.push_back(large.comparison->ask(++large.request).paths.size());
+  CHECK(sizes == std::vector<std::size_t>{2, 4, 7, 14, 28, 28, 17});  // from 1 to 16 MiB to be read
 }
 
 TEST_CASE("5.3 a question that the agent cannot answer means: send it") {
