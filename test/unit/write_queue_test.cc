@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
@@ -31,6 +32,42 @@ struct Given {
   FakeApiServer api{loop};
   int errors = 0;
   WriteQueue writes{loop, api, [this](const std::string&, const Error&) { ++errors; }};
+};
+
+// An API server that answers when it is told to.
+struct Held : ApiServer {
+  [[nodiscard]] Handle request(Request request,
+                               std::move_only_function<void(Result<Response>)> done) override {
+    under_way.emplace_back(std::move(request), std::move(done));
+    return {};
+  }
+  [[nodiscard]] Handle watch(Request, std::function<void(std::string)>,
+                             std::move_only_function<void(Result<>)>) override {
+    return {};
+  }
+  [[nodiscard]] std::unique_ptr<ExecSession> exec(ExecRequest, ExecCallbacks) override { return nullptr; }
+
+  void put(Method method, const std::string& key, const std::string& body = "") {
+    writes.put(key, {method, "/api/v1/configmaps/" + key, {}, "", body});
+  }
+  std::size_t count(Method method) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(under_way, [&](const auto& it) { return it.first.method == method; }));
+  }
+  // Answers the oldest of this method; its body. Nothing: there is none.
+  std::optional<std::string> answer(Method method) {
+    const auto found =
+        std::ranges::find_if(under_way, [&](const auto& it) { return it.first.method == method; });
+    if (found == under_way.end()) return std::nullopt;
+    auto [request, done] = std::move(*found);
+    under_way.erase(found);
+    done(Response{});
+    return request.body;
+  }
+
+  Loop loop;
+  std::deque<std::pair<Request, std::move_only_function<void(Result<Response>)>>> under_way;
+  WriteQueue writes{loop, *this, [](const std::string&, const Error&) {}};
 };
 
 }  // namespace
@@ -87,40 +124,30 @@ TEST_CASE("a write that fails is tried again with the newest state, and not befo
 }
 
 TEST_CASE("few writes are under way at once; deletes do not hold up others") {
-  Given g;
-  g.api.latency = Millis(30);
-  const auto put = [&](Method method, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::string path = std::string(Given::kPath) + std::to_string(i);
-      const std::string body = method == Method::Patch ? "{}" : "";
-      g.writes.put((method == Method::Patch ? "write" : "delete") + path, {method, path, {}, "", body});
-    }
-  };
-  const auto seen = [&](Method method) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(g.api.seen, [&](const auto& it) { return it.method == method; }));
-  };
-  put(Method::Delete, 3 * WriteQueue::kMostDeletes);
-  put(Method::Patch, 3 * WriteQueue::kMostWrites);
-  turn(g.loop);
-  CHECK(seen(Method::Delete) == WriteQueue::kMostDeletes);
-  CHECK(seen(Method::Patch) == WriteQueue::kMostWrites);
-  for (int i = 0; i < 100 && !g.writes.idle(); ++i) turn_for(g.loop, Millis(10));
-  CHECK(seen(Method::Delete) == 3 * WriteQueue::kMostDeletes);
-  CHECK(seen(Method::Patch) == 3 * WriteQueue::kMostWrites);
-  CHECK(g.writes.idle());
+  Held held;
+  for (int i = 0; i < 50; ++i) held.put(Method::Delete, "delete" + std::to_string(i));
+  for (int i = 0; i < 50; ++i) held.put(Method::Patch, "write" + std::to_string(i));
+  turn(held.loop);
+  CHECK(held.count(Method::Delete) == WriteQueue::kMostDeletes);
+  CHECK(held.count(Method::Patch) == WriteQueue::kMostWrites);
+  held.answer(Method::Patch);
+  CHECK(held.count(Method::Patch) == WriteQueue::kMostWrites);
+  int answers = 1;
+  while (held.answer(Method::Delete) || held.answer(Method::Patch)) ++answers;
+  CHECK(answers == 100);
+  CHECK(held.writes.idle());
 }
 
 TEST_CASE("what is replaced while it waits for its turn is sent once, the newest") {
-  Given g;
-  g.api.latency = Millis(30);
+  Held held;
   for (std::size_t i = 0; i < WriteQueue::kMostWrites; ++i)
-    g.writes.put("other" + std::to_string(i),
-                 {Method::Patch, Given::kPath, {}, "", R"({"data":{"v":"other"}})"});
-  turn(g.loop);
-  g.put("1");
-  turn(g.loop);
-  g.put("2");
-  for (int i = 0; i < 100 && !g.writes.idle(); ++i) turn_for(g.loop, Millis(10));
-  CHECK(g.written().ends_with("other 2 "));
+    held.put(Method::Patch, "other" + std::to_string(i));
+  held.put(Method::Patch, "key", "1");
+  turn(held.loop);
+  held.put(Method::Patch, "key", "2");
+  turn(held.loop);
+  std::string bodies;
+  while (const auto body = held.answer(Method::Patch)) bodies += *body;
+  CHECK(bodies == "2");
+  CHECK(held.writes.idle());
 }
