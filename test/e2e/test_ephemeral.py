@@ -94,7 +94,16 @@ def test_replicas_each_get_their_own(project):
     assert len(project.ephemeral()) == 3
 
 
-def test_the_context_of_the_container_and_nothing_more(project):
+@pytest.fixture
+def restricted(shared):
+    """The namespace takes only pods of the Pod Security Standard `restricted`."""
+    label = "pod-security.kubernetes.io/enforce"
+    shared.cluster("label", "namespace", shared.namespace, f"{label}=restricted")
+    yield
+    shared.cluster("label", "namespace", shared.namespace, f"{label}-")
+
+
+def test_the_context_of_the_container_and_nothing_more(project, restricted):
     context = {"runAsUser": 1000, "runAsGroup": 1000, "runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
                "readOnlyRootFilesystem": True, "seccompProfile": {"type": "RuntimeDefault"}}
     project.start(images.EMPTY, to="/data/src", container={"securityContext": context, "volumeMounts": [DATA]},
