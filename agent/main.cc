@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,8 @@ constexpr std::string_view kUsage =
     "                                                           step `restart: process` then can restart\n"
     "       live-update-agent install FILE                      copies this program there, for supervise in "
     "another image\n"
-    "       live-update-agent place [--process PID | --container ID] [--report FILE] DIRECTORY...\n"
+    "       live-update-agent place [--process PID | --container ID] [--user UID] [--report FILE] "
+    "DIRECTORY...\n"
     "                                                           copies this program into the container that "
     "the process\n"
     "                                                           belongs to: the first directory that takes "
@@ -72,7 +74,14 @@ int digest(std::vector<std::string> files) {
   return 0;
 }
 
-// "--process PID" or "--container ID", "--report FILE", then directories.
+std::optional<unsigned> number_in(std::string_view text) {
+  unsigned number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return {};
+  return number;
+}
+
+// "--process PID" or "--container ID", "--user UID", "--report FILE", then directories.
 int place_with(const std::vector<std::string>& arguments) {
   Placing placing;
   auto at = arguments.begin();
@@ -83,10 +92,11 @@ int place_with(const std::vector<std::string>& arguments) {
       break;
     }
     if (++at == arguments.end()) return usage(option + " needs a value");
-    if (option == "--process") {
-      if (std::from_chars(at->data(), at->data() + at->size(), placing.process).ec != std::errc() ||
-          placing.process < 1)
-        return usage("--process: " + *at + " is no process ID");
+    if (option == "--process" || option == "--user") {
+      const auto number = number_in(*at);
+      if (!number) return usage(option + ": " + *at + " is no number");
+      if (option == "--user") placing.user = *number;
+      if (option == "--process") placing.process = static_cast<pid_t>(*number);
     } else if (option == "--container") {
       placing.container = *at;
     } else if (option == "--report") {
@@ -98,6 +108,7 @@ int place_with(const std::vector<std::string>& arguments) {
   placing.directories.assign(at, arguments.end());
   const bool relative =
       std::ranges::any_of(placing.directories, [](auto& it) { return !it.starts_with('/'); });
+  if (placing.process < 1) return usage("--process: a process has a number from 1");
   if (placing.directories.empty() || relative) return usage("place needs absolute directories");
   return place(placing);
 }

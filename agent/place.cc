@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,11 +20,13 @@
 #include "agent/fd.h"
 #include "agent/process.h"
 #include "agent/sync_root.h"
+#include "core/agent_notes.h"
+#include "core/agent_protocol.h"
 
 namespace live_update::agent {
 namespace {
 
-constexpr std::string_view kNamePrefix = ".live-update-agent-";
+constexpr time_t kAbandonedSeconds = 3'600;
 
 template <typename T = void>
 using Said = std::expected<T, std::string>;  // else what was wrong
@@ -47,9 +51,15 @@ Said<> copy(int from, int to) {
   return {};
 }
 
+std::string part_name(const std::string& name) {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) < 0) number = static_cast<std::uint64_t>(now_us());
+  return name + '.' + std::to_string(number);
+}
+
 // Beside it first, so that nobody executes half a program.
 Said<> copy_into(int directory, const std::string& name, int program) {
-  const std::string part = name + "." + std::to_string(getpid());
+  const std::string part = part_name(name);
   Fd out(openat(directory, part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755));
   if (!out) return errno_said("is not writable");
   auto copied = copy(program, out.get());
@@ -64,16 +74,24 @@ Said<> copy_into(int directory, const std::string& name, int program) {
 bool lies_there(int directory, const std::string& name, const Digest& digest) {
   const Fd file(openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat there;
-  return file && fstat(file.get(), &there) == 0 && S_ISREG(there.st_mode) && (there.st_mode & 0111) != 0 &&
-         digest_of(file.get()) == digest;
+  return file && fstat(file.get(), &there) == 0 && S_ISREG(there.st_mode) && there.st_uid == geteuid() &&
+         (there.st_mode & 0111) != 0 && digest_of(file.get()) == digest;
 }
 
-void remove_others(int directory, const std::string& name) {
+// Older versions, and what was not finished; others may be at work in the same directory now.
+bool is_left_over(int directory, const std::string& it, const std::string& name) {
+  if (!it.starts_with(kProgramPrefix) || it == name) return false;
+  struct stat there;
+  const bool part = it.find('.', kProgramPrefix.size()) != it.npos;
+  return !part || (fstatat(directory, it.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   time(nullptr) - there.st_mtime > kAbandonedSeconds);
+}
+
+void remove_left_overs(int directory, const std::string& name) {
   const int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* all = again < 0 ? nullptr : fdopendir(again);
   while (const dirent* entry = all ? readdir(all) : nullptr)
-    if (const std::string_view it = entry->d_name; it.starts_with(kNamePrefix) && it != name)
-      unlinkat(directory, entry->d_name, 0);
+    if (is_left_over(directory, entry->d_name, name)) unlinkat(directory, entry->d_name, 0);
   if (all) closedir(all);
 }
 
@@ -94,44 +112,66 @@ std::vector<unsigned> numbers_of(std::string_view status, std::string_view line)
   return numbers;
 }
 
-// Only who is the same user may look through /proc/PID/root. Root can become that.
-Said<> become_user_of(pid_t process) {
+// A process of the target, held by its directory in /proc: its number may become another one's.
+struct Process {
+  std::string number;
+  Fd directory;
+  std::string read(const char* file) const {
+    return read_small_file("/proc/self/fd/" + std::to_string(directory.get()) + '/' + file);
+  }
+};
+
+Said<Process> find_process(const Placing& placing) {
+  const pid_t pid = placing.container.empty() ? placing.process : process_of_container(placing.container);
+  const std::string nobody = "no process of container " + placing.container + " is to be seen from here";
+  if (pid == 0) return std::unexpected(nobody);
+  if (pid == getpid())
+    return std::unexpected(
+        "the container runtime does not let ephemeral containers join the process namespace of another "
+        "container (targetContainerName)");
+  Process process{std::to_string(pid),
+                  Fd(open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))};
+  if (!process.directory) return std::unexpected("it has no process " + process.number);
+  if (process.read("cgroup").find(placing.container) == std::string::npos) return std::unexpected(nobody);
+  return process;
+}
+
+// Only who is the same user and group may look through /proc/PID/root. Root can become that.
+Said<> become_user_of(const Process& process, const std::optional<unsigned>& expected) {
   constexpr std::size_t kEffective = 1;
-  const auto status = read_small_file("/proc/" + std::to_string(process) + "/status");
+  const auto status = process.read("status");
   const auto uids = numbers_of(status, "\nUid:"), gids = numbers_of(status, "\nGid:");
   if (uids.size() <= kEffective || gids.size() <= kEffective)
-    return std::unexpected("process " + std::to_string(process) + " of the container is not to be seen");
-  if (geteuid() != 0 || uids[kEffective] == 0) return {};
-  const auto groups = numbers_of(status, "\nGroups:");
-  const gid_t gid = gids[kEffective];
+    return std::unexpected("process " + process.number + " is not to be seen");
   const uid_t uid = uids[kEffective];
+  const gid_t gid = gids[kEffective];
+  // What lies there would be executed with rights that whoever can change it does not have.
+  if (expected && *expected != uid)
+    return std::unexpected("its main process runs as user ID " + std::to_string(uid) +
+                           ", but commands in it as user ID " + std::to_string(*expected) +
+                           "; set securityContext.runAsUser of the pod to " + std::to_string(uid));
+  if (geteuid() != 0 || (uid == 0 && gid == getegid())) return {};
+  const auto groups = numbers_of(status, "\nGroups:");
   if (setgroups(groups.size(), groups.data()) == 0 && setresgid(gid, gid, gid) == 0 &&
       setresuid(uid, uid, uid) == 0)
     return {};
-  return errno_said("the container's user ID " + std::to_string(uid) +
-                    " cannot be taken on; set securityContext.runAsUser to it in the pod");
-}
-
-pid_t process_of(const Placing& placing) {
-  return placing.container.empty() ? placing.process : process_of_container(placing.container);
+  return errno_said("user ID " + std::to_string(uid) + " and group ID " + std::to_string(gid) +
+                    " cannot be taken on; set securityContext.runAsUser and runAsGroup of the pod to them");
 }
 
 // The target's root directory.
 Said<Fd> open_target(const Placing& placing) {
-  const pid_t process = process_of(placing);
-  if (process == 0)
-    return std::unexpected("no process of container " + placing.container + " is to be seen from here");
-  if (process == getpid())
-    return std::unexpected(
-        "the container runtime does not let ephemeral containers join the process namespace of another "
-        "container (targetContainerName)");
-  if (const auto became = become_user_of(process); !became) return std::unexpected(became.error());
-  const std::string path = "/proc/" + std::to_string(process) + "/root";
-  Fd root(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto process = find_process(placing);
+  if (!process) return std::unexpected(process.error());
+  if (const auto became = become_user_of(*process, placing.user); !became)
+    return std::unexpected(became.error());
+  Fd root(openat(process->directory.get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root)
-    return errno_said("user ID " + std::to_string(geteuid()) + " may not look through " + path +
-                      "; set securityContext.runAsUser and runAsGroup of the pod to the user that the "
-                      "container's main process runs as");
+    return errno_said("user ID " + std::to_string(geteuid()) + ", group ID " + std::to_string(getegid()) +
+                      " may not look through /proc/" + process->number +
+                      "/root; set securityContext.runAsUser and runAsGroup of the pod to the user and group "
+                      "that its main process runs as (a program with capabilities of its file, or one that "
+                      "it may not read, cannot be looked into)");
   return root;
 }
 
@@ -145,22 +185,40 @@ Said<> place_in(int root, const std::string& directory, const std::string& name,
   if (!lies_there(place->get(), name, digest)) {
     if (const auto copied = copy_into(place->get(), name, program); !copied) return copied;
   }
-  remove_others(place->get(), name);
+  remove_left_overs(place->get(), name);
   return {};
 }
 
+// What the operator reads is short: Kubernetes keeps little of it.
 class Report {
  public:
   explicit Report(const std::string& file)
       : file_(file.empty() ? Fd() : Fd(open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC))) {}
-  void say(const std::string& what) const {
-    const std::string line = "live-update: " + what + "\n";
-    print(2, line);
-    if (file_) print(file_.get(), line);
+  void tried(const std::string& what, const std::string& why) {
+    add(kNoteTried, what + ": " + why);
+    print(2, lines_.substr(lines_.rfind(kNoteMark)));
+  }
+  int lies(const std::string& file) {
+    lines_.clear();
+    add(kNoteStart, file);
+    return end(0);
+  }
+  int nowhere() {
+    add(kNoteNone, "");
+    return end(1);
   }
 
  private:
+  void add(std::string_view word, const std::string& rest) {
+    lines_.append(kNoteMark).append(word).append(rest) += '\n';
+  }
+  int end(int code) {
+    print(2, lines_.substr(lines_.rfind(kNoteMark)));
+    if (file_) print(file_.get(), lines_);
+    return code;
+  }
   Fd file_;
+  std::string lines_;
 };
 
 }  // namespace
@@ -174,20 +232,19 @@ void print(int fd, std::string_view text) {
 }
 
 int place(const Placing& placing) {
-  const Report report(placing.report);
+  Report report(placing.report);
   const Fd program = open_own_program();
   const auto digest = program ? digest_of(program.get()) : std::expected<Digest, int>(std::unexpected(errno));
-  const auto nowhere = [&] { return report.say("none"), 1; };
-  if (!digest) return report.say("tried /proc/self/exe: " + errno_text(digest.error())), nowhere();
+  if (!digest) return report.tried("/proc/self/exe", errno_text(digest.error())), report.nowhere();
   const auto root = open_target(placing);
-  if (!root) return report.say("tried the container: " + root.error()), nowhere();
+  if (!root) return report.tried("the container", root.error()), report.nowhere();
   const std::string name = program_file_name(*digest);
   for (const std::string& directory : placing.directories) {
     const auto placed = place_in(root->get(), directory, name, *digest, program.get());
-    if (placed) return report.say("start " + (directory == "/" ? "" : directory) + "/" + name), 0;
-    report.say("tried " + directory + ": " + placed.error());
+    if (placed) return report.lies((directory == "/" ? "" : directory) + "/" + name);
+    report.tried(directory, placed.error());
   }
-  return nowhere();
+  return report.nowhere();
 }
 
 int install(const std::string& to) {

@@ -3,12 +3,13 @@
 // `place` puts it into another container of the pod: one without a shell, seen through /proc/PID/root. It is
 // what the operator's ephemeral container runs, as the target's user, in the target's process namespace; then
 // it ends, and the operator executes the file in the target itself. What came of it is said in the words of
-// operator/agent_script.h: on stderr, and in the file that the kubelet makes the container's termination
-// message of.
+// core/agent_notes.h: on stderr, and in the file that the kubelet makes the container's termination message
+// of.
 #pragma once
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ namespace live_update::agent {
 struct Placing {
   pid_t process = 1;                     // a process of the target
   std::string container;                 // or its container's ID: any process of that
+  std::optional<unsigned> user;          // as whom it must run, because the operator's execs do
   std::string report;                    // a file that gets the words, too
   std::vector<std::string> directories;  // the best first
 };

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "core/agent_notes.h"
+
 namespace live_update {
 namespace {
 
-constexpr std::string_view kMark = "live-update: ";
 constexpr std::size_t kBytesInLine = 512;
 
 // $1: 1 to replace; then MACHINE NAME SIZE for each program, a ".", and the directories.
@@ -24,7 +25,7 @@ as_text() { while IFS= read -r line && [ "$line" != . ]; do printf "$line"; done
 for d; do
   [ -d "$d" ] || { say "tried $d: is not there"; continue; }
   file=${d%/}/$name
-  if [ "$replace" = 0 ] && [ -x "$file" ] && [ -f "$file" ] && [ ! -L "$file" ]; then
+  if [ "$replace" = 0 ] && [ -x "$file" ] && [ -f "$file" ] && [ ! -L "$file" ] && [ -O "$file" ] 2>/dev/null; then
     say "start $file"
     exec "$file" serve
   fi
@@ -79,14 +80,16 @@ std::vector<std::string> agent_command(const AgentPrograms& programs,
 }
 
 std::optional<AgentNote> agent_note(std::string_view line) {
-  if (!line.starts_with(kMark)) return {};
-  line.remove_prefix(kMark.size());
-  if (line == "none") return AgentNote{AgentNote::None};
-  if (line.starts_with("tried ")) return AgentNote{AgentNote::Tried, "", false, std::string(line.substr(6))};
-  if (line.starts_with("start ")) return AgentNote{AgentNote::Start, "", false, std::string(line.substr(6))};
-  const auto words = words_of(line, 4);
-  if (words.size() == 4 && words[0] == "need")
-    return AgentNote{AgentNote::Need, words[2], words[1] == "text", words[3]};
+  using namespace agent;
+  if (!line.starts_with(kNoteMark)) return {};
+  line.remove_prefix(kNoteMark.size());
+  const auto rest = [&](std::string_view word) { return std::string(line.substr(word.size())); };
+  if (line == kNoteNone) return AgentNote{AgentNote::None};
+  if (line.starts_with(kNoteTried)) return AgentNote{AgentNote::Tried, "", false, rest(kNoteTried)};
+  if (line.starts_with(kNoteStart)) return AgentNote{AgentNote::Start, "", false, rest(kNoteStart)};
+  if (!line.starts_with(kNoteNeed)) return {};
+  const auto words = words_of(rest(kNoteNeed), 3);
+  if (words.size() == 3) return AgentNote{AgentNote::Need, words[1], words[0] == "text", words[2]};
   return {};
 }
 

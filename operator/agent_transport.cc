@@ -13,7 +13,8 @@ namespace {
 constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
 constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
 constexpr int kRivalLosses = 4;
-constexpr Millis kForgetImpossible{10 * 60'000};
+// Until it is tried again: without a change of the container itself, and with what others may mend.
+constexpr Millis kForgetImpossible{10 * 60'000}, kForgetNotPlaced{60'000};
 
 std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
                                 const std::vector<std::string>& roots) {
@@ -26,6 +27,14 @@ std::vector<std::string> places(std::vector<std::string> all, const ContainerRef
   for (std::string& place : all)
     if (std::ranges::find(once, place) == once.end()) once.push_back(std::move(place));
   return once;
+}
+
+NotDelivered not_placed(const ContainerRef& to, const Error& error) {
+  const bool gone = error.kind == ErrorKind::NotFound;
+  return {std::string(gone ? reason::kWaiting : reason::kUnreachable),
+          to_string(to) + ": an ephemeral container for the agent cannot be added: " + clean(error.message) +
+              "; it is tried again",
+          true};
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -101,9 +110,10 @@ void AgentTransport::expect(const ContainerRef& to, const Expectation& expectati
   if (!lane.session && lane.impossible.empty()) open(lane);
 }
 
-// What was impossible the one way may be possible the other.
+// Where there is no way through sh there may be one beside it, and the other way round.
 void AgentTransport::wish(Lane& lane, Transport how) {
-  if (std::exchange(lane.how, how) != how) lane.impossible.clear();
+  const Transport before = std::exchange(lane.how, how);
+  if ((before == Transport::Ephemeral) != (how == Transport::Ephemeral)) lane.impossible.clear();
 }
 
 void AgentTransport::forget(const std::string& container_id, const std::string& who) {
@@ -144,7 +154,8 @@ Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Del
   if (lane.session || lane.impossible.empty())
     advance(lane);
   else
-    lane.watchdog = after_(Millis(0), [this, &lane] { without_agent(lane); });
+    lane.watchdog =
+        after_(Millis(0), [this, &lane] { lane.impossible.empty() ? advance(lane) : without_agent(lane); });
   return Handle([this, to, id] { cancel(to, id); });
 }
 
@@ -271,17 +282,19 @@ void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
     place(lane, of_placer ? std::vector<std::string>() : std::move(end.tried));
   } else if (end.kind == AgentEnd::Impossible || end.kind == AgentEnd::Replaced) {
     if (end.tried.empty()) end.tried.push_back(end.error.message);
-    impossible(lane, std::move(end.tried));
+    impossible(lane, std::move(end.tried), kForgetImpossible);
   } else {
-    lost(lane, end, was_ready);
+    lost(lane, end, diagnose(to, end.error), was_ready);
   }
   open_waiting();
 }
 
-// `tried`: what was, before.
+// `tried`: what was, before. A volume of the pod comes first: the agent then outlives the container.
 void AgentTransport::place(Lane& lane, std::vector<std::string> tried) {
   const auto known = placed_.extract(lane.to.container_id);
-  lane.placing = placer_.place(lane.to, places(options_.directories, lane.to, lane.roots),
+  auto best = lane.to.empty_dirs;
+  best.insert(best.end(), options_.directories.begin(), options_.directories.end());
+  lane.placing = placer_.place(lane.to, places(std::move(best), lane.to, lane.roots),
                                known ? known.mapped() : std::string(),
                                [this, to = lane.to, tried = std::move(tried)](auto result) mutable {
                                  placed(to, std::move(tried), std::move(result));
@@ -294,26 +307,27 @@ void AgentTransport::placed(const ContainerRef& to, std::vector<std::string> tri
   if (found == lanes_.end()) return;
   Lane& lane = *found->second;
   const Handle ended = std::move(lane.placing);
-  if (!placed) return lost(lane, {AgentEnd::Lost, placed.error(), {}}, false);
+  if (!placed) return lost(lane, {}, not_placed(to, placed.error()), false);
   if (placed->file.empty()) {
     tried.insert(tried.end(), placed->tried.begin(), placed->tried.end());
-    return impossible(lane, std::move(tried));
+    return impossible(lane, std::move(tried), kForgetNotPlaced);
   }
   note_(to, "an ephemeral container has put the agent there: " + placed->file);
   placed_[to.container_id] = std::move(placed->file);
   open(lane);
 }
 
-void AgentTransport::impossible(Lane& lane, std::vector<std::string> tried) {
+// For a while: the next change after it is tried again.
+void AgentTransport::impossible(Lane& lane, std::vector<std::string> tried, Millis pause) {
   lane.impossible = std::move(tried);
   note_(lane.to, "no agent can run there: " + join(lane.impossible));
+  drop_later(lane, pause, "");
   without_agent(lane);
 }
 
-void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
+void AgentTransport::lost(Lane& lane, const AgentEnd& end, const NotDelivered& why, bool was_ready) {
   if (was_ready) note_(lane.to, "the session ended: " + end.error.message);
   const ContainerRef to = lane.to;
-  const NotDelivered why = diagnose(to, end.error);
   if (lane.delivery) {
     finish(lane, lane.delivery->lost(end));
   } else if (!was_ready && !lane.jobs.empty()) {
@@ -338,7 +352,6 @@ void AgentTransport::lost(Lane& lane, const AgentEnd& end, bool was_ready) {
 void AgentTransport::without_agent(Lane& lane) {
   lane.delivery.reset();
   lane.watchdog.reset();
-  drop_later(lane, kForgetImpossible, "");
   std::deque<Job> jobs = std::move(lane.jobs);
   lane.jobs.clear();
   for (Job& job : jobs) by_tar(lane, std::move(job));
@@ -349,8 +362,8 @@ void AgentTransport::by_tar(Lane& lane, Job job) {
   if (job.batch->delivery->transport != Transport::Auto)
     return job.done(NotDelivered{std::string(reason::kAgentUnavailable),
                                  to_string(lane.to) + ": " + why +
-                                     "; give it a writable directory that allows execution, such as an "
-                                     "emptyDir at /tmp, or set spec.transport to Auto or Tar",
+                                     "; change one of these, or set spec.transport to Auto, which uses tar "
+                                     "where the image has it",
                                  false});
   auto done = [this, id = job.id, why, done = std::move(job.done)](DeliveryOutcome outcome) mutable {
     const Handle ended = std::move(by_tar_[id]);
@@ -375,6 +388,10 @@ void AgentTransport::cancel(const ContainerRef& to, std::uint64_t id) {
   if (job == lane.jobs.end()) return;
   const bool under_way = lane.delivery && job == lane.jobs.begin();
   lane.jobs.erase(job);
+  if (lane.jobs.empty() && lane.users.empty()) {
+    placed_.erase(to.container_id);
+    return drop(found);
+  }
   if (!under_way) return;
   lane.delivery.reset();
   lane.session.reset();

@@ -63,7 +63,7 @@ class AgentTransport : public ContainerTransport {
   void open_waiting();
   void place(Lane& lane, std::vector<std::string> tried);
   void placed(const ContainerRef& to, std::vector<std::string> tried, Result<AgentPlacer::Placed> placed);
-  void impossible(Lane& lane, std::vector<std::string> tried);
+  void impossible(Lane& lane, std::vector<std::string> tried, Millis pause);
   void advance(Lane& lane);
   void heard(const ContainerRef& to, const agent::Answer& answer);
   void moved(const ContainerRef& to);
@@ -71,7 +71,7 @@ class AgentTransport : public ContainerTransport {
   void settle(Lane& lane);
   void finish(Lane& lane, DeliveryOutcome outcome);
   void ended(const ContainerRef& to, AgentEnd end);
-  void lost(Lane& lane, const AgentEnd& end, bool was_ready);
+  void lost(Lane& lane, const AgentEnd& end, const NotDelivered& why, bool was_ready);
   void rest(Lane& lane);
   void without_agent(Lane& lane);
   void by_tar(Lane& lane, Job job);

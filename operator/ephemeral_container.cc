@@ -8,6 +8,7 @@
 
 #include "core/api_json.h"
 #include "core/json.h"
+#include "core/path.h"
 #include "operator/agent_script.h"
 #include "operator/output_tail.h"
 #include "operator/requests.h"
@@ -68,26 +69,19 @@ int number_in(std::string_view name, std::string_view prefix) {
   return read.ec == std::errc() && read.ptr == name.data() + name.size() ? number : 0;
 }
 
-// The kubelet tries these again, less and less often: better said than waited for.
+// The kubelet tries most of these again by itself, less and less often.
 constexpr std::array kStuck{"ErrImagePull",      "ImagePullBackOff",           "InvalidImageName",
                             "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError",
-                            "RunContainerError", "CreateContainerNameConflict"};
+                            "RunContainerError"};
 
-EphemeralLook failed(int number, const std::string& name, const std::string& why) {
-  return {EphemeralLook::Failed, number, "", {"ephemeral container " + name + ": " + clean(why)}};
-}
-
-bool is_ours(std::string_view file, const AgentPrograms& programs) {
-  return std::ranges::any_of(programs, [&](const auto& it) {
-    return file.starts_with('/') && file.ends_with("/" + it.second.file_name());
-  });
+bool is_ours(const std::string& file, const AgentPrograms& programs) {
+  return file.starts_with('/') && clean(file) == file && std::ranges::any_of(programs, [&](const auto& it) {
+           return file.ends_with("/" + it.second.file_name());
+         });
 }
 
 // What `live-update-agent place` has said.
-EphemeralLook ended(int number, const std::string& name, const Value& terminated,
-                    const AgentPrograms& programs) {
-  const std::string message = text_at(terminated, "/message");
-  EphemeralLook look{EphemeralLook::Failed, number, "", {}};
+void read_report(EphemeralLook& look, const std::string& message) {
   for (std::size_t begin = 0, end; begin < message.size(); begin = end + 1) {
     end = std::min(message.find('\n', begin), message.size());
     const auto note = agent_note(std::string_view(message).substr(begin, end - begin));
@@ -95,31 +89,86 @@ EphemeralLook ended(int number, const std::string& name, const Value& terminated
     if (note->kind == AgentNote::Tried) look.tried.push_back("ephemeral container: " + clean(note->text));
     if (note->kind == AgentNote::Start) look.file = note->text;
   }
-  if (!look.file.empty() && !is_ours(look.file, programs))
-    return failed(number, name, "its image has the agent of another operator (" + look.file + ")");
-  if (!look.file.empty()) look.state = EphemeralLook::Placed;
-  if (!look.file.empty() || !look.tried.empty()) return look;
-  const Value* code = at(terminated, "/exitCode");
-  return failed(number, name,
-                text_at(terminated, "/reason") + ", exit code " + (code ? to_text(*code) : "unknown") +
-                    (message.empty() ? "" : ": " + message));
+}
+
+void read_end(EphemeralLook& look, const std::string& name, const Value& terminated,
+              const AgentPrograms& programs) {
+  const std::string message = text_at(terminated, "/message");
+  const auto failed = [&](const std::string& why) {
+    look.tried.push_back("ephemeral container " + name + ": " + clean(why));
+  };
+  look.state = EphemeralLook::Failed;
+  read_report(look, message);
+  if (is_ours(look.file, programs)) {
+    look.state = EphemeralLook::Placed;
+  } else if (!look.file.empty()) {
+    failed("its image has the agent of another operator (" + look.file + ")");
+  } else if (look.tried.empty()) {
+    const Value* code = at(terminated, "/exitCode");
+    failed(text_at(terminated, "/reason") + ", exit code " + (code ? to_text(*code) : "unknown") +
+           (message.empty() ? "" : ": " + message));
+  }
+}
+
+void read_state(EphemeralLook& look, const std::string& name, const Value& status,
+                const AgentPrograms& programs) {
+  look.state = EphemeralLook::Coming;
+  if (const Value* terminated = at(status, "/state/terminated"))
+    return read_end(look, name, *terminated, programs);
+  const std::string reason = text_at(status, "/state/waiting/reason");
+  if (std::ranges::find(kStuck, reason) != kStuck.end())
+    look.why = clean(reason + ": " + text_at(status, "/state/waiting/message"));
+}
+
+void read_one(EphemeralLook& look, const Value& pod, const std::string& name, const AgentPrograms& programs) {
+  look.state = EphemeralLook::Coming;
+  if (const Value* status = named(pod, {"/status/ephemeralContainerStatuses"}, name))
+    read_state(look, name, *status, programs);
+}
+
+std::vector<const Value*> ours_in(const Value& pod) {
+  std::vector<const Value*> found;
+  const Value* all = at(pod, "/spec/ephemeralContainers");
+  for (rapidjson::SizeType i = 0; all && all->IsArray() && i < all->Size(); ++i)
+    if (text_at((*all)[i], "/name").starts_with(kNamePrefix)) found.push_back(&(*all)[i]);
+  return found;
+}
+
+bool on_volume(const std::string& file, const ContainerRef& to) {
+  return std::ranges::any_of(to.empty_dirs,
+                             [&](const std::string& place) { return strictly_below(file, place); });
+}
+
+// What was placed on a volume of the pod outlives the container.
+void look_at_earlier_lives(EphemeralLook& look, const Value& pod, const ContainerRef& to,
+                           const AgentPrograms& programs) {
+  for (const Value* one : ours_in(pod)) {
+    if (text_at(*one, "/targetContainerName") != to.container) continue;
+    EphemeralLook earlier;
+    read_one(earlier, pod, text_at(*one, "/name"), programs);
+    if (earlier.state != EphemeralLook::Placed || !on_volume(earlier.file, to)) continue;
+    look.state = EphemeralLook::Placed;
+    look.file = earlier.file;
+  }
 }
 
 bool shares_processes(const Value& pod) {
   return true_at(pod, "/spec/shareProcessNamespace") || true_at(pod, "/spec/hostPID");
 }
 
-// What the API tells of the user that the target runs as; null: only its image knows.
-const Value* user_of(const Value& pod, const Value& target, const ContainerRef& to) {
-  if (const Value* user = at(target, "/securityContext/runAsUser")) return user;
-  if (const Value* user = at(pod, "/spec/securityContext/runAsUser")) return user;
+// A field of the target's security context, or its pod's; or what its status tells of its first process,
+// which newer runtimes report; null: only its image knows.
+const Value* identity(const Value& pod, const Value& target, const ContainerRef& to, const char* field,
+                      const char* in_status) {
+  const std::string pointer = std::string("/securityContext/") + field;
+  if (const Value* own = at(target, pointer.c_str())) return own;
+  if (const Value* of_pod = at(pod, ("/spec" + pointer).c_str())) return of_pod;
   const Value* status = status_of(pod, to);
-  return status ? at(*status, "/user/linux/uid") : nullptr;
+  return status ? at(*status, in_status) : nullptr;
 }
 
-bool must_not_be_root(const Value& pod, const Value& target) {
-  return true_at(target, "/securityContext/runAsNonRoot") ||
-         (!at(target, "/securityContext/runAsNonRoot") && true_at(pod, "/spec/securityContext/runAsNonRoot"));
+const Value* user_of(const Value& pod, const Value& target, const ContainerRef& to) {
+  return identity(pod, target, to, "runAsUser", "/user/linux/uid");
 }
 
 // Of an image that runs as another user than root nothing is known but that: then it is the operator's own.
@@ -127,12 +176,15 @@ rapidjson::Document security_context(const Value& pod, const Value& target, cons
   rapidjson::Document out(rapidjson::kObjectType);
   if (const Value* context = at(target, "/securityContext")) out.CopyFrom(*context, out.GetAllocator());
   const Value* user = user_of(pod, target, to);
+  const Value* must_not = identity(pod, target, to, "runAsNonRoot", "/none");
   if (user) rapidjson::Pointer("/runAsUser").Set(out, *user);
-  if (!user && !must_not_be_root(pod, target)) rapidjson::Pointer("/runAsUser").Set(out, 0);
+  if (!user && !(must_not && must_not->IsTrue())) rapidjson::Pointer("/runAsUser").Set(out, 0);
+  if (const Value* group = identity(pod, target, to, "runAsGroup", "/user/linux/gid"))
+    rapidjson::Pointer("/runAsGroup").Set(out, *group);
   return out;
 }
 
-std::vector<std::string> command(const Value& pod, const ContainerRef& to,
+std::vector<std::string> command(const Value& pod, const Value& target, const ContainerRef& to,
                                  const std::vector<std::string>& directories) {
   std::vector<std::string> argv{"/agents/live-update-agent", "place", "--report", std::string(kReport)};
   if (shares_processes(pod)) {
@@ -141,35 +193,37 @@ std::vector<std::string> command(const Value& pod, const ContainerRef& to,
         argv.end(),
         {"--container", scheme == std::string::npos ? to.container_id : to.container_id.substr(scheme + 3)});
   }
+  if (const Value* user = user_of(pod, target, to); user && user->IsInt64())
+    argv.insert(argv.end(), {"--user", std::to_string(user->GetInt64())});
   argv.insert(argv.end(), directories.begin(), directories.end());
   return argv;
 }
 
 }  // namespace
 
-EphemeralLook look_for_ephemeral(const Value& pod, const ContainerRef& to, const AgentPrograms& programs) {
-  if (!status_of(pod, to)) return {EphemeralLook::Gone, 0, "", {}};
+EphemeralLook look_for_ephemeral(const Value& pod, const ContainerRef& to, const AgentPrograms& programs,
+                                 const std::string& missing) {
+  EphemeralLook look;
+  look.state = status_of(pod, to) ? EphemeralLook::None : EphemeralLook::Gone;
+  if (look.state == EphemeralLook::Gone) return look;
   const std::string prefix = name_prefix(to, programs);
-  int number = 0;
-  if (const Value* all = at(pod, "/spec/ephemeralContainers"); all && all->IsArray())
-    for (const Value& entry : all->GetArray())
-      number = std::max(number, number_in(text_at(entry, "/name"), prefix));
-  if (number == 0) return {};
-  const std::string name = prefix + std::to_string(number);
-  const Value* status = named(pod, {"/status/ephemeralContainerStatuses"}, name);
-  if (!status) return {EphemeralLook::Coming, number, "", {}};
-  if (const Value* terminated = at(*status, "/state/terminated"))
-    return ended(number, name, *terminated, programs);
-  const std::string reason = text_at(*status, "/state/waiting/reason");
-  if (std::ranges::find(kStuck, reason) != kStuck.end())
-    return failed(number, name, reason + ": " + text_at(*status, "/state/waiting/message"));
-  return {EphemeralLook::Coming, number, "", {}};
+  for (const Value* one : ours_in(pod)) {
+    ++look.in_pod;
+    look.number = std::max(look.number, number_in(text_at(*one, "/name"), prefix));
+  }
+  if (look.number > 0)
+    read_one(look, pod, prefix + std::to_string(look.number), programs);
+  else
+    look_at_earlier_lives(look, pod, to, programs);
+  if (look.state == EphemeralLook::Placed && look.file == missing) look.state = EphemeralLook::None;
+  return look;
 }
 
 Request add_ephemeral(const Value& pod, const ContainerRef& to, const AgentPrograms& programs,
                       const EphemeralImage& image, const std::vector<std::string>& directories, int number) {
   static const Value nothing(rapidjson::kObjectType);
-  const Value* target = named(pod, {"/spec/containers", "/spec/initContainers"}, to.container);
+  const Value* found = named(pod, {"/spec/containers", "/spec/initContainers"}, to.container);
+  const Value* target = found ? found : &nothing;
   JsonWriter body;
   body.object([&] {
     body.object("metadata", [&] { body.field("uid", text_at(pod, "/metadata/uid")); });
@@ -180,8 +234,8 @@ Request add_ephemeral(const Value& pod, const ContainerRef& to, const AgentProgr
           body.field("image", image.name);
           body.field_if("imagePullPolicy", image.pull_policy);
           body.field("targetContainerName", to.container);
-          body.field("command", command(pod, to, directories));
-          body.json("securityContext", security_context(pod, target ? *target : nothing, to));
+          body.field("command", command(pod, *target, to, directories));
+          body.json("securityContext", security_context(pod, *target, to));
         });
       });
     });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/agent_codec.h"
+#include "core/agent_notes.h"
 
 namespace live_update::agent {
 namespace {
@@ -72,7 +73,7 @@ std::string digest_text(const Digest& digest) {
 
 std::string program_file_name(const Digest& digest) {
   constexpr std::size_t kDigits = 16;
-  return ".live-update-agent-" + digest_text(digest).substr(7, kDigits);
+  return std::string(kProgramPrefix) + digest_text(digest).substr(7, kDigits);
 }
 
 std::optional<Digest> digest_from(std::string_view text) {

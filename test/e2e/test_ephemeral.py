@@ -167,11 +167,22 @@ def test_a_restarted_container_gets_it_again(project, shared):
     assert len(project.ephemeral()) == 2
 
 
+def test_on_a_volume_it_outlives_the_container(project, shared):
+    project.start(images.EMPTY, {"restart": {"container": {}, "triggers": ["*/main"]}}, container={"volumeMounts": [DATA]}, pod={"volumes": [{"name": "data", "emptyDir": {}}]})
+    project.save("a", "1")
+    for number in range(2):
+        before = project.app.only()
+        write(project.host / "main", f"{number}")
+        shared.eventually(lambda: project.app.all_new([before]), "the container was restarted", timeout=60)
+        shared.in_sync(project.app, project.host.name, project.to, timeout=60)
+    project.live_update.wait_synced(1)
+    assert len(project.ephemeral()) == 1
+
+
 def test_nothing_to_write_to(project):
     project.start(images.EMPTY, container={"securityContext": {"readOnlyRootFilesystem": True}})
     write(project.host / "a", "1")
-    project.live_update.wait_stalled("AgentUnavailable" if project.live_update.get()["spec"]["transport"] != "Auto" else "ToolMissing",
-                                     "/tmp: is not writable: Read-only file system", project.app.only().pod, timeout=60)
+    project.live_update.wait_stalled("ToolMissing", "/tmp: is not writable: Read-only file system", project.app.only().pod, timeout=60)
 
 
 def test_not_allowed(project, shared):

@@ -1,107 +1,10 @@
 // Transport Agent against an agent in the test's hands: sessions that end at a bad moment, answers that no
 // agent gives. With the real agent: test/wire/agent_transport_test.cc.
-#include "operator/agent_transport.h"
-
-#include <doctest/doctest.h>
-
-#include "run/content.h"
-#include "test/fakes/fake_api_server.h"
-#include "test/fakes/turns.h"
+#include "test/unit/agent_transport_world.h"
 
 using namespace live_update;
 
 namespace {
-
-AgentPrograms one_program() {
-  auto bytes = std::make_shared<std::string>("program");
-  return {{"amd64", {"amd64", bytes, *agent::digest_from(sha256(*bytes))}}};
-}
-
-class NoTar : public ContainerTransport {
- public:
-  Handle deliver(const ContainerRef&, std::shared_ptr<const Delivery>,
-                 std::move_only_function<void(DeliveryOutcome)>, OnOutput) override {
-    FAIL("Tar was not asked for");
-    return {};
-  }
-};
-
-class World {
- public:
-  World() {
-    api.on_exec = [this](FakeExec& exec) { execs.push_back(exec); };
-  }
-  static ContainerRef container(int number) {
-    const std::string name = std::to_string(number);
-    return {"shop", "web-" + name, "web", "containerd://" + name};
-  }
-  void turn() { live_update::turn(loop); }
-  // The agent of the newest exec speaks.
-  void says(const agent::Answer& answer) {
-    std::string frames;
-    writer.append(frames, answer);
-    execs.back().out(frames);
-    turn();
-  }
-  void greets() {
-    agent::Hello hello;
-    hello.program = "live-update-agent";
-    hello.digest = programs.begin()->second.digest;
-    writer = {};
-    says(hello);
-  }
-  void deliver(Delivery delivery) {
-    outcome.reset();
-    job = transport.deliver(
-        container(1), std::make_shared<Delivery>(std::move(delivery)),
-        [this](DeliveryOutcome it) { outcome = std::move(it); }, nullptr);
-    turn();
-  }
-  // How many requests of this kind the newest agent has got.
-  template <typename Kind>
-  int sent() const {
-    agent::FrameReader reader{agent::kMaxNoise};
-    reader.feed(execs.back().input());
-    int count = 0;
-    for (auto frame = reader.next(); frame && *frame; frame = reader.next())
-      count += std::holds_alternative<Kind>(*agent::decode_request(**frame));
-    return count;
-  }
-  std::string told() const {
-    if (!outcome) return "nothing yet";
-    const auto* problem = std::get_if<NotDelivered>(&*outcome);
-    return problem ? problem->reason : "delivered";
-  }
-
-  Loop loop;
-  FakeApiServer api{loop};
-  AgentPrograms programs = one_program();
-  NoTar tar;
-  std::string notes;
-  Millis longest{0};  // that anything was put off, but for timeouts
-  const After after = [this](Millis delay, Callback work) {
-    if (delay < Millis(30'000)) longest = std::max(longest, delay);
-    return loop.after(delay, std::move(work));
-  };
-  AgentPlacer placer{api, after, programs, {.image = {"localhost/operator:1", ""}}};
-  AgentTransport transport{
-      api, after, programs, placer, tar, {}, [this](const ContainerRef&, const std::string& what) {
-        notes += what + "\n";
-      }};
-  std::vector<FakeExec> execs;
-  agent::FrameWriter writer;
-  std::optional<DeliveryOutcome> outcome;
-  Handle job;
-};
-
-Delivery one_file(const std::string& text = "text") {
-  Delivery delivery;
-  DeliveryWrite write{"/app/a", "/app", FileType::File, 0644, {}, text.size(), sha256(text), "", {}};
-  write.pieces.push_back({0, Encoding::Identity, std::make_shared<std::string>(text)});
-  delivery.writes = {write};
-  delivery.sequence = 1;
-  return delivery;
-}
 
 Delivery compared_files() {
   Delivery delivery;
@@ -117,31 +20,31 @@ Delivery compared_files() {
 }  // namespace
 
 TEST_CASE("containers that go while their session is being opened do not keep the others waiting") {
-  World world;
-  for (int i = 0; i < 40; ++i) world.transport.expect(World::container(i), {"lu", {}});
+  TransportWorld world;
+  for (int i = 0; i < 40; ++i) world.transport.expect(TransportWorld::container(i), {"lu", {}});
   world.turn();
   const std::size_t at_once = world.execs.size();
   CHECK(at_once < 40);
-  for (int i = 0; i < 40; ++i) world.transport.forget(World::container(i).container_id, "lu");
-  world.transport.expect(World::container(50), {"lu", {}});
+  for (int i = 0; i < 40; ++i) world.transport.forget(TransportWorld::container(i).container_id, "lu");
+  world.transport.expect(TransportWorld::container(50), {"lu", {}});
   world.turn();
   CHECK(world.execs.back().request().pod == "web-50");
 }
 
 TEST_CASE("a container that two LiveUpdates mean keeps its session while one of them does") {
-  World world;
-  world.transport.expect(World::container(1), {"one", {}});
-  world.transport.expect(World::container(1), {"two", {}});
+  TransportWorld world;
+  world.transport.expect(TransportWorld::container(1), {"one", {}});
+  world.transport.expect(TransportWorld::container(1), {"two", {}});
   world.turn();
   world.greets();
-  world.transport.forget(World::container(1).container_id, "one");
+  world.transport.forget(TransportWorld::container(1).container_id, "one");
   CHECK(world.transport.sessions() == 1);
-  world.transport.forget(World::container(1).container_id, "two");
+  world.transport.forget(TransportWorld::container(1).container_id, "two");
   CHECK(world.transport.sessions() == 0);
 }
 
 TEST_CASE("an answer of another kind than its request is nobody's") {
-  World world;
+  TransportWorld world;
   world.deliver(one_file());
   world.greets();
   world.says(agent::HaveResult{1, {}, true});
@@ -152,7 +55,7 @@ TEST_CASE("an answer of another kind than its request is nobody's") {
 }
 
 TEST_CASE("what a container says beyond measure is cut") {
-  World world;
+  TransportWorld world;
   world.deliver(one_file());
   world.greets();
   for (int i = 0; i < 100; ++i) world.says(agent::Warning{1, "/app/a", std::string(10'000, 'x') + "\x1b[2J"});
@@ -163,7 +66,7 @@ TEST_CASE("what a container says beyond measure is cut") {
 }
 
 TEST_CASE("4.9 another session has the container: said, tried again, and not fought over") {
-  World world;
+  TransportWorld world;
   world.deliver(one_file());
   world.greets();
   world.longest = Millis(0);
@@ -185,7 +88,7 @@ TEST_CASE("4.9 another session has the container: said, tried again, and not fou
 }
 
 TEST_CASE("what the agent says of its session is for the log") {
-  World world;
+  TransportWorld world;
   world.deliver(one_file());
   world.greets();
   world.says(agent::Warning{0, "", "cannot make sure\x1b[2J"});
@@ -198,7 +101,7 @@ TEST_CASE("what the agent says of its session is for the log") {
 TEST_CASE("4.8 restart of a container: only its end counts, a cut connection does not") {
   for (const bool ended : {true, false}) {
     CAPTURE(ended);
-    World world;
+    TransportWorld world;
     Delivery delivery = one_file();
     delivery.restart = Restart{RestartContainer{}};
     world.deliver(delivery);
@@ -215,7 +118,7 @@ TEST_CASE("4.8 restart of a container: only its end counts, a cut connection doe
 }
 
 TEST_CASE("a run whose command no agent could take is refused, with its step") {
-  World world;
+  TransportWorld world;
   Delivery delivery = one_file();
   delivery.after_sync.push_back({3, {"sh", "-c", std::string(600'000, 'x')}, "", 60, OnFailure::Stop});
   world.deliver(delivery);
@@ -224,26 +127,11 @@ TEST_CASE("a run whose command no agent could take is refused, with its step") {
   CHECK(std::get<NotDelivered>(*world.outcome).message.contains("spec.steps[3].run"));
 }
 
-TEST_CASE("without sh the placer is asked, and without that all ways that were tried are named") {
-  World world;
-  world.api.objects.set("/api/v1/namespaces/shop/pods/web-1",
-                        R"({"metadata":{"uid":"u"},"spec":{},"status":{}})");
-  Delivery delivery = one_file();
-  delivery.transport = Transport::Agent;
-  world.deliver(delivery);
-  CHECK(world.execs.back().request().command[0] == "sh");
-  world.api.fail_next(Method::Get, "/pods/web-1", {ErrorKind::Forbidden, "no"});
-  world.execs.back().cut({ErrorKind::Invalid, "exec: \"sh\": executable file not found in $PATH"});
-  world.turn();
-  CHECK(world.told() == "Forbidden");
-}
-
-// Twenty files that may be there already: a Begin (request 1) and one question (request 2).
 TEST_CASE("5.3 an agent that cannot say what is there gets everything, whatever it answers") {
   for (const agent::Answer& answer : std::initializer_list<agent::Answer>{
            agent::Failed{2, agent::Code::BadRequest, 0, "", "no", ""}, agent::Confirmed{2, 1},
            agent::Skipped{2}, agent::HaveResult{2, {}, true}}) {
-    World world;
+    TransportWorld world;
     world.deliver(compared_files());
     world.greets();
     CHECK(world.sent<agent::File>() == 0);
@@ -257,7 +145,7 @@ TEST_CASE("5.3 an agent that cannot say what is there gets everything, whatever 
 
 TEST_CASE("5.3 a file that has become another one since it was compared is compared again") {
   for (const auto code : {agent::Code::Digest, agent::Code::Permission}) {
-    World world;
+    TransportWorld world;
     const Delivery delivery = compared_files();
     world.deliver(delivery);
     world.greets();
@@ -271,7 +159,7 @@ TEST_CASE("5.3 a file that has become another one since it was compared is compa
 }
 
 TEST_CASE("5.3 a batch that is refused is over when the questions are answered") {
-  World world;
+  TransportWorld world;
   world.deliver(compared_files());
   world.greets();
   world.says(agent::Failed{1, agent::Code::NoSpace, 28, "/app", "no space", ""});
