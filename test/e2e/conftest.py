@@ -16,7 +16,8 @@ from harness import images
 from harness.cluster import REPO
 from harness.kubectl import Kubectl
 from harness.product import Product
-from harness.workspace import Workspace
+from harness.project import Project
+from harness.workspace import Workspace, name_of
 
 
 def changed(base, changes):
@@ -111,6 +112,13 @@ def workspace(cluster, product, image, tmp_path):
 def shared(cluster, product, image, tmp_path_factory):
     """A namespace and a source root for this file."""
     yield from _workspace(cluster, product, image, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def project(shared, request):
+    project = Project(shared, name_of(request))
+    yield project
+    project.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness import images
-from harness.workspace import name_of, write
+from harness.workspace import write
 
 # No handler for TERM: from inside its container such a process 1 cannot be ended.
 STUBBORN = ["sleep", "infinity"]
@@ -14,31 +14,9 @@ SERVER = "echo started $$$$ >>/tmp/starts; trap 'exit 0' TERM; while :; do sleep
 
 
 @pytest.fixture
-def project(shared, request):
-    """A Deployment, a LiveUpdate and a watcher, named after the test."""
-    name = name_of(request)
-    watchers = []
-
-    class Project:
-        host = shared.root / name
-
-        def start(self, *steps, replicas=1, **options):
-            self.host.mkdir(exist_ok=True)
-            self.app = shared.deploy(name, replicas=replicas, **options)
-            self.live_update = shared.live_update(name, transport="Agent", steps=[{"sync": {"from": name, "to": "/app/src"}}, *steps])
-            self.watcher = shared.watch(name)
-            watchers.append(self.watcher)
-            return self
-
-        def save(self, file, content):
-            write(self.host / file, content)
-            shared.in_sync(self.app, name)
-            self.live_update.wait_synced(self.app.replicas)
-
-    yield Project()
-    for watcher in watchers:
-        watcher.stop()
-    shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
+def project(project):
+    project.transport = "Agent"
+    return project
 
 
 def agents(container):
@@ -66,7 +44,7 @@ def test_a_save_costs_no_exec(project, shared):
 
 
 def test_output_of_a_run_is_shown_while_it_goes_on(project):
-    project.start({"run": {"shell": "echo first; sleep 4; echo last"}})
+    project.start(steps=[{"run": {"shell": "echo first; sleep 4; echo last"}}])
     write(project.host / "a", "1")
     project.watcher.wait_line(r"\| first$")
     assert "| last" not in project.watcher.text()
@@ -139,7 +117,7 @@ def test_an_agent_that_was_replaced_is_noticed(project, shared):
 
 def test_restart_of_a_supervised_process(project, shared):
     agent = {"name": "agent", "mountPath": "/live-update"}
-    project.start({"restart": {"process": {}}}, command=["/live-update/agent", "supervise", "--", "sh", "-c", SERVER], container={"volumeMounts": [agent]},
+    project.start(steps=[{"restart": {"process": {}}}], command=["/live-update/agent", "supervise", "--", "sh", "-c", SERVER], container={"volumeMounts": [agent]},
                   pod={"volumes": [{"name": "agent", "emptyDir": {}}],
                        "initContainers": [{"name": "agent", "image": shared.product.image, "imagePullPolicy": "IfNotPresent",
                                            "command": [shared.product.agent, "install", "/live-update/agent"], "volumeMounts": [agent]}]})
@@ -152,7 +130,7 @@ def test_restart_of_a_supervised_process(project, shared):
 
 
 def test_restart_of_a_container(project, shared):
-    project.start({"restart": {"container": {}}})
+    project.start(steps=[{"restart": {"container": {}}}])
     before = project.app.only()
     write(project.host / "a", "1")
     shared.eventually(lambda: project.app.all_new([before]), "the container was restarted", timeout=60)
@@ -160,7 +138,7 @@ def test_restart_of_a_container(project, shared):
 
 
 def test_restart_of_a_container_that_does_not_end_replaces_the_pod(project, shared):
-    project.start({"restart": {"container": {}, "triggers": [f"{project.host.name}/main"]}}, command=STUBBORN)
+    project.start(steps=[{"restart": {"container": {}, "triggers": [f"{project.name}/main"]}}], command=STUBBORN)
     before = project.app.pods()[0]["metadata"]["name"]
     write(project.host / "main", "1")
     shared.eventually(lambda: [pod["metadata"]["name"] for pod in project.app.pods()] not in ([before], []), "another pod", timeout=60)

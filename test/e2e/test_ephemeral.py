@@ -4,8 +4,9 @@ import os
 import pytest
 
 from harness import images
+from harness.cluster import is_local
 from harness.container import process_of
-from harness.workspace import name_of, write
+from harness.workspace import write
 
 NAME = "live-update-"
 DATA = {"name": "data", "mountPath": "/data"}
@@ -13,42 +14,22 @@ DATA = {"name": "data", "mountPath": "/data"}
 
 @pytest.fixture(scope="module", autouse=True)
 def allowed(shared):
+    if not is_local(shared.cluster.kubeconfig):
+        pytest.skip("looks into containers without tar: needs the cluster of scripts/cluster")
     shared.product.configure(ephemeralContainers__enabled="true")
     yield
     shared.product.configure(ephemeralContainers__enabled="false")
 
 
 @pytest.fixture
-def project(shared, request):
-    """A Deployment, a LiveUpdate and a watcher, named after the test."""
-    name = name_of(request)
-    watchers = []
+def project(project):
+    project.transport, project.to = "Auto", "/tmp/src"
+    return project
 
-    class Project:
-        host = shared.root / name
 
-        def start(self, image, *steps, to="/tmp/src", transport="Auto", **options):
-            self.host.mkdir(exist_ok=True)
-            self.to = to
-            self.app = shared.deploy(name, image, **options)
-            self.live_update = shared.live_update(name, transport=transport, steps=[{"sync": {"from": name, "to": to}}, *steps])
-            self.watcher = shared.watch(name)
-            watchers.append(self.watcher)
-            return self
-
-        def save(self, file, content, timeout=30):
-            write(self.host / file, content)
-            shared.in_sync(self.app, name, self.to, timeout=timeout)
-            self.live_update.wait_synced(self.app.replicas)
-
-        def ephemeral(self):
-            """The ephemeral containers of its pods."""
-            return [one for pod in self.app.pods() for one in pod["spec"].get("ephemeralContainers", [])]
-
-    yield Project()
-    for watcher in watchers:
-        watcher.stop()
-    shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
+def ephemeral(project):
+    """The ephemeral containers of its pods."""
+    return [one for pod in project.app.pods() for one in pod["spec"].get("ephemeralContainers", [])]
 
 
 def agents(container):
@@ -75,7 +56,7 @@ def test_an_image_without_a_shell(project, poor):
     project.save("dir/b", "2")
     container, = project.live_update.status()["containers"]
     assert container["transport"] == "Ephemeral" and not container.get("message")
-    one, = project.ephemeral()
+    one, = ephemeral(project)
     assert one["name"].startswith(NAME)
     owner = {images.OTHER_USER: 1000}.get(poor, 0)
     assert os.stat(f"/proc/{process_of(project.app.only().id)}/root/tmp/src/a").st_uid == owner
@@ -85,13 +66,13 @@ def test_it_may_be_asked_for_where_there_is_a_shell(project):
     project.start(images.BUSYBOX, transport="Ephemeral")
     project.save("a", "1")
     assert [it["transport"] for it in project.live_update.status()["containers"]] == ["Ephemeral"]
-    assert len(project.ephemeral()) == 1
+    assert len(ephemeral(project)) == 1
 
 
 def test_replicas_each_get_their_own(project):
     project.start(images.EMPTY, replicas=3)
     project.save("a", "1")
-    assert len(project.ephemeral()) == 3
+    assert len(ephemeral(project)) == 3
 
 
 @pytest.fixture
@@ -109,7 +90,7 @@ def test_the_context_of_the_container_and_nothing_more(project, restricted):
     project.start(images.EMPTY, to="/data/src", container={"securityContext": context, "volumeMounts": [DATA]},
                   pod={"volumes": [{"name": "data", "emptyDir": {}}], "securityContext": {"fsGroup": 1000}})
     project.save("a", "1")
-    one, = project.ephemeral()
+    one, = ephemeral(project)
     assert one["securityContext"] == context
 
 
@@ -123,14 +104,15 @@ def test_a_shared_process_namespace(project):
 
 
 def test_runs_and_restarts_happen_in_the_container_itself(project, shared):
-    project.start(images.NO_SHELL, {"run": {"command": ["/bin/cat", "/tmp/src/a", "/proc/self/cgroup"]}}, {"restart": {"container": {}, "triggers": ["*/main"]}})
+    project.start(images.NO_SHELL, steps=[{"run": {"command": ["/bin/cat", "/tmp/src/a", "/proc/self/cgroup"]}},
+                                          {"restart": {"container": {}, "triggers": ["*/main"]}}])
     project.save("a", "printed by cat")
     project.watcher.wait_line(r"\| printed by cat")
     project.watcher.wait_line(rf"\| .*{project.app.only().id[:12]}")
     before = project.app.only()
     write(project.host / "main", "1")
     shared.eventually(lambda: project.app.all_new([before]), "the container was restarted", timeout=60)
-    shared.in_sync(project.app, project.host.name, project.to, timeout=60)
+    project.in_sync(timeout=60)
     assert project.watcher.text().count("| printed by cat") == 2, "each save runs it once"
 
 
@@ -141,7 +123,7 @@ def test_a_restarted_operator_finds_what_is_there(project, shared):
     shared.product.kill_operator()
     shared.eventually(shared.product.operator_ready, "the operator is back", timeout=60)
     project.save("a", "2")
-    assert len(project.ephemeral()) == 1 and project.app.only().id == container.id
+    assert len(ephemeral(project)) == 1 and project.app.only().id == container.id
     assert len(agents(container)) == 1 and len(files_of_agents(container)) == 1
 
 
@@ -154,7 +136,7 @@ def test_an_agent_that_somebody_removed_is_put_there_again(project):
     for pid in agents(container):
         os.kill(pid, 9)
     project.save("a", "2", timeout=60)
-    assert len(project.ephemeral()) == 2
+    assert len(ephemeral(project)) == 2
 
 
 def test_a_restarted_container_gets_it_again(project, shared):
@@ -163,20 +145,21 @@ def test_a_restarted_container_gets_it_again(project, shared):
     before = project.app.only()
     before.kill_main()
     shared.eventually(lambda: project.app.all_new([before]), "the container was restarted", timeout=60)
-    shared.in_sync(project.app, project.host.name, project.to, timeout=60)
-    assert len(project.ephemeral()) == 2
+    project.in_sync(timeout=60)
+    assert len(ephemeral(project)) == 2
 
 
 def test_on_a_volume_it_outlives_the_container(project, shared):
-    project.start(images.EMPTY, {"restart": {"container": {}, "triggers": ["*/main"]}}, container={"volumeMounts": [DATA]}, pod={"volumes": [{"name": "data", "emptyDir": {}}]})
+    project.start(images.EMPTY, steps=[{"restart": {"container": {}, "triggers": ["*/main"]}}], container={"volumeMounts": [DATA]},
+                  pod={"volumes": [{"name": "data", "emptyDir": {}}]})
     project.save("a", "1")
     for number in range(2):
         before = project.app.only()
         write(project.host / "main", f"{number}")
         shared.eventually(lambda: project.app.all_new([before]), "the container was restarted", timeout=60)
-        shared.in_sync(project.app, project.host.name, project.to, timeout=60)
+        project.in_sync(timeout=60)
     project.live_update.wait_synced(1)
-    assert len(project.ephemeral()) == 1
+    assert len(ephemeral(project)) == 1
 
 
 def test_nothing_to_write_to(project):
@@ -191,6 +174,6 @@ def test_not_allowed(project, shared):
     project.start(images.EMPTY, transport="Ephemeral")
     write(project.host / "a", "1")
     project.live_update.wait_stalled("AgentUnavailable", "ephemeralContainers.enabled", project.app.only().pod)
-    assert not project.ephemeral()
+    assert not ephemeral(project)
     shared.product.configure(ephemeralContainers__enabled="true")
     project.save("a", "2")

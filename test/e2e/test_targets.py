@@ -2,40 +2,9 @@
 import pytest
 
 from harness import images
-from harness.workspace import name_of, write
+from harness.workspace import write
 
 NON_ROOT = {"runAsUser": 1000, "runAsGroup": 1000}
-
-
-@pytest.fixture
-def project(shared, request):
-    """A Deployment, a LiveUpdate and a watcher, named after the test."""
-    name = name_of(request)
-    watchers = []
-
-    class Project:
-        host = shared.root / name
-        remote = "/app/src"
-
-        def start(self, image=images.BUSYBOX, to="/app/src", steps=(), target=None, transport=None, **options):
-            self.host.mkdir(exist_ok=True)
-            self.remote = to
-            self.app = shared.deploy(name, image, **options)
-            spec = {"transport": transport} if transport else {}
-            self.live_update = shared.live_update(name, target=target, steps=[{"sync": {"from": name, "to": to}}, *steps], **spec)
-            self.watcher = shared.watch(name)
-            watchers.append(self.watcher)
-            return self
-
-        def in_sync(self, **options):
-            shared.in_sync(self.app, name, self.remote, **options)
-
-    project = Project()
-    project.name = name
-    yield project
-    for watcher in watchers:
-        watcher.stop()
-    shared.kubectl("delete", "lu,deploy", name, "--ignore-not-found", "--wait=false")
 
 
 def test_gnu_tar_and_bash(project):
