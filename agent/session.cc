@@ -25,7 +25,6 @@ constexpr std::size_t kOutputStuck = 1 << 20;   // above this, so does the opera
 constexpr std::size_t kHaveSlice = 64 << 10;    // bytes read for Have before the loop looks around
 constexpr std::size_t kMaxHaves = 64;
 constexpr std::int64_t kLastWordsMs = 2'000;
-enum ExitCode { kNonsense = 1, kNoVersion = 3, kTakenOver = 4 };
 
 // Pipes and sockets only: a terminal or file would keep the flag for others who have it open.
 void make_nonblocking(int fd) {
@@ -61,8 +60,8 @@ int Session::run() {
   batch_.reset();
   // Who has gone does not listen; who is told of a mistake should hear it; who has been replaced must not be
   // waited for.
-  if (exit_code_ == kTakenOver) flush();
-  if (exit_code_ == kNonsense || exit_code_ == kNoVersion) flush_rest();
+  if (exit_code_ == kExitTakenOver) flush();
+  if (exit_code_ == kExitNonsense || exit_code_ == kExitNoVersion) flush_rest();
   return exit_code_;
 }
 
@@ -76,7 +75,7 @@ bool Session::take_fence() {
       give_way();
       break;
     case Fence::Taken::Stuck:
-      exit_code_ = kTakenOver;
+      exit_code_ = kExitTakenOver;
       answer(Failed{0, Code::TakenOver, 0, "", fence_.trouble(), "restart the container if it stays so"});
       break;
   }
@@ -87,7 +86,7 @@ bool Session::take_fence() {
 // At once, whatever is under way: what comes from now on is not read any more.
 void Session::give_way() {
   ended_ = true;
-  exit_code_ = kTakenOver;
+  exit_code_ = kExitTakenOver;
   answer(Failed{0, Code::TakenOver, 0, "", "another session has taken over the container",
                 "see whether a second operator is at work"});
 }
@@ -190,7 +189,7 @@ void Session::hear_hello(const Hello& hello) {
   protocol_error(
       "the operator speaks the versions " + range(hello) + " of the protocol, this agent " + range(Hello{}),
       Code::Version);
-  exit_code_ = kNoVersion;
+  exit_code_ = kExitNoVersion;
 }
 
 // What does not wait for its turn.
@@ -365,7 +364,7 @@ void Session::take_signals() {
 void Session::protocol_error(const std::string& reason, Code code) {
   if (ended_) return;
   ended_ = true;
-  exit_code_ = kNonsense;
+  exit_code_ = kExitNonsense;
   answer(Failed{0, code, 0, "", reason,
                 "end this session and begin a new one; an agent of another version has to be replaced"});
 }

@@ -22,8 +22,7 @@ namespace live_update::agent {
 class Session {
  public:
   Session(int in, int out) : in_(in), out_(out), reader_(0) {}
-  // Exit code: 0 the input ended or a signal asked for it, 1 the frames made no sense, 3 no common version,
-  // 4 another session has this container.
+  // Exit code: 0 the input ended or a signal asked for it, else one of kExitNonsense and so on.
   int run();
 
  private:

@@ -43,6 +43,12 @@ inline constexpr std::size_t kMaxNoise = 64 << 10;   // before the magic
 // How much may be sent behind a Run or Restart that is not answered yet; Credit, Kill and Ping do not count.
 inline constexpr std::size_t kMaxAhead = 1 << 20;
 
+// How `serve` ends, but for 0: its input ended, or a signal asked for it. The reason is in a Failed for the
+// request 0, if the operator reads it in time.
+inline constexpr int kExitNonsense = 1;   // the frames made no sense
+inline constexpr int kExitNoVersion = 3;  // no version in common
+inline constexpr int kExitTakenOver = 4;  // another session has this container
+
 using Digest = std::array<std::uint8_t, 32>;  // SHA-256
 // "sha256:" and 64 hexadecimal digits, and back; nothing for any other text.
 std::string digest_text(const Digest& digest);

@@ -77,7 +77,7 @@ TEST_CASE("an idle agent leaves at once, says why, and hears nothing any more") 
   const auto time = took([&] { next = std::make_unique<AgentProcess>(container.setup); });
   if (!emulated() && !kSanitized) CHECK(time < milliseconds(1000));
   CHECK(failure_of(old.answer_to(0)) == kTakenOver);
-  CHECK(old.child().wait() == 4);
+  CHECK(old.child().wait() == kExitTakenOver);
   old.send(container.begin() + file("a", "late") + std::vector<Request>{Commit{1}});
   CHECK(confirmed(next->apply({container.root()}, file("b", "new"))));
   CHECK(container.files() == Tree{{"a", "file 644 old"}, {"b", "file 644 new"}});
@@ -166,7 +166,7 @@ TEST_CASE("taken over in the middle of anything: all or nothing is there, and st
     CHECK((found == Tree{{"a", "file 644 old"}} || found == after));
     usleep(3'000);
     CHECK(container.files() == found);
-    CHECK(old.child().wait() == 4);
+    CHECK(old.child().wait() == kExitTakenOver);
     CHECK(failure_of(next.ask(batch, 1)) == "");
     CHECK(soon([&] { return container.files() == after; }));
   }
@@ -187,7 +187,7 @@ TEST_CASE("of several that begin at the same time, exactly one stays") {
     usleep(30'000);
     CHECK(over() == 4);
     for (const auto& one : all) {
-      if (is_over(*one)) CHECK(one->wait() == 4);
+      if (is_over(*one)) CHECK(one->wait() == kExitTakenOver);
     }
   }
 }
@@ -199,7 +199,7 @@ TEST_CASE("a late agent whose operator has gone asks nobody to leave") {
   late.before = {"sh", "-c", "sleep 0.1; exec \"$@\"", "sh"};
   Child child(late);
   child.in.reset();
-  CHECK(child.wait() == 4);
+  CHECK(child.wait() == kExitTakenOver);
   CHECK(answers(agent));
 }
 
