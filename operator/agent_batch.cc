@@ -29,6 +29,9 @@ AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
   const auto others = std::ranges::stable_partition(
       writes, [](const DeliveryWrite* write) { return write->type == FileType::Directory; });
   std::ranges::sort(writes.begin(), others.begin(), {}, &DeliveryWrite::to);
+  if (!delivery->compare) return;
+  for (const auto& gone : delivery->deletes) deleted.insert(gone.to);
+  for (const auto* write : others) replaced.insert(write->to);
 }
 
 }  // namespace live_update

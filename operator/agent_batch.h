@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "core/delivery.h"
@@ -15,6 +17,8 @@ struct AgentBatch {
   std::vector<std::string> roots;            // each sync root once
   std::vector<const DeliveryWrite*> writes;  // directories first, a parent before its children
   std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6), for all runs together 512 KiB
+  // Where a comparison is due: absolute paths that are deleted, and those at which files or symlinks will be.
+  std::unordered_set<std::string_view> deleted, replaced;
   bool empty() const { return entries() == 0; }
   // Entries have numbers, in the order in which they are sent: the deletes, then `writes`.
   std::size_t entries() const { return delivery->deletes.size() + writes.size(); }

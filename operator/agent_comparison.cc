@@ -46,11 +46,7 @@ bool AgentComparison::worthwhile(const AgentBatch& batch) {
 }
 
 AgentComparison::AgentComparison(const AgentBatch& batch)
-    : batch_(batch), due_(batch.entries(), Due::Unknown) {
-  for (const auto& gone : batch.delivery->deletes) deleted_.insert(gone.to);
-  for (const auto* write : batch.writes)
-    if (write->type != FileType::Directory) replaced_.insert(write->to);
-}
+    : batch_(batch), due_(batch.entries(), Due::Unknown) {}
 
 bool AgentComparison::curious() const { return open_.size() < kMostQuestions && asked_ < due_.size(); }
 
@@ -118,16 +114,18 @@ AgentComparison::Due AgentComparison::judge(std::size_t entry, const agent::Have
 }
 
 bool AgentComparison::stays(const DeliveryWrite& write) const {
-  if (deleted_.contains(write.to)) return false;
+  if (batch_.deleted.contains(write.to)) return false;
   for (auto above = parent_path(write.to); above.size() > 1; above = parent_path(above))
-    if (deleted_.contains(above) || replaced_.contains(above)) return false;
+    if (batch_.deleted.contains(above) || batch_.replaced.contains(above) ||
+        replaced_directories_.contains(above))
+      return false;
   return true;
 }
 
 void AgentComparison::settle(std::size_t entry, Due due) {
   due_[entry] = due;
   if (due == Due::All && !is_delete(entry) && write(entry).type == FileType::Directory)
-    replaced_.insert(write(entry).to);
+    replaced_directories_.insert(write(entry).to);
 }
 
 }  // namespace live_update

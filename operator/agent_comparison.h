@@ -33,7 +33,7 @@ class AgentComparison {
   // Whether the batch is so large that asking is cheaper than sending all of it.
   static bool worthwhile(const AgentBatch& batch);
 
-  // `batch` outlives it.
+  // `batch`, of a delivery that is to be compared, outlives it.
   explicit AgentComparison(const AgentBatch& batch);
 
   // Whether there is another question that may be asked now; and that question, as request `request`.
@@ -67,11 +67,11 @@ class AgentComparison {
   void settle(std::size_t entry, Due due);
 
   const AgentBatch& batch_;
-  std::vector<Due> due_;                                     // by entry
-  std::size_t asked_ = 0;                                    // entries, from the first one on
-  std::size_t doubled_ = 0;                                  // how often the size of questions was
-  std::map<std::uint32_t, Question> open_;                   // by request
-  std::unordered_set<std::string_view> deleted_, replaced_;  // absolute paths
+  std::vector<Due> due_;                                       // by entry
+  std::size_t asked_ = 0;                                      // entries, from the first one on
+  std::size_t doubled_ = 0;                                    // how often the size of questions was
+  std::map<std::uint32_t, Question> open_;                     // by request
+  std::unordered_set<std::string_view> replaced_directories_;  // absolute paths: they are something else now
 };
 
 }  // namespace live_update

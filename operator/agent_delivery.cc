@@ -13,7 +13,7 @@ namespace {
 constexpr Millis kPatience{30'000};
 constexpr std::uint32_t kCreditStep = 128 * 1024;
 constexpr int kCannotStart = 127, kSignalled = 128;
-constexpr std::size_t kMostWarnings = 16, kLongestText = 1024;  // of what a container says
+constexpr std::size_t kMostWarnings = 16;
 constexpr std::size_t kLongestCommand = 512 * 1024;
 
 std::string_view reason_of(agent::Code code) {
@@ -34,9 +34,6 @@ std::string_view reason_of(agent::Code code) {
       return reason::kFailed;
   }
 }
-
-// What a container says goes into logs and to terminals.
-std::string said(std::string_view text) { return clean(text.substr(0, kLongestText)); }
 
 bool too_long(const DeliveryRun& run) {
   std::size_t size = 0;
@@ -198,7 +195,7 @@ void AgentDelivery::advance_if_done() {
 }
 
 void AgentDelivery::warned(const agent::Warning& it) {
-  if (delivered_.warnings.size() < kMostWarnings) delivered_.warnings.push_back(about(said(it.text)));
+  if (delivered_.warnings.size() < kMostWarnings) delivered_.warnings.push_back(about(clean_start(it.text)));
 }
 
 void AgentDelivery::advance() {
@@ -209,9 +206,9 @@ void AgentDelivery::advance() {
 std::string AgentDelivery::about(const std::string& what) const { return to_string(to_) + ": " + what; }
 
 NotDelivered AgentDelivery::problem(const agent::Failed& failed) const {
-  const std::string remedy = failed.remedy.empty() ? "" : "; " + said(failed.remedy);
+  const std::string remedy = failed.remedy.empty() ? "" : "; " + clean_start(failed.remedy);
   const std::string user = failed.error == 0 ? "" : " for user ID " + std::to_string(session_.agent().uid);
-  return {std::string(reason_of(failed.code)), about(said(failed.reason) + user + remedy), false};
+  return {std::string(reason_of(failed.code)), about(clean_start(failed.reason) + user + remedy), false};
 }
 
 // The agent may do so while the batch is still being sent: it waits for its end, but for nothing behind it.
@@ -230,7 +227,7 @@ void AgentDelivery::failed(const agent::Failed& it) {
   pending_.erase(it.request);
   if (std::holds_alternative<Batch>(pending)) refused(it);
   if (const auto* run = std::get_if<RunPending>(&pending)) {
-    delivered_.failures.push_back({run->run->step, kCannotStart, false, said(it.reason)});
+    delivered_.failures.push_back({run->run->step, kCannotStart, false, clean_start(it.reason)});
   }
   if (const auto* restart = std::get_if<RestartPending>(&pending)) {
     // Process 1 without a handler cannot be ended from inside: the pod has to go.
@@ -281,7 +278,8 @@ DeliveryOutcome AgentDelivery::lost(const AgentEnd& end) const {
   }
   if (end.kind == AgentEnd::Nonsense || end.kind == AgentEnd::TakenOver)
     return NotDelivered{std::string(reason::kRetrying),
-                        about("the session with the agent was ended: " + said(end.error.message)), true};
+                        about("the session with the agent was ended: " + clean_start(end.error.message)),
+                        true};
   return diagnose(to_, end.error);
 }
 

@@ -4,7 +4,8 @@
 // digest there, asks for its bytes only where it is not, and becomes the agent (`exec`), with the same stdin
 // and stdout. It needs no other program but chmod, mv and rm; where there is no `head` to read an exact
 // number of bytes, the bytes come as text that printf understands. (tar would have to be an exec of its own,
-// because it reads on behind its archive.)
+// because it reads on behind its archive.) What lies there already has to be its own user's (`[ -O`, which
+// shells have beyond POSIX; with one that has not it is sent anew each time).
 //
 // On stderr it says, a line each, what it does; before the agent's own words.
 #pragma once

@@ -15,6 +15,7 @@ constexpr std::size_t kWindow = 256 * 1024;  // bytes under way
 constexpr std::size_t kPiece = 64 * 1024;    // of the program
 constexpr int kSignalled = 128;              // exit codes above: by that signal
 constexpr std::size_t kMostTried = 64;
+constexpr int kMostNotes = 16;
 constexpr std::size_t kMostWords = 4096;  // of stderr that are kept of an unfinished line
 
 // The program's bytes, as the script wants them.
@@ -63,7 +64,7 @@ void AgentSession::take_frames() {
       refused(*failed);
     } else if (const auto* warning = std::get_if<agent::Warning>(&*answer);
                warning && warning->request == 0) {
-      if (ready_ && events_.on_note) events_.on_note(clean(warning->text));
+      if (ready_ && events_.on_note && notes_++ < kMostNotes) events_.on_note(clean_start(warning->text));
     } else if (ready_) {
       events_.on_answer(*answer);
     }
@@ -77,7 +78,7 @@ void AgentSession::greet(const agent::Hello& hello) {
       std::ranges::any_of(programs_, [&](const auto& it) { return it.second.digest == hello.digest; });
   if (!ours || !agent::common_version(agent::Hello(), hello))
     return end(AgentEnd::Replaced,
-               {ErrorKind::Invalid, file_ + " in the container is \"" + clean(hello.program) +
+               {ErrorKind::Invalid, file_ + " in the container is \"" + clean_start(hello.program) +
                                         "\" and not the agent of this operator"});
   hello_ = hello;
   ready_ = true;
@@ -93,8 +94,9 @@ void AgentSession::greet(const agent::Hello& hello) {
 
 void AgentSession::refused(const agent::Failed& why) {
   if (why.code != agent::Code::TakenOver)
-    return end(AgentEnd::Nonsense, {ErrorKind::Invalid, "the agent ended the session: " + why.reason});
-  end(AgentEnd::TakenOver, {ErrorKind::Conflict, clean(why.reason + "; " + why.remedy)});
+    return end(AgentEnd::Nonsense,
+               {ErrorKind::Invalid, "the agent ended the session: " + clean_start(why.reason)});
+  end(AgentEnd::TakenOver, {ErrorKind::Conflict, clean_start(why.reason) + "; " + clean_start(why.remedy)});
 }
 
 void AgentSession::take_stderr(std::string_view bytes) {
@@ -110,12 +112,12 @@ void AgentSession::take_stderr(std::string_view bytes) {
 void AgentSession::take_note(std::string_view line) {
   const auto note = agent_note(line);
   if (!note) {
-    said_ = clean(line.substr(0, kMostWords));
+    said_ = clean_start(line);
     return;
   }
   if (note->kind == AgentNote::Need) put_program(note->machine, note->as_text);
-  if (note->kind == AgentNote::Start) file_ = note->text;
-  if (note->kind == AgentNote::Tried && tried_.size() < kMostTried) tried_.push_back(clean(note->text));
+  if (note->kind == AgentNote::Start) file_ = clean_start(note->text);
+  if (note->kind == AgentNote::Tried && tried_.size() < kMostTried) tried_.push_back(clean_start(note->text));
 }
 
 void AgentSession::put_program(const std::string& machine, bool as_text) {
@@ -134,6 +136,8 @@ void AgentSession::exited(const Result<ExecExit>& exit) {
   const Error error{ErrorKind::Unavailable, "the agent " + how};
   const bool of_script = exit->code == kNoAgentExit || exit->code == kIncompleteAgentExit;
   killed_ = exit->code > kSignalled && !of_script;
+  if (ready_ && exit->code == agent::kExitTakenOver)
+    return end(AgentEnd::TakenOver, {ErrorKind::Conflict, "another session has taken over the container"});
   if (ready_ || killed_) return end(AgentEnd::Lost, error);
   if (of_script) return end(AgentEnd::Impossible, error);
   tried_.push_back((file_.empty() ? "sh" : file_) + ": " + how + (said_.empty() ? "" : " (" + said_ + ")"));

@@ -90,6 +90,7 @@ class AgentSession {
   agent::FrameWriter writer_;
   agent::Hello hello_;
   std::uint32_t requests_ = 0;
+  int notes_ = 0;
   bool ready_ = false, ended_ = false;
   bool killed_ = false;
   bool put_ = false;          // the program was sent in this session

@@ -12,7 +12,6 @@ namespace {
 
 constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
 constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
-constexpr int kRivalLosses = 4;
 // Until it is tried again: without a change of the container itself, and with what others may mend.
 constexpr Millis kForgetImpossible{10 * 60'000}, kForgetNotPlaced{60'000};
 
@@ -55,6 +54,7 @@ struct AgentTransport::Job {
 struct AgentTransport::Lane {
   ContainerRef to;
   std::set<std::string> users;  // who expects deliveries
+  bool unwanted = false;        // nobody does any more
   std::vector<std::string> roots;
   std::deque<Job> jobs;  // the first one is under way if there is a `delivery`
   std::unique_ptr<AgentSession> session;
@@ -105,6 +105,7 @@ std::shared_ptr<const AgentBatch> AgentTransport::prepare(const std::shared_ptr<
 void AgentTransport::expect(const ContainerRef& to, const Expectation& expectation) {
   Lane& lane = lane_of(to);
   lane.users.insert(expectation.who);
+  lane.unwanted = false;
   lane.roots = expectation.roots;
   wish(lane, expectation.transport);
   if (!lane.session && lane.impossible.empty()) open(lane);
@@ -119,12 +120,22 @@ void AgentTransport::wish(Lane& lane, Transport how) {
 void AgentTransport::forget(const std::string& container_id, const std::string& who) {
   const auto found =
       std::ranges::find_if(lanes_, [&](const auto& it) { return it.first.container_id == container_id; });
-  if (found != lanes_.end()) {
-    found->second->users.erase(who);
-    if (!found->second->users.empty() || !found->second->jobs.empty()) return;
-    drop(found);
+  if (found == lanes_.end()) {
+    placed_.erase(container_id);
+    return;
   }
-  placed_.erase(container_id);
+  Lane& lane = *found->second;
+  lane.users.erase(who);
+  lane.unwanted = lane.users.empty();
+  drop_unwanted(found);
+}
+
+// With the last delivery that is under way.
+bool AgentTransport::drop_unwanted(Lanes::iterator lane) {
+  if (!lane->second->unwanted || !lane->second->jobs.empty()) return false;
+  placed_.erase(lane->first.container_id);
+  drop(lane);
+  return true;
 }
 
 void AgentTransport::drop(Lanes::iterator lane) {
@@ -134,9 +145,10 @@ void AgentTransport::drop(Lanes::iterator lane) {
 }
 
 void AgentTransport::drop_later(Lane& lane, Millis pause, std::string why) {
-  lane.idle = after_(pause, [this, to = lane.to, why = std::move(why)] {
+  lane.idle = after_(pause, [this, to = lane.to, pause, why = std::move(why)] {
     const auto found = lanes_.find(to);
-    if (found == lanes_.end() || !found->second->jobs.empty()) return;
+    if (found == lanes_.end()) return;
+    if (!found->second->jobs.empty()) return drop_later(*found->second, pause, why);
     if (!why.empty()) note_(to, why);
     drop(found);
   });
@@ -259,7 +271,8 @@ void AgentTransport::finish(Lane& lane, DeliveryOutcome outcome) {
   if (auto* it = std::get_if<Delivered>(&outcome); it && placed_.contains(to.container_id))
     it->transport = "Ephemeral";
   job.done(std::move(outcome));
-  if (const auto found = lanes_.find(to); found != lanes_.end()) advance(*found->second);
+  if (const auto found = lanes_.find(to); found != lanes_.end() && !drop_unwanted(found))
+    advance(*found->second);
 }
 
 void AgentTransport::rest(Lane& lane) {
@@ -294,6 +307,7 @@ void AgentTransport::place(Lane& lane, std::vector<std::string> tried) {
   const auto known = placed_.extract(lane.to.container_id);
   auto best = lane.to.empty_dirs;
   best.insert(best.end(), options_.directories.begin(), options_.directories.end());
+  lane.idle.reset();
   lane.placing = placer_.place(lane.to, places(std::move(best), lane.to, lane.roots),
                                known ? known.mapped() : std::string(),
                                [this, to = lane.to, tried = std::move(tried)](auto result) mutable {
@@ -337,10 +351,10 @@ void AgentTransport::lost(Lane& lane, const AgentEnd& end, const NotDelivered& w
   // before the pause is over.
   const auto found = lanes_.find(to);
   if (found == lanes_.end() || found->second->session || !found->second->jobs.empty()) return;
-  if (why.reason == reason::kWaiting || found->second->losses > 8) return drop(found);
-  // Two operators must not take it from each other all the time.
-  const int losses =
-      found->second->losses + (end.killed ? 2 : 0) + (end.kind == AgentEnd::TakenOver ? kRivalLosses : 0);
+  // What another operator has taken over is not taken back before something is due.
+  if (why.reason == reason::kWaiting || end.kind == AgentEnd::TakenOver || found->second->losses > 8)
+    return drop(found);
+  const int losses = found->second->losses + (end.killed ? 2 : 0);
   ++found->second->losses;
   const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(losses, 7)));
   found->second->idle = after_(pause, [this, to] {
@@ -388,11 +402,7 @@ void AgentTransport::cancel(const ContainerRef& to, std::uint64_t id) {
   if (job == lane.jobs.end()) return;
   const bool under_way = lane.delivery && job == lane.jobs.begin();
   lane.jobs.erase(job);
-  if (lane.jobs.empty() && lane.users.empty()) {
-    placed_.erase(to.container_id);
-    return drop(found);
-  }
-  if (!under_way) return;
+  if (drop_unwanted(found) || !under_way) return;
   lane.delivery.reset();
   lane.session.reset();
   lane.watchdog.reset();

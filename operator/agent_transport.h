@@ -55,6 +55,7 @@ class AgentTransport : public ContainerTransport {
   using Lanes = std::map<ContainerRef, std::unique_ptr<Lane>>;
 
   void drop(Lanes::iterator lane);
+  bool drop_unwanted(Lanes::iterator lane);
   void drop_later(Lane& lane, Millis pause, std::string why);
   Lane& lane_of(const ContainerRef& to);
   void wish(Lane& lane, Transport how);

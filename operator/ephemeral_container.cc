@@ -159,11 +159,11 @@ bool shares_processes(const Value& pod) {
 // A field of the target's security context, or its pod's; or what its status tells of its first process,
 // which newer runtimes report; null: only its image knows.
 const Value* identity(const Value& pod, const Value& target, const ContainerRef& to, const char* field,
-                      const char* in_status) {
+                      const char* in_status = nullptr) {
   const std::string pointer = std::string("/securityContext/") + field;
   if (const Value* own = at(target, pointer.c_str())) return own;
   if (const Value* of_pod = at(pod, ("/spec" + pointer).c_str())) return of_pod;
-  const Value* status = status_of(pod, to);
+  const Value* status = in_status ? status_of(pod, to) : nullptr;
   return status ? at(*status, in_status) : nullptr;
 }
 
@@ -176,7 +176,7 @@ rapidjson::Document security_context(const Value& pod, const Value& target, cons
   rapidjson::Document out(rapidjson::kObjectType);
   if (const Value* context = at(target, "/securityContext")) out.CopyFrom(*context, out.GetAllocator());
   const Value* user = user_of(pod, target, to);
-  const Value* must_not = identity(pod, target, to, "runAsNonRoot", "/none");
+  const Value* must_not = identity(pod, target, to, "runAsNonRoot");
   if (user) rapidjson::Pointer("/runAsUser").Set(out, *user);
   if (!user && !(must_not && must_not->IsTrue())) rapidjson::Pointer("/runAsUser").Set(out, 0);
   if (const Value* group = identity(pod, target, to, "runAsGroup", "/user/linux/gid"))

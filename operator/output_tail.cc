@@ -67,6 +67,11 @@ std::string OutputTail::text() const {
   return clean(last);
 }
 
+std::string clean_start(std::string_view bytes) {
+  constexpr std::size_t kLongest = 1024;
+  return clean(bytes.substr(0, kLongest));
+}
+
 std::string clean(std::string_view bytes) {
   std::string out;
   while (!bytes.empty()) {

@@ -25,5 +25,7 @@ class OutputTail {
 // Valid UTF-8 without control characters other than newline and tab, and without terminal escape sequences; a
 // carriage return ends a line. Bytes that are not UTF-8 become U+FFFD. Trailing white space is dropped.
 std::string clean(std::string_view bytes);
+// The beginning of what somebody in a container says, for a message or the log: at most 1 KiB of it, clean.
+std::string clean_start(std::string_view bytes);
 
 }  // namespace live_update

@@ -70,6 +70,7 @@ class World {
   World& mirror() { return delivery_.mirror = true, *this; }
 
   void begin() {
+    delivery_.compare = true;
     batch.emplace(std::make_shared<Delivery>(delivery_));
     comparison.emplace(*batch);
     frames.emplace(*batch, &*comparison, 1, agent::Gate{}, writer);

@@ -1,5 +1,7 @@
 // Transport Agent against an agent in the test's hands: sessions that end at a bad moment, answers that no
 // agent gives. With the real agent: test/wire/agent_transport_test.cc.
+#include <algorithm>
+
 #include "test/unit/agent_transport_world.h"
 
 using namespace live_update;
@@ -69,7 +71,6 @@ TEST_CASE("4.9 another session has the container: said, tried again, and not fou
   TransportWorld world;
   world.deliver(one_file());
   world.greets();
-  world.longest = Millis(0);
   world.says(agent::Failed{0, agent::Code::TakenOver, 0, "", "another session has taken over the container",
                            "see whether a second operator is at work"});
   CHECK(world.told() == "Retrying");
@@ -79,7 +80,8 @@ TEST_CASE("4.9 another session has the container: said, tried again, and not fou
   CHECK(world.notes ==
         "the session ended: another session has taken over the container; see whether a second operator is "
         "at work\n");
-  CHECK(world.longest >= Millis(16'000));
+  CHECK(world.transport.sessions() == 0);
+  world.turn();
   CHECK(world.execs.size() == 1);
   // With something to do it does not wait.
   world.deliver(one_file());
@@ -96,6 +98,31 @@ TEST_CASE("what the agent says of its session is for the log") {
   CHECK_FALSE(world.notes.contains("\x1b"));
   world.says(agent::Confirmed{1, 1});
   CHECK(std::get<Delivered>(*world.outcome).warnings.empty());
+  for (int i = 0; i < 50; ++i) world.says(agent::Warning{0, "", std::string(100'000, 'x')});
+  CHECK(std::ranges::count(world.notes, '\n') == 16);
+  CHECK(world.notes.size() < 20'000);
+}
+
+TEST_CASE("an agent that ends because of another session is known by its exit code, too") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  world.execs.back().exit(agent::kExitTakenOver);
+  world.turn();
+  CHECK(world.told() == "Retrying");
+  CHECK(world.notes.contains("another session has taken over"));
+}
+
+TEST_CASE("a container that nobody means any more loses its session with the last delivery") {
+  TransportWorld world;
+  world.transport.expect(TransportWorld::container(1), {"lu", {}});
+  world.deliver(one_file());
+  world.greets();
+  world.transport.forget(TransportWorld::container(1).container_id, "lu");
+  CHECK(world.transport.sessions() == 1);
+  world.says(agent::Confirmed{1, 1});
+  CHECK(world.told() == "delivered");
+  CHECK(world.transport.sessions() == 0);
 }
 
 TEST_CASE("4.8 restart of a container: only its end counts, a cut connection does not") {

@@ -76,11 +76,7 @@ class TransportWorld {
   AgentPrograms programs = one_program();
   NoTar tar;
   std::string notes;
-  Millis longest{0};  // that anything was put off, but for timeouts
-  const After after = [this](Millis delay, Callback work) {
-    if (delay < Millis(30'000)) longest = std::max(longest, delay);
-    return loop.after(delay, std::move(work));
-  };
+  const After after = [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
   AgentPlacer placer{api, after, programs, {.image = {"localhost/operator:1", ""}}};
   AgentTransport transport{
       api, after, programs, placer, tar, {}, [this](const ContainerRef&, const std::string& what) {
