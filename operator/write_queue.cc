@@ -35,7 +35,7 @@ void WriteQueue::arm(const std::string& key, Entry& entry) {
 
 void WriteQueue::due(const std::string& key) {
   Entry& entry = entries_.at(key);
-  Lane& lane = lane_of(*entry.next);
+  Lane& lane = lane_of(key);
   if (lane.under_way < lane.most) return send(key);
   entry.queued = true;
   lane.queued.push_back(key);
@@ -47,7 +47,7 @@ void WriteQueue::send(std::string key) {
   entry.queued = false;
   Request request = std::move(*std::exchange(entry.next, std::nullopt));
   Request sent = request;
-  ++lane_of(request).under_way;
+  ++lane_of(key).under_way;
   entry.in_flight =
       api_.request(std::move(request), [this, key, sent = std::move(sent)](Result<Response> result) mutable {
         answered(key, std::move(sent), std::move(result));
@@ -55,7 +55,7 @@ void WriteQueue::send(std::string key) {
 }
 
 void WriteQueue::answered(std::string key, Request sent, Result<Response> result) {
-  Lane& lane = lane_of(sent);
+  Lane& lane = lane_of(key);
   settle(key, std::move(sent), std::move(result));
   --lane.under_way;
   if (lane.queued.empty()) return;

@@ -2,8 +2,8 @@
 // time (coalesced).
 //
 // Few are under way at once: each at a time is a TLS connection of its own, which costs both ends more than
-// the write, and is kept for a while. Deletes wait by themselves, so that no status waits behind hundreds of
-// them.
+// the write, and is kept for a while. Deletes of ChangeSets, whose keys begin with kDelete, wait by
+// themselves, so that nothing waits behind hundreds of them: no status, and no pod that is to be replaced.
 //
 // Loop thread only. A write that fails in a way that can be cured is tried again with the newest state;
 // others are logged and given up.
@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "kube/api_server.h"
 #include "run/loop.h"
@@ -23,6 +24,7 @@ namespace live_update {
 class WriteQueue {
  public:
   static constexpr std::size_t kMostWrites = 16, kMostDeletes = 4;  // under way
+  static constexpr std::string_view kDelete = "delete/";
 
   // `on_error` hears of each failure: the request's path and the error.
   WriteQueue(Loop& loop, ApiServer& api, std::function<void(const std::string&, const Error&)> on_error);
@@ -32,6 +34,8 @@ class WriteQueue {
   void put(const std::string& key, Request request, Millis delay = Millis(0));
   // A request for `key` waits to be sent.
   bool waiting(const std::string& key) const;
+  // One waits, is under way, or is to be tried again.
+  bool unfinished(const std::string& key) const { return entries_.contains(key); }
   // Nothing is waiting or under way.
   bool idle() const { return entries_.empty(); }
 
@@ -49,7 +53,7 @@ class WriteQueue {
     std::size_t under_way = 0;
     std::deque<std::string> queued;
   };
-  Lane& lane_of(const Request& request) { return request.method == Method::Delete ? deletes_ : writes_; }
+  Lane& lane_of(const std::string& key) { return key.starts_with(kDelete) ? deletes_ : writes_; }
   void due(const std::string& key);
   void arm(const std::string& key, Entry& entry);
   void send(std::string key);

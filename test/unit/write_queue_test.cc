@@ -125,7 +125,7 @@ TEST_CASE("a write that fails is tried again with the newest state, and not befo
 
 TEST_CASE("few writes are under way at once; deletes do not hold up others") {
   Held held;
-  for (int i = 0; i < 50; ++i) held.put(Method::Delete, "delete" + std::to_string(i));
+  for (int i = 0; i < 50; ++i) held.put(Method::Delete, "delete/" + std::to_string(i));
   for (int i = 0; i < 50; ++i) held.put(Method::Patch, "write" + std::to_string(i));
   turn(held.loop);
   CHECK(held.count(Method::Delete) == WriteQueue::kMostDeletes);
@@ -150,4 +150,40 @@ TEST_CASE("what is replaced while it waits for its turn is sent once, the newest
   while (const auto body = held.answer(Method::Patch)) bodies += *body;
   CHECK(bodies == "2");
   CHECK(held.writes.idle());
+}
+
+TEST_CASE("the delete of a pod does not wait behind those of ChangeSets") {
+  Held held;
+  for (int i = 0; i < 50; ++i) held.put(Method::Delete, "delete/" + std::to_string(i));
+  held.put(Method::Delete, "pod/shop/web-1");
+  turn(held.loop);
+  CHECK(held.count(Method::Delete) == WriteQueue::kMostDeletes + 1);
+}
+
+TEST_CASE("a key keeps its turn when another kind of request takes the place of the one that waits") {
+  Held held;
+  for (std::size_t i = 0; i < WriteQueue::kMostWrites; ++i)
+    held.put(Method::Patch, "other" + std::to_string(i));
+  for (Method method : {Method::Patch, Method::Delete}) {
+    for (std::size_t i = 0; i < WriteQueue::kMostWrites; ++i) held.put(method, "pod/" + std::to_string(i));
+    turn(held.loop);
+  }
+  held.put(Method::Patch, "last");
+  turn(held.loop);
+  while (held.answer(Method::Patch) || held.answer(Method::Delete)) {
+  }
+  CHECK(held.writes.idle());
+}
+
+TEST_CASE("a write is unfinished from when it is put until it has succeeded") {
+  Given g;
+  CHECK_FALSE(g.writes.unfinished("key"));
+  g.api.fail_next(Method::Patch, "/configmaps/", {ErrorKind::Unavailable, "away"});
+  g.put("1");
+  CHECK(g.writes.unfinished("key"));
+  turn(g.loop);
+  CHECK(g.written() == "1 ");
+  CHECK(g.writes.unfinished("key"));
+  turn_for(g.loop, Millis(300));
+  CHECK_FALSE(g.writes.unfinished("key"));
 }
