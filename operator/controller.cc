@@ -15,7 +15,7 @@ constexpr int kStatusesAtOnce = 5;
 // Most batches are applied before this: then one write tells it, and the API server has the time for the next
 // save.
 constexpr Millis kWaitingDelay{500};
-constexpr Millis kDeleteDelay{1'000};
+constexpr Millis kDeleteDelay{1'000};  // whoever watches sees the last status first
 constexpr Millis kOutputDelay{200};
 constexpr std::size_t kFewChangeSets = 100;
 
@@ -30,6 +30,13 @@ std::vector<std::string> sync_roots(const LiveUpdateSpec& spec) {
       roots.push_back(sync->to.size() > 1 && sync->to.ends_with('/') ? sync->to.substr(0, sync->to.size() - 1)
                                                                      : sync->to);
   return roots;
+}
+
+std::string status_key(const ObjectMeta& change_set) {
+  return "changeset/" + change_set.ns + "/" + change_set.name;
+}
+std::string delete_key(const ObjectMeta& change_set) {
+  return std::string(WriteQueue::kDelete) + change_set.ns + "/" + change_set.name;
 }
 
 }  // namespace
@@ -334,16 +341,30 @@ void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision&
     if (written == it.status || is_final(written)) continue;
     metrics_.change_set(it.status.phase);
     if (it.status.phase == "Applied" && written.phase != "Applied") count(memory, it);
-    writes_.put("changeset/" + live_update.meta.ns + "/" + it.meta.name, apply_status(it.meta, it.status),
+    writes_.put(status_key(it.meta), apply_status(it.meta, it.status),
                 it.status.phase == "Waiting" && it.status.runs.empty() ? kWaitingDelay : Millis(0));
     written = std::move(it.status);
   }
-  for (const ObjectMeta& it : decision.superseded)
-    if (memory.deleting.insert(it.name).second)
-      writes_.put("delete/" + it.ns + "/" + it.name, delete_change_set(it), kDeleteDelay);
+  remove(live_update, memory, decision.superseded);
   for (const EventNote& it : decision.events)
     writes_.put("event/" + name + "/" + it.reason,
                 create_event(live_update.meta, it, options_.instance, loop_.wall_clock()));
+}
+
+// None goes before its last status has been written: whoever posted it would never hear what became of it.
+void Controller::remove(const LiveUpdate& live_update, Memory& memory,
+                        const std::vector<ObjectMeta>& superseded) {
+  bool later = false;
+  for (const ObjectMeta& it : superseded) {
+    if (memory.deleting.contains(it.name)) continue;
+    if (writes_.unfinished(status_key(it))) {
+      later = true;
+      continue;
+    }
+    memory.deleting.insert(it.name);
+    writes_.put(delete_key(it), delete_change_set(it), kDeleteDelay);
+  }
+  if (later) queue_.add_after(key_of(live_update.meta), kDeleteDelay, loop_.now());
 }
 
 // The status follows within 50 ms of a change that comes by itself; when they come one after the other, four

@@ -82,6 +82,7 @@ class Controller {
   void count(Memory& memory, const ChangeSetNote& note);
   void write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status);
   void record(const LiveUpdate& live_update, Memory& memory, Decision& decision);
+  void remove(const LiveUpdate& live_update, Memory& memory, const std::vector<ObjectMeta>& superseded);
   void forget(const ObjectKey& key);
 
   Loop& loop_;

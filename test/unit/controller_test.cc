@@ -250,6 +250,23 @@ TEST_CASE("a superseded ChangeSet is deleted") {
   CHECK(cluster.until([&] { return cluster.phase(1) == "deleted" && cluster.phase(2) == "Applied"; }));
 }
 
+TEST_CASE("a superseded ChangeSet is deleted after its last status is written") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.api.fail_next(Method::Patch, "000001/status", {ErrorKind::Unavailable, "slow"}, 3);  // 1.4 s
+  cluster.post(1, "src/x.py", "hello");
+  REQUIRE(cluster.until_synced("1/1", 1));
+  cluster.post(2, "src/x.py", "world");
+  REQUIRE(cluster.until([&] { return cluster.phase(1) == "deleted"; }));
+  std::string methods;
+  for (const auto& it : cluster.api.seen)
+    if (it.path.contains("000001"))
+      methods += it.method == Method::Patch ? "patch " : it.method == Method::Delete ? "delete " : "";
+  CHECK(methods == "patch patch patch patch delete ");
+}
+
 TEST_CASE("a LiveUpdate that is deleted while a delivery is under way is forgotten") {
   Cluster cluster;
   cluster.pod("a", "1");
