@@ -216,10 +216,8 @@ void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
 
 void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                            Decision decision) {
-  for (const auto& [container_id, sequence] : decision.confirmed) {
-    memory.lanes[container_id].applied = sequence;
-    memory.lanes[container_id].applied_at = loop_.wall_clock();
-  }
+  for (const auto& [container_id, sequence] : decision.confirmed)
+    confirm(memory.lanes[container_id], sequence, loop_.wall_clock());
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
     if (memory.expected.insert(it.container_id).second)

@@ -65,6 +65,13 @@ std::string describe(const RunFailure& failure) {
   return failure.tail.empty() ? text : text + ": " + failure.tail;
 }
 
+// Where the status said something else of the container, the run's own words are lost with the operator.
+std::string say_failed(const std::vector<int>& steps) {
+  std::string numbers;
+  for (int step : steps) numbers += (numbers.empty() ? "" : ", ") + std::to_string(step);
+  return "a run failed (" + std::string(steps.size() == 1 ? "step " : "of steps ") + numbers + ")";
+}
+
 DeliveryRun to_delivery_run(int step, const Run& run) {
   return {step, run.argv(), run.working_dir, run.timeout_seconds, run.on_failure};
 }
@@ -289,7 +296,9 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
     lane.last_milliseconds = it.last_milliseconds;
     lane.transport = it.transport;
     lane.failed_steps = it.failed_steps;
-    if (!it.failed_steps.empty()) lane.run_message = it.message;
+    if (it.failed_steps.empty()) continue;
+    const bool told = it.state == "RunFailed" && !it.message.empty();
+    lane.run_message = told ? it.message : say_failed(it.failed_steps);
   }
   return lanes;
 }
@@ -324,6 +333,13 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
     if (lane.run_message.empty()) lane.run_message = describe(failure);
   }
   std::ranges::sort(lane.failed_steps);
+}
+
+void confirm(Lane& lane, std::int64_t sequence, Time wall) {
+  lane.applied = sequence;
+  lane.applied_at = wall;
+  lane.problem.reset();
+  lane.attempts = 0;
 }
 
 Decision decide(const Observed& observed) { return Judge(observed).decide(); }

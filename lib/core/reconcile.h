@@ -61,7 +61,7 @@ struct Lane {
   std::int64_t last_milliseconds = 0;
   std::vector<int>
       failed_steps;  // runs, and a restart they kept back, that are due again with the next batch (rule 4.7)
-  std::string run_message;           // why they failed
+  std::string run_message;           // why they failed; after a restart perhaps only that they did
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
   std::string transport;     // that the last delivery took
@@ -84,6 +84,10 @@ Lanes lanes_from(const LiveUpdateStatus& status);
 // Takes in how a delivery up to `sequence` went. Backoff doubles from 250 ms up to 30 s.
 void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
             Instant now, Time wall, std::chrono::milliseconds took);
+
+// Takes in that a container needs nothing of what it lacks up to `sequence`: what it refused is not needed
+// any more, either.
+void confirm(Lane& lane, std::int64_t sequence, Time wall);
 
 // What the runs of a batch have printed so far, by its sequence.
 using PrintedMap = std::map<std::int64_t, std::vector<RunOutput>>;

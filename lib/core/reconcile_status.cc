@@ -10,7 +10,7 @@ namespace live_update {
 
 namespace {
 
-constexpr std::chrono::seconds kGapPatience{3}, kOthersPatience{1};
+constexpr std::chrono::seconds kGapPatience{3};
 constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
@@ -63,7 +63,7 @@ class Describer {
     unmatched();
     session();
     conditions();
-    change_sets();
+    describe_change_sets(o_, d_.status.fall_back ? fall_back_message() : "", d_);
     last_applied();
     if (o_.history.gap() && !gap_is_old()) look_again(o_.now + std::chrono::seconds(1));
     superseded();
@@ -104,7 +104,8 @@ class Describer {
       return {"Failed",
               "process 1 does not end on TERM, and nothing would recreate the pod: let it handle TERM, or "
               "recreate the pod yourself"};
-    if (lane.problem) return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
+    if (lane.problem && !is_confirmed(target))
+      return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
     if (lane.busy || is_delivered_to(target)) return {"Applying", ""};
     if (lane.applied < o_.history.lost())
       return {"Waiting",
@@ -196,11 +197,8 @@ class Describer {
     d_.status.session = std::move(session);
   }
 
-  std::string first_message(std::string_view state) const {
-    for (const ContainerStatus& it : d_.status.containers) {
-      if (it.state == state) return with_place(it, it.message);
-    }
-    return {};
+  std::string message_of_first(std::string_view state) const {
+    return first_message(d_.status.containers, state);
   }
   std::int64_t count(std::string_view state) const {
     return std::ranges::count(d_.status.containers, state, &ContainerStatus::state);
@@ -226,15 +224,15 @@ class Describer {
       return {"Waiting", "SequenceGap",
               "sequence " + number(*o_.history.gap()) + " is missing: the watcher is asked for everything",
               true};
-    if (count("Failed")) return {"Failed", failed_reason(), first_message("Failed"), true};
-    if (count("RunFailed")) return {"RunFailed", "RunFailed", first_message("RunFailed"), true};
-    if (count("Retrying")) return {"Retrying", "Retrying", first_message("Retrying"), false, true};
+    if (count("Failed")) return {"Failed", failed_reason(), message_of_first("Failed"), true};
+    if (count("RunFailed")) return {"RunFailed", "RunFailed", message_of_first("RunFailed"), true};
+    if (count("Retrying")) return {"Retrying", "Retrying", message_of_first("Retrying"), false, true};
     if (count("Applying"))
       return {"Applying", "Applying", "sequence " + number(newest_) + " is being applied", false, true};
     if (snapshot_missing())
       return {"Waiting", "SnapshotNeeded", "waits for the watcher's first full sync", false, true};
     if (d_.status.synced_targets < d_.status.targets)
-      return {"Waiting", "Waiting", first_message("Waiting"), false, true};
+      return {"Waiting", "Waiting", message_of_first("Waiting"), false, true};
     return {"Synced", "Synced", d_.status.synced + " containers have sequence " + number(newest_)};
   }
 
@@ -291,36 +289,6 @@ class Describer {
     return {false, "HistoryComplete", ""};
   }
 
-  void change_sets() {
-    for (const Batch& batch : o_.history.batches())
-      if (!is_final(batch.status)) note(batch.meta(), batch.status, status_of(batch), batch.last);
-    for (const Refused& refused : o_.history.refused()) {
-      ChangeSetStatus status;
-      status.phase = refused.phase;
-      status.message = refused.message;
-      note(refused.meta, refused.status, status);
-    }
-  }
-
-  void note(const ObjectMeta& meta, const ChangeSetStatus& old, ChangeSetStatus status,
-            std::int64_t sequence = 0) {
-    if (is_final(old)) return;
-    if (old.milliseconds.received) status.milliseconds.received = old.milliseconds.received;
-    if (old.milliseconds.applied) status.milliseconds = old.milliseconds;
-    if (status == old) return;
-    d_.change_sets.push_back({meta, std::move(status), sequence});
-  }
-
-  // How far it is. What may be tried again is told when it is over.
-  SaveMilliseconds milliseconds_of(const Batch& batch, bool applied) const {
-    const auto found = o_.times.find(batch.last);
-    if (found == o_.times.end()) return {};
-    if (!applied) return in_milliseconds(save_times(batch.spec, {found->second.received}));
-    BatchTimes times = found->second;
-    if (!times.applied) times.applied = o_.wall;
-    return in_milliseconds(save_times(batch.spec, times));
-  }
-
   void last_applied() {
     auto& last = d_.status.last_applied;
     last = o_.before.last_applied;
@@ -330,44 +298,6 @@ class Describer {
   }
 
   void look_again(Instant when) { d_.look_again = std::min(d_.look_again.value_or(when), when); }
-
-  // A person wants one line for one save: a failure is told when all have answered, or a second after it.
-  bool others_may_answer(const Batch& batch, const Answers& answers) {
-    if (!answers.more_to_come || batch.status.phase == "Failed") return false;
-    const Instant patience = *answers.since + kOthersPatience;
-    if (patience <= o_.now) return false;
-    look_again(patience);
-    return true;
-  }
-
-  ChangeSetStatus status_of(const Batch& batch) {
-    ChangeSetStatus status;
-    if (const auto it = o_.printed.find(batch.last); it != o_.printed.end()) status.runs = it->second;
-    const Answers answers = answers_to(batch, d_.status.containers, o_.lanes, newest_);
-    status.targets = d_.status.targets;
-    status.containers = answers.have;
-    const auto judged = o_.judgements.find(batch.last);
-    const auto kind = judged == o_.judgements.end() ? Judgement::Update : judged->second.kind;
-    if (kind == Judgement::FallBack && d_.status.fall_back) {
-      status.phase = "FallBack";
-      status.message = fall_back_message();
-    } else if (kind == Judgement::Nothing) {
-      status.phase = "Nothing";
-    } else if (answers.failed && !others_may_answer(batch, answers)) {
-      status.phase = "Failed";
-      // Runs that fail once more are told of the batch that brought them along.
-      const bool told = batch.status.phase == "Failed" && !answers.refused;
-      status.message = told ? batch.status.message : answers.failure;
-    } else if (status.targets == 0 || status.containers < status.targets) {
-      status.phase = "Waiting";
-      status.message = status.targets == 0 ? o_.search.message : first_message("Waiting");
-    } else {
-      status.phase = "Applied";
-    }
-    if (status.message.empty() && judged != o_.judgements.end()) status.message = judged->second.refused;
-    status.milliseconds = milliseconds_of(batch, status.phase == "Applied");
-    return status;
-  }
 
   void superseded() {
     std::int64_t confirmed = newest_;

@@ -34,10 +34,14 @@ struct Replicas : World {
     return status.phase + " " + std::to_string(status.containers) + "/" + std::to_string(status.targets) +
            (status.message.empty() ? "" : ": " + status.message);
   }
+  void refuses(const std::string& id, const std::string& pod, const std::string& why = "no space left") {
+    outcome(id, NotDelivered{"NoSpace", "shop/" + pod + ", container app: " + why, false});
+  }
   void pass(milliseconds time) { now += time; }
   Decision decision;
 };
 
+const std::string kFull = "shop/web-1, container app: no space left";
 const std::string kBoom = "pod web-1, container app: run step 2 exited with 1: boom";
 
 }  // namespace
@@ -133,4 +137,135 @@ TEST_CASE("4.9 after a restart of the operator what failed before it is told at 
   web.lanes = lanes_from(web.lu.status);
   web.under_way.clear();
   CHECK(web.said(1) == "Failed 1/2: " + kBoom);
+}
+
+TEST_CASE("4.9 a save after a refused one is not told the refusal of the one before") {
+  Replicas web(1);
+  web.save(1);
+  web.refuses("c1", "web-1");
+  CHECK(web.said(1) == "Failed 0/1: " + kFull);
+  web.save(2);
+  CHECK(web.said(2) == "Waiting 0/1");
+  CHECK(web.said(1) == "Failed 0/1: " + kFull);
+  web.outcome("c1");
+  CHECK(web.said(2) == "Applied 1/1");
+  CHECK(web.said(1) == "Applied 1/1");
+}
+
+TEST_CASE("4.9 a save after a refused one is tried, and told when it is refused, too") {
+  Replicas web(1);
+  web.save(1);
+  web.refuses("c1", "web-1");
+  web.save(2);
+  REQUIRE(web.under_way.contains("c1"));
+  web.save(3);
+  web.refuses("c1", "web-1");
+  CHECK(web.said(2) == "Failed 0/1: " + kFull);
+  CHECK(web.said(3) == "Waiting 0/1");
+  REQUIRE(web.under_way.at("c1") == 3);
+  web.refuses("c1", "web-1");
+  CHECK(web.said(3) == "Failed 0/1: " + kFull);
+  CHECK_FALSE(web.under_way.contains("c1"));
+}
+
+TEST_CASE("4.9 a save that waits for the end of a suspension is not told the refusal of the one before") {
+  Replicas web(1);
+  web.save(1);
+  web.refuses("c1", "web-1");
+  web.said(1);
+  web.lu.spec.suspend = true;
+  web.save(2);
+  CHECK(web.said(2) == "Waiting 0/1");
+  CHECK(web.said(1) == "Failed 0/1: " + kFull);
+}
+
+TEST_CASE("4.8 a save is not told of a process 1 that did not end for the one before") {
+  Replicas web(1);
+  web.pods["web-1"].meta.owners.clear();
+  web.lu.spec.target.workload.reset();
+  web.lu.spec.target.selector = LabelSelector{{{"app", "web"}}, {}};
+  web.pods["web-1"].meta.labels = {{"app", "web"}};
+  web.save(1);
+  web.outcome("c1", Delivered{.replace_pod = true});
+  CHECK(web.said(1) == "Applied 1/1");
+  web.save(2);
+  CHECK(web.said(2) == "Waiting 0/1");
+}
+
+TEST_CASE("4.9 the refusal of one replica waits for one that tries the save now") {
+  Replicas web(2);
+  web.save(1);
+  web.refuses("c1", "web-1");
+  web.refuses("c2", "web-2");
+  web.save(2);
+  web.refuses("c1", "web-1");
+  CHECK(web.said(2) == "Waiting 0/2");
+  web.outcome("c2");
+  CHECK(web.said(2) == "Failed 1/2: " + kFull);
+}
+
+TEST_CASE("4.9 a refused save is told once, while the next one is refused by one replica after the other") {
+  Replicas web(2);
+  web.save(1);
+  web.refuses("c1", "web-1");
+  web.pass(milliseconds(10));
+  web.refuses("c2", "web-2");
+  REQUIRE(web.said(1) == "Failed 0/2: " + kFull);
+  web.save(2);
+  web.pass(milliseconds(10));
+  web.refuses("c1", "web-1");
+  CHECK(web.said(1) == "Failed 0/2: " + kFull);
+  web.pass(milliseconds(10));
+  web.refuses("c2", "web-2");
+  CHECK(web.said(1) == "Failed 0/2: " + kFull);
+  CHECK(web.said(2) == "Failed 0/2: " + kFull);
+  web.save(3);
+  web.pass(milliseconds(10));
+  web.refuses("c1", "web-1", "read-only");
+  CHECK(web.said(1) == "Failed 0/2: shop/web-2, container app: no space left");
+}
+
+TEST_CASE("4.7 what a run printed does not take the place of its place") {
+  Replicas web(0);
+  web.pod("web", "c1");
+  web.save(1);
+  web.fails("c1", "cannot build web, container app");
+  const std::string why = "pod web, container app: run step 2 exited with 1: cannot build web, container app";
+  CHECK(web.said(1) == "Failed 1/1: " + why);
+  CHECK(web.condition("Synced").message == why);
+}
+
+TEST_CASE("4.9 a reason with the pod's name in a path is told with its place") {
+  Replicas web(0);
+  web.pod("web", "c1");
+  web.save(1);
+  web.outcome("c1", NotDelivered{"NoSpace", "/srv/web: no space left", false});
+  CHECK(web.said(1) == "Failed 0/1: pod web, container app: /srv/web: no space left");
+}
+
+TEST_CASE("4.7 after a restart of the operator during a delivery a failed run has a reason still") {
+  Replicas web(1);
+  web.save(1);
+  web.fails("c1");
+  web.said(1);
+  web.save(2);
+  REQUIRE(web.state("c1") == "Applying");
+  web.lanes = lanes_from(web.lu.status);
+  web.under_way.clear();
+  web.change_sets.front() = delta(1).saved("src/x1");
+  CHECK(web.said(1) == "Failed 1/1: pod web-1, container app: a run failed (step 2)");
+}
+
+TEST_CASE("4.9 a refusal of what is not needed any more is over") {
+  Replicas web(1);
+  web.save(1);
+  web.refuses("c1", "web-1");
+  REQUIRE(web.said(1) == "Failed 0/1: " + kFull);
+  web.lu.spec.source.ignore = {"src/x1"};
+  ++web.lu.meta.generation;
+  web.said(1);
+  CHECK(World::does(web.decision) == "");
+  CHECK(web.state("c1") == "Synced");
+  web.said(1);
+  CHECK(web.state("c1") == "Synced");
 }

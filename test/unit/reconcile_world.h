@@ -71,7 +71,7 @@ class World {
     observed.wall = wall;
     Decision decision = decide(observed);
     lu.status = decision.status;
-    for (const auto& [id, sequence] : decision.confirmed) lanes[id].applied = sequence;
+    for (const auto& [id, sequence] : decision.confirmed) confirm(lanes[id], sequence, wall);
     for (const DeliverTo& it : decision.deliveries) {
       lanes[it.target.container_id].busy = true;
       under_way[it.target.container_id] = it.sequence;
