@@ -143,11 +143,12 @@ TEST_CASE("one that failed says why, and the next time another one is added, but
 TEST_CASE("a file that cannot be executed is put there again, but not for ever") {
   World world;
   for (int number = 1; number <= 5; ++number) {
-    world.on_look = [&] {
+    world.on_look = [&world, number] {
       if (world.adds() == number) world.ends("live-update: start " + kFile);
     };
     CHECK(world.place(kFile) == kFile);
   }
+  world.on_look = nullptr;
   CHECK(world.place(kFile) == "tried ephemeral container: what 5 of them have put there, " + kFile +
                                   ", could not be executed later; restart the container");
   CHECK(world.adds() == 5);
