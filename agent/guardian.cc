@@ -39,6 +39,7 @@ void end_all(const std::vector<pid_t>& groups) {
 }
 
 [[noreturn]] void guard(int pipe, int fence) {
+  if (fence >= 0) listen_again(fence);
   setsid();
   prctl(PR_SET_NAME, "live-update-grd");
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::signal(signal, SIG_IGN);
@@ -51,7 +52,6 @@ void end_all(const std::vector<pid_t>& groups) {
   if (close_range(kFirstOther, ~0u, 0) != 0) {
     for (int fd = kFirstOther; fd < 1024; ++fd) close(fd);
   }
-  if (fence >= 0) listen_again(kFence);
   const int null = open("/dev/null", O_RDWR);
   for (const int fd : {0, 1, 2}) dup2(null, fd);
   std::vector<pid_t> groups;
@@ -74,18 +74,20 @@ void Guardian::tell(char what, pid_t group) {
   if (pipe_ && write(pipe_.get(), &word, sizeof word) != sizeof word) pipe_.reset();
 }
 
-void Guardian::watch(pid_t group) {
-  if (!pipe_) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return;
-    const pid_t pid = fork();
-    if (pid == 0) guard(ends[0], fence_);
-    close(ends[0]);
-    pipe_ = Fd(ends[1]);
-    if (pid < 0) pipe_.reset();
-  }
-  tell('+', group);
+std::expected<void, int> Guardian::begin() {
+  if (pipe_) return {};
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return std::unexpected(errno);
+  const Fd theirs(ends[0]);
+  Fd ours(ends[1]);
+  const pid_t pid = fork();
+  if (pid < 0) return std::unexpected(errno);
+  if (pid == 0) guard(theirs.get(), fence_);
+  pipe_ = std::move(ours);
+  return {};
 }
+
+void Guardian::watch(pid_t group) { tell('+', group); }
 
 void Guardian::release(pid_t group) { tell('-', group); }
 

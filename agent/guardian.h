@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <expected>
+
 #include "agent/fd.h"
 
 namespace live_update::agent {
@@ -12,7 +14,9 @@ class Guardian {
  public:
   // `fence`: what it keeps open until the last step has ended (Fence::runs), so that the next agent waits.
   void hold(int fence) { fence_ = fence; }
-  // Started with the first step, so that a session without any has one process.
+  // Before a step is started: from then on only `watch` lies between it and its being guarded. Starts the
+  // process with the first step, so that a session without any has one process. An errno: nobody guards.
+  std::expected<void, int> begin();
   void watch(pid_t group);
   void release(pid_t group);
 

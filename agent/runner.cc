@@ -38,6 +38,8 @@ Try<Runner> Runner::start(const Run& run, Guardian& guardian) {
     theirs[i] = Fd(ends[1]);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
   }
+  if (const auto guarded = guardian.begin(); !guarded)
+    return failed(errno_failure(guarded.error(), "cannot start the guardian of", run.argv[0]));
   const auto pid = spawn({run.argv, run.env, run.cwd, theirs[0].get(), theirs[1].get(), true}, false);
   if (!pid) return failed(pid.error());
   guardian.watch(*pid);
