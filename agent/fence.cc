@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "agent/failure.h"
 #include "agent/local_socket.h"
@@ -16,8 +17,15 @@
 namespace live_update::agent {
 namespace {
 
-constexpr std::int64_t kLookMs = 10;
+constexpr std::int64_t kLookMs = 10, kLongestLookMs = 200;
 constexpr std::int64_t kDoubtMs = 200;  // who seems to be none of ours may just begin or end
+
+// A number alone may be another's by the time it is used.
+struct Process {
+  pid_t pid = 0;
+  std::uint64_t since = 0;
+  bool operator==(const Process&) const = default;
+};
 
 std::string name_of_fence(std::string_view kind) {
   return socket_name(kind, "LIVE_UPDATE_FENCE") + '/' + std::to_string(geteuid());
@@ -31,10 +39,11 @@ pid_t one_of_us(int connection) {
   return ours != 0 && mount_namespace(peer->pid) == ours ? peer->pid : 0;
 }
 
-// A guardian that has not said yet that it has the name of its dead agent.
-bool has_died(int connection) {
+// Who listened and is dead, while something that it has begun still has the name: most likely a guardian that
+// has not said yet that the name is its own. Else 0.
+pid_t dead_one(int connection) {
   const auto peer = peer_of(connection);
-  return peer && peer->pid > 0 && peer->uid == geteuid() && !at_work(peer->pid);
+  return peer && peer->pid > 0 && peer->uid == geteuid() && !at_work(peer->pid) ? peer->pid : 0;
 }
 
 bool has_ended(int other_end) {
@@ -42,56 +51,130 @@ bool has_ended(int other_end) {
   return poll(&end, 1, 0) > 0;
 }
 
-// As long as the connection stands, the pid is that of the process which holds the name.
-void kill_holder(int connection, pid_t pid) {
-  const Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (has_ended(connection)) return;
-  if (process && syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0) return;
-  kill(pid, SIGKILL);
+void kill_holder(int connection, const Process& holder) {
+  const Fd process(static_cast<int>(syscall(SYS_pidfd_open, holder.pid, 0)));
+  const int error = errno;
+  if (has_ended(connection) || start_of(holder.pid) != holder.since) return;
+  if (process) {
+    syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  } else if (error == ENOSYS || error == EPERM) {  // an old kernel, or seccomp
+    kill(holder.pid, SIGKILL);
+  }
 }
 
 }  // namespace
 
+// How one name becomes ours. What is known of who has it outlives the single look.
+class Fence::Claim {
+ public:
+  Claim(Fence& fence, std::string_view kind, bool may_kill)
+      : fence_(fence), name_(name_of_fence(kind)), may_kill_(may_kill) {}
+  Taken take(Fd& ours);
+
+ private:
+  using Met = std::optional<Taken>;  // nothing: the name has to be tried again
+
+  Met look();
+  Met outlast(int connection, const Process& holder);
+  Met doubt(const std::expected<Fd, int>& other);
+  Met pause(std::int64_t ms);
+  Taken give_up();
+  Taken without(const std::string& why);
+  Taken stuck(pid_t pid);
+
+  Fence& fence_;
+  const std::string name_;
+  const bool may_kill_;
+  Process holder_;          // of ours, seen by the last look, or in doubt the one before
+  std::int64_t until_ = 0;  // until when it has to end
+  // Since when there is doubt, counted in what was waited for it: a stall of ours is not the other's. A first
+  // look never is enough.
+  std::int64_t doubted_ms_ = 0;
+  bool crowded_ = false;   // in this doubt: it has more callers than it hears
+  pid_t dead_ = 0;         // in this doubt: who has left the name to something
+  bool hopeless_ = false;  // unless the name is free now
+};
+
 Fence::Taken Fence::take(int in) {
   in_ = in;
-  const auto taken = hold(serve_, name_of_fence("serve"), true);
-  return taken == Taken::Ours ? hold(runs_, name_of_fence("runs"), false) : taken;
+  const auto taken = Claim(*this, "serve", true).take(serve_);
+  return taken == Taken::Ours ? Claim(*this, "runs", false).take(runs_) : taken;
 }
 
-Fence::Taken Fence::hold(Fd& ours, const std::string& name, bool may_kill) {
-  pid_t holder = 0;
-  std::int64_t until = 0;
-  bool killed = false;
-  for (const auto begun = now_ms();;) {
-    auto own = listen_at(name);
+Fence::Taken Fence::Claim::take(Fd& ours) {
+  while (true) {
+    auto own = listen_at(name_);
     if (own) return ours = std::move(*own), Taken::Ours;
-    if (own.error() != EADDRINUSE) return without(name, errno_text(own.error()));
-    if (has_ended(in_)) return Taken::Needless;  // connecting is asking
-    const auto other = connect_to(name);
-    if (!other && other.error() == EAGAIN && holder != 0) return stuck(holder, !may_kill);
-    const auto pid = other ? one_of_us(other->get()) : 0;
-    const auto doubt = other && has_died(other->get()) ? patience_.gone_ms : kDoubtMs;
-    if (pid == 0 && now_ms() - std::max(begun, until) >= doubt)
-      return without(name, "something that is no agent of this container has this name");
-    // Either it begins or ends at this moment, or it has hung up without an end.
-    if ((pid == 0 || pid == holder) && wait_for_end(-1, now_ms() + kLookMs) == Wait::Needless)
-      return Taken::Needless;
-    if (pid == 0) continue;
-    if (pid != holder) {
-      holder = pid;
-      killed = false;
-      until = now_ms() + (may_kill ? patience_.asked_ms : patience_.gone_ms);
-    }
-    auto waited = wait_for_end(other->get(), until);
-    if (waited == Wait::Late && may_kill && !killed) {
-      killed = true;
-      kill_holder(other->get(), pid);
-      until = now_ms() + patience_.gone_ms;
-      waited = wait_for_end(other->get(), until);
-    }
-    if (waited == Wait::Late) return stuck(pid, !may_kill);
-    if (waited == Wait::Needless) return Taken::Needless;
+    if (own.error() != EADDRINUSE) return without(errno_text(own.error()));
+    if (hopeless_) return give_up();
+    if (has_ended(fence_.in_)) return Taken::Needless;  // connecting is asking
+    if (const auto met = look()) return *met;
   }
+}
+
+Fence::Claim::Met Fence::Claim::look() {
+  const auto other = connect_to(name_);
+  const auto pid = other ? one_of_us(other->get()) : 0;
+  if (pid == 0) return doubt(other);
+  doubted_ms_ = 0;
+  crowded_ = false;
+  dead_ = 0;
+  return outlast(other->get(), {pid, start_of(pid)});
+}
+
+Fence::Claim::Met Fence::Claim::outlast(int connection, const Process& holder) {
+  if (holder != holder_) {
+    holder_ = holder;
+    until_ = now_ms() + (may_kill_ ? fence_.patience_.asked_ms : fence_.patience_.gone_ms);
+  } else if (now_ms() >= until_) {
+    return stuck(holder.pid);
+  } else if (const auto met = pause(kLookMs)) {  // it has hung up without an end
+    return met;
+  }
+  auto waited = fence_.wait_for_end(connection, until_);
+  if (waited == Wait::Late && may_kill_) {
+    kill_holder(connection, holder);
+    until_ = now_ms() + fence_.patience_.gone_ms;
+    waited = fence_.wait_for_end(connection, until_);
+  }
+  if (waited == Wait::Late) return stuck(holder.pid);
+  return waited == Wait::Needless ? Met(Taken::Needless) : std::nullopt;
+}
+
+// Either it begins or ends at this moment, or it is none of ours.
+Fence::Claim::Met Fence::Claim::doubt(const std::expected<Fd, int>& other) {
+  if (other && dead_ == 0) dead_ = dead_one(other->get());
+  // Each look is one more caller that may never be heard: so it is not known any more who listens.
+  if (!other && other.error() == EAGAIN) crowded_ = true;
+  const auto enough = crowded_ || dead_ != 0 ? fence_.patience_.gone_ms : kDoubtMs;
+  hopeless_ = doubted_ms_ >= enough;
+  if (hopeless_) return std::nullopt;
+  const auto next = std::min(std::clamp(doubted_ms_, kLookMs, kLongestLookMs), enough - doubted_ms_);
+  doubted_ms_ += next;
+  return pause(next);
+}
+
+Fence::Claim::Met Fence::Claim::pause(std::int64_t ms) {
+  return fence_.wait_for_end(-1, now_ms() + ms) == Wait::Needless ? Met(Taken::Needless) : std::nullopt;
+}
+
+Fence::Taken Fence::Claim::give_up() {
+  if (dead_ != 0) return stuck(dead_);
+  if (crowded_ && holder_.pid != 0) return stuck(holder_.pid);
+  return without("something that is no agent of this container has this name");
+}
+
+Fence::Taken Fence::Claim::without(const std::string& why) {
+  return fence_.fail(Taken::Without, "cannot make sure that no other agent works in this container: " + why +
+                                         " (abstract socket " + name_ + ")");
+}
+
+Fence::Taken Fence::Claim::stuck(pid_t pid) {
+  const std::string what = dead_ != 0  ? "what the dead agent of an earlier session left in this container"
+                           : may_kill_ ? "the agent of an earlier session"
+                                       : "what an earlier session ran in this container";
+  const std::string who = may_kill_ || dead_ != 0 ? "process " : "guarded by process ";
+  return fence_.fail(Taken::Stuck, what + " does not end (" + who + std::to_string(pid) + ")");
 }
 
 Fence::Wait Fence::wait_for_end(int connection, std::int64_t until) {
@@ -105,17 +188,9 @@ Fence::Wait Fence::wait_for_end(int connection, std::int64_t until) {
   }
 }
 
-Fence::Taken Fence::without(const std::string& name, const std::string& why) {
-  trouble_ = "cannot make sure that no other agent works in this container: " + why + " (abstract socket " +
-             name + ")";
-  return Taken::Without;
-}
-
-Fence::Taken Fence::stuck(pid_t pid, bool runs) {
-  trouble_ = runs ? "what an earlier session ran in this container does not end (guarded by process "
-                  : "the agent of an earlier session does not end (process ";
-  trouble_ += std::to_string(pid) + ")";
-  return Taken::Stuck;
+Fence::Taken Fence::fail(Taken how, std::string why) {
+  trouble_ = std::move(why);
+  return how;
 }
 
 bool Fence::asked() {

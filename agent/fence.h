@@ -3,7 +3,8 @@
 //
 // Two names in the container (agent/local_socket.h), each for one user: "serve", which the agent holds, and
 // "runs", which it shares with the guardian of its runs. Who gets both knows that whoever had them has ended,
-// and all that could change files for it: a name is free when the kernel has closed the last descriptor.
+// and the process group of its run: a name is free when the kernel has closed the last descriptor. (What can
+// still change files then is at the end of that page's section.)
 // A new agent that finds them taken asks by connecting to "serve". The old one ends its session; if it does
 // not, it is killed. Of several that begin at a time the last one stays.
 #pragma once
@@ -25,9 +26,9 @@ class Fence {
   };
   enum class Taken {
     Ours,
-    Without,   // somebody else has a name, who is no agent of this container: nothing is known of others
+    Without,   // a name is not to be had, by what is no agent of this container: nothing is known of others
     Needless,  // meanwhile our own session has ended, or a newer one has come
-    Stuck,     // an earlier agent, or what it ran, does not end: nothing may be begun
+    Stuck,     // an earlier agent, or what it left behind, does not end: nothing may be begun
   };
 
   Fence() = default;
@@ -46,12 +47,11 @@ class Fence {
   int runs() const { return runs_.get(); }
 
  private:
+  class Claim;
   enum class Wait { Gone, Late, Needless };
 
-  Taken hold(Fd& ours, const std::string& name, bool may_kill);
   Wait wait_for_end(int connection, std::int64_t until);
-  Taken without(const std::string& name, const std::string& why);
-  Taken stuck(pid_t pid, bool runs);
+  Taken fail(Taken how, std::string why);
 
   Patience patience_;
   int in_ = -1;

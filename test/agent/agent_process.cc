@@ -34,19 +34,21 @@ namespace {
 using Clock = std::chrono::steady_clock;
 std::chrono::seconds patience() { return std::chrono::seconds(emulated() ? 60 : 10); }
 
-// Answers two system calls with an errno; 0 leaves one to the kernel.
-void deny(int openat2_error, int exchange_error) {
+// Answers some system calls with an errno; 0 leaves one to the kernel.
+void deny(const Setup& setup) {
   const auto result = [](int error) {
     return error ? SECCOMP_RET_ERRNO | static_cast<unsigned>(error) : SECCOMP_RET_ALLOW;
   };
   sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, result(openat2_error)),
+      BPF_STMT(BPF_RET | BPF_K, result(setup.openat2_error)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, result(setup.pidfd_error)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 3),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[4])),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RENAME_EXCHANGE, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, result(exchange_error)),
+      BPF_STMT(BPF_RET | BPF_K, result(setup.exchange_error)),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   sock_fprog program{std::size(code), code};
@@ -59,7 +61,7 @@ void deny(int openat2_error, int exchange_error) {
   for (const auto& entry : setup.env) putenv(const_cast<char*>(entry.c_str()));
   if (setup.uid != 0 && (setgroups(0, nullptr) != 0 || setgid(setup.uid) != 0 || setuid(setup.uid) != 0))
     _exit(99);
-  if (setup.openat2_error || setup.exchange_error) deny(setup.openat2_error, setup.exchange_error);
+  if (setup.openat2_error || setup.exchange_error || setup.pidfd_error) deny(setup);
   auto words = setup.before;
   for (auto& word : agent_command()) words.push_back(word);
   words.insert(words.end(), setup.arguments.begin(), setup.arguments.end());

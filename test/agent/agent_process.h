@@ -19,6 +19,7 @@ namespace live_update::agent {
 struct Setup {
   uid_t uid = 0;                              // another than 0: that user and group, nothing else
   int openat2_error = 0, exchange_error = 0;  // what seccomp answers instead of the kernel
+  int pidfd_error = 0;                        // likewise, to pidfd_open
   std::vector<std::string> env;               // without LIVE_UPDATE_FENCE: a container of its own
   std::vector<std::string> arguments = {"serve"};
   std::vector<std::string> before;  // words before the program: nsenter ...

@@ -1,10 +1,14 @@
 // One agent per container: what becomes of the agent of a lost session when the next one begins.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,9 +18,12 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
+#include <sstream>
+#include <utility>
 
 #include "test/agent/agent_process.h"
 #include "test/agent/mounts.h"
@@ -63,6 +70,16 @@ bool is_over(const Child& child) {
 }
 
 bool answers(AgentProcess& agent) { return std::holds_alternative<Pong>(agent.ask({Ping{99}}, 99)); }
+
+bool speaks_or_is_over(const Child& child) {
+  pollfd end{child.out.get(), POLLIN, 0};
+  return poll(&end, 1, 0) > 0;
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 milliseconds took(const std::function<void()>& what) {
   const auto begun = Clock::now();
@@ -221,10 +238,12 @@ TEST_CASE("agents of different users, and of different containers, do not know e
   CHECK(fourth.warnings.empty());
 }
 
-// Somebody who has the name of a fence, and lives on.
+// Somebody who has the name of a fence, and then does this: lives on.
 class Squatter {
  public:
-  Squatter(const std::string& kind, const std::string& fence, const std::function<void()>& first) {
+  Squatter(
+      const std::string& kind, const std::string& fence, const std::function<void()>& first,
+      const std::function<void()>& then = [] { sleep(60); }) {
     int ready[2];
     REQUIRE(pipe(ready) == 0);
     pid_ = fork();
@@ -238,17 +257,25 @@ class Squatter {
       memcpy(at.sun_path + 1, name.data(), name.size());
       const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
       const bool done = bind(fd, reinterpret_cast<const sockaddr*>(&at), size) == 0 && listen(fd, 8) == 0;
-      if (write(ready[1], &done, 1) == 1) sleep(60);
+      if (write(ready[1], &done, 1) == 1) then();
       _exit(0);
     }
     bool done = false;
     CHECK((read(ready[0], &done, 1) == 1 && done));
     ::close(ready[0]), ::close(ready[1]);
   }
-  ~Squatter() {
+  ~Squatter() { end(); }
+  void end() {
+    if (pid_ == 0) return;
     kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
+    waitpid(std::exchange(pid_, 0), nullptr, 0);
   }
+  // Of itself; who it was is still to be seen.
+  void wait_for_end() const {
+    siginfo_t dead{};
+    REQUIRE(waitid(P_PID, static_cast<id_t>(pid_), &dead, WEXITED | WNOWAIT) == 0);
+  }
+  pid_t pid() const { return pid_; }
   Squatter(const Squatter&) = delete;
   Squatter& operator=(const Squatter&) = delete;
   bool alive() const { return waitpid(pid_, nullptr, WNOHANG) == 0; }
@@ -304,6 +331,146 @@ TEST_CASE("something of ours that has the name and does not hang up is killed li
   CHECK(answers(agent));
   CHECK(agent.warnings.empty());
   CHECK_FALSE(squatter.alive());
+}
+
+TEST_CASE("where seccomp or an old kernel has no pidfd, it is killed by its number") {
+  const Container one, other;
+  auto old_kernel = one.setup, seccomp = other.setup;
+  old_kernel.pidfd_error = ENOSYS;
+  seccomp.pidfd_error = EPERM;
+  const Squatter first("serve", one.tree.root(), [] {}), second("serve", other.tree.root(), [] {});
+  const Child late(old_kernel), later(seccomp);
+  CHECK(soon([&] { return speaks_or_is_over(late) && speaks_or_is_over(later); }));
+  CHECK_FALSE(first.alive());
+  CHECK_FALSE(second.alive());
+}
+
+// What a dead process has left a name to: ends after a time, or with this object.
+class Heir {
+ public:
+  explicit Heir(int ms) : ms_(ms) { REQUIRE(pipe2(ends_, O_CLOEXEC) == 0); }
+  ~Heir() { ::close(ends_[0]), ::close(ends_[1]); }
+  Heir(const Heir&) = delete;
+  Heir& operator=(const Heir&) = delete;
+  void born() const {
+    if (fork() != 0) return;
+    ::close(ends_[1]);
+    pollfd end{ends_[0], POLLIN, 0};
+    poll(&end, 1, ms_);
+    _exit(0);
+  }
+
+ private:
+  int ms_;
+  int ends_[2];
+};
+
+TEST_CASE(
+    "an agent that died before its guardian had the name: the next one waits, however long that takes") {
+  const Container container;
+  const Heir heir(1'500);
+  const Squatter dead("runs", container.tree.root(), [] {}, [&] { heir.born(); });
+  dead.wait_for_end();
+  std::unique_ptr<AgentProcess> agent;
+  const auto time = took([&] { agent = std::make_unique<AgentProcess>(container.setup); });
+  CHECK(time >= milliseconds(1'000));
+  CHECK(answers(*agent));
+  CHECK(agent->warnings.empty());
+}
+
+TEST_CASE("where that does not end, nothing is begun beside it") {
+  const Container container;
+  const Heir heir(60'000);
+  const Squatter dead("runs", container.tree.root(), [] {}, [&] { heir.born(); });
+  dead.wait_for_end();
+  Child child(container.setup);
+  CHECK(child.wait() == kExitTakenOver);
+  std::string said(4096, '\0');
+  said.resize(static_cast<std::size_t>(std::max<ssize_t>(read(child.out.get(), said.data(), 4096), 0)));
+  CHECK(said.find("what the dead agent of an earlier session left in this container does not end (process " +
+                  std::to_string(dead.pid()) + ")") != said.npos);
+}
+
+// Another process with the number of one that has ended; 0: not allowed.
+pid_t start_with_number(pid_t number) {
+  clone_args how{};
+  how.exit_signal = SIGCHLD;
+  how.set_tid = reinterpret_cast<std::uintptr_t>(&number);
+  how.set_tid_size = 1;
+  const auto pid = syscall(SYS_clone3, &how, sizeof how);
+  if (pid == 0) {
+    sleep(60);
+    _exit(0);
+  }
+  return pid == number ? number : 0;
+}
+
+TEST_CASE("who has got the number of an agent that has ended is not killed for it") {
+  if (emulated()) return;
+  const Container container;
+  const Heir heir(3'500);
+  Squatter old("serve", container.tree.root(), [] {}, [&] { heir.born(), sleep(60); });
+  Child child(container.setup);
+  usleep(300'000);  // it waits for the end of the old one, which it has asked to leave
+  const auto number = old.pid();
+  old.end();
+  if (start_with_number(number) == 0) {
+    MESSAGE("cannot choose the number of a process: left out");
+    return;
+  }
+  CHECK(soon([&] { return speaks_or_is_over(child); }));
+  CHECK(waitpid(number, nullptr, WNOHANG) == 0);
+  kill(number, SIGKILL);
+  waitpid(number, nullptr, 0);
+}
+
+// A program that says a line, and waits for one before it becomes the agent: on until it has found a name
+// taken.
+bool stop_at_taken_name(Child& child) {
+  const auto stopped = [&] {
+    int status = 0;
+    return waitpid(child.pid(), &status, 0) == child.pid() && WIFSTOPPED(status);
+  };
+  char line;
+  if (read(child.out.get(), &line, 1) != 1) return false;
+  if (ptrace(PTRACE_SEIZE, child.pid(), 0, PTRACE_O_TRACESYSGOOD) != 0) return false;
+  if (ptrace(PTRACE_INTERRUPT, child.pid(), 0, 0) != 0 || !stopped()) return false;
+  if (write(child.in.get(), "\n", 1) != 1) return false;
+  while (true) {
+    if (ptrace(PTRACE_SYSCALL, child.pid(), 0, 0) != 0 || !stopped()) return false;
+    __ptrace_syscall_info call{};
+    ptrace(PTRACE_GET_SYSCALL_INFO, child.pid(), sizeof call, &call);
+    if (call.op == PTRACE_SYSCALL_INFO_EXIT && call.exit.rval == -EADDRINUSE) return true;
+  }
+}
+
+TEST_CASE("one that stalls while the old agent ends has a fence all the same") {
+  if (emulated()) return;
+  const Container container;
+  Squatter old("serve", container.tree.root(), [] {});
+  auto setup = container.setup;
+  setup.before = {"sh", "-c", "echo; read line; exec \"$@\"", "sh"};
+  Child child(setup);
+  if (!stop_at_taken_name(child)) {
+    MESSAGE("cannot trace a process: left out");
+    return;
+  }
+  old.end();
+  usleep(300'000);
+  REQUIRE(ptrace(PTRACE_DETACH, child.pid(), 0, 0) == 0);
+  CHECK(soon([&] { return speaks_or_is_over(child); }));
+  AgentProcess next(container.setup);
+  CHECK(child.wait() == kExitTakenOver);
+}
+
+TEST_CASE("the guardian is there before what it guards") {
+  AgentProcess agent;
+  agent.ask({Run{.request = 5, .argv = {"sh", "-c", "cat /proc/$PPID/task/$PPID/children; echo $$"}}}, 5);
+  std::istringstream printed(agent.output[5]);  // in the order in which they were started
+  std::string guardian, run, self;
+  printed >> guardian >> run >> self;
+  CHECK(run == self);
+  CHECK(soon([&] { return read_text("/proc/" + guardian + "/comm") == "live-update-grd\n"; }));
 }
 
 TEST_SUITE_END();
