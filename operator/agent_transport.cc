@@ -271,7 +271,13 @@ void AgentTransport::finish(Lane& lane, DeliveryOutcome outcome) {
   if (auto* it = std::get_if<Delivered>(&outcome); it && placed_.contains(to.container_id))
     it->transport = "Ephemeral";
   job.done(std::move(outcome));
-  if (const auto found = lanes_.find(to); found != lanes_.end() && !drop_unwanted(found))
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  if (found->second->unwanted && found->second->jobs.empty())  // later: we may be in its session's event
+    found->second->idle = after_(Millis(0), [this, to] {
+      if (const auto it = lanes_.find(to); it != lanes_.end()) drop_unwanted(it);
+    });
+  else
     advance(*found->second);
 }
 
