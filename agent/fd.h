@@ -1,9 +1,10 @@
-// A file descriptor that is closed with its owner.
+// A file descriptor that is closed with its owner, and writing to one.
 #pragma once
 
 #include <unistd.h>
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace live_update::agent {
@@ -31,6 +32,15 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+// Writes all of it; at an error the rest is given up.
+inline void print(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = write(fd, text.data(), text.size());
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
 
 using SharedFd = std::shared_ptr<const Fd>;
 

@@ -46,12 +46,17 @@ int usage(const std::string& wrong) {
   return 2;
 }
 
+std::optional<unsigned> number_in(std::string_view text) {
+  unsigned number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return {};
+  return number;
+}
+
 // "TERM", "SIGTERM" or "15".
 int signal_from(std::string_view name) {
-  int number = 0;
-  if (const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
-      read.ec == std::errc() && read.ptr == name.data() + name.size())
-    return number >= 1 && number <= 64 ? number : 0;
+  if (const auto number = number_in(name))
+    return *number >= 1 && *number <= 64 ? static_cast<int>(*number) : 0;
   if (name.starts_with("SIG")) name.remove_prefix(3);
   for (int i = 1; i < NSIG; ++i) {
     const char* known = sigabbrev_np(i);
@@ -72,13 +77,6 @@ int digest(std::vector<std::string> files) {
     print(1, digest_text(*found) + "  " + file + "\n");
   }
   return 0;
-}
-
-std::optional<unsigned> number_in(std::string_view text) {
-  unsigned number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return {};
-  return number;
 }
 
 // "--process PID" or "--container ID", "--user UID", "--report FILE", then directories.

@@ -1,10 +1,8 @@
 #include "agent/place.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -20,6 +18,8 @@
 #include "agent/fd.h"
 #include "agent/process.h"
 #include "agent/sync_root.h"
+#include "agent/temp_name.h"
+#include "agent/tree_ops.h"
 #include "core/agent_notes.h"
 #include "core/agent_protocol.h"
 
@@ -51,15 +51,9 @@ Said<> copy(int from, int to) {
   return {};
 }
 
-std::string part_name(const std::string& name) {
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, 0) < 0) number = static_cast<std::uint64_t>(now_us());
-  return name + '.' + std::to_string(number);
-}
-
 // Beside it first, so that nobody executes half a program.
 Said<> copy_into(int directory, const std::string& name, int program) {
-  const std::string part = part_name(name);
+  const std::string part = next_temp_name();
   Fd out(openat(directory, part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755));
   if (!out) return errno_said("is not writable");
   auto copied = copy(program, out.get());
@@ -78,7 +72,8 @@ bool lies_there(int directory, const std::string& name, const Digest& digest) {
          (there.st_mode & 0111) != 0 && digest_of(file.get()) == digest;
 }
 
-// Older versions, and what was not finished; others may be at work in the same directory now.
+// Older versions, and what shells did not finish (operator/agent_script.h); others may be at work in the same
+// directory now.
 bool is_left_over(int directory, const std::string& it, const std::string& name) {
   if (!it.starts_with(kProgramPrefix) || it == name) return false;
   struct stat there;
@@ -88,11 +83,10 @@ bool is_left_over(int directory, const std::string& it, const std::string& name)
 }
 
 void remove_left_overs(int directory, const std::string& name) {
-  const int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR* all = again < 0 ? nullptr : fdopendir(again);
-  while (const dirent* entry = all ? readdir(all) : nullptr)
-    if (is_left_over(directory, entry->d_name, name)) unlinkat(directory, entry->d_name, 0);
-  if (all) closedir(all);
+  clean_directory(directory);
+  int ignored = 0;
+  for (const auto& it : names_in(directory, ignored))
+    if (is_left_over(directory, it, name)) unlinkat(directory, it.c_str(), 0);
 }
 
 // The numbers of a line of /proc/PID/status, "Uid:\t0\t0\t0\t0".
@@ -222,14 +216,6 @@ class Report {
 };
 
 }  // namespace
-
-void print(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const auto wrote = write(fd, text.data(), text.size());
-    if (wrote <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-}
 
 int place(const Placing& placing) {
   Report report(placing.report);

@@ -11,7 +11,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace live_update::agent {
@@ -29,7 +28,5 @@ int place(const Placing& placing);
 
 // A copy of this program as `to`, whole or not at all. Exit code.
 int install(const std::string& to);
-
-void print(int fd, std::string_view text);
 
 }  // namespace live_update::agent

@@ -63,24 +63,29 @@ std::uint64_t signal_mask(std::string_view status, std::string_view name) {
   return mask;
 }
 
-std::uint64_t mount_namespace(const std::string& process) {
-  struct stat ns;
-  return stat(("/proc/" + process + "/ns/mnt").c_str(), &ns) == 0 ? ns.st_ino : 0;
+// `unknown`: the answer where nobody can be seen.
+bool any_process(const std::function<bool(pid_t)>& is_it, bool unknown = false) {
+  DIR* all = opendir("/proc");
+  if (!all) return unknown;
+  bool found = false;
+  while (const dirent* entry = found ? nullptr : readdir(all)) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec == std::errc()) found = is_it(pid);
+  }
+  closedir(all);
+  return found;
 }
 
 // Of those for which `counts` is true.
-std::optional<pid_t> oldest_process(const std::function<bool(const std::string& pid)>& counts) {
+std::optional<pid_t> oldest_process(const std::function<bool(pid_t)>& counts) {
   std::optional<pid_t> oldest;
   std::uint64_t since = ~std::uint64_t{0};
-  DIR* all = opendir("/proc");
-  while (const dirent* entry = all ? readdir(all) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
-    if (!counts(entry->d_name)) continue;
+  any_process([&](pid_t pid) {
+    if (!counts(pid)) return false;
     if (const auto start = start_of(pid); start < since) oldest = pid, since = start;
-  }
-  if (all) closedir(all);
+    return false;
+  });
   return oldest;
 }
 
@@ -120,20 +125,24 @@ bool takes_signal(pid_t pid, int signal) {
   }
 }
 
+std::uint64_t mount_namespace(pid_t pid) {
+  struct stat ns;
+  const auto path = pid == 0 ? "/proc/self/ns/mnt" : proc(pid, "ns/mnt");
+  return stat(path.c_str(), &ns) == 0 ? ns.st_ino : 0;
+}
+
 pid_t main_process() {
-  const auto ours = mount_namespace("self"), first = mount_namespace("1");
+  const auto ours = mount_namespace(0), first = mount_namespace(1);
   if (ours == 0 || first == 0 || ours == first) return 1;
-  return oldest_process([&](const std::string& pid) { return mount_namespace(pid) == ours; }).value_or(1);
+  return oldest_process([&](pid_t pid) { return mount_namespace(pid) == ours; }).value_or(1);
 }
 
 pid_t process_of_container(std::string_view id) {
-  return oldest_process([&](const std::string& pid) {
-           return read_small_file("/proc/" + pid + "/cgroup").find(id) != std::string::npos;
-         })
-      .value_or(0);
+  const auto is_there = [&](pid_t pid) {
+    return read_small_file(proc(pid, "cgroup")).find(id) != std::string::npos;
+  };
+  return oldest_process(is_there).value_or(0);
 }
-
-std::uint64_t mount_namespace(pid_t pid) { return mount_namespace(pid == 0 ? "self" : std::to_string(pid)); }
 
 bool at_work(pid_t pid) {
   if (kill(pid, 0) != 0 && errno == ESRCH) return false;
@@ -145,18 +154,11 @@ bool group_alive(pid_t group) { return kill(-group, 0) == 0 || errno == EPERM; }
 // Who is not allowed to look must take it that there is somebody.
 bool group_at_work(pid_t group) {
   if (kill(-group, 0) != 0) return errno == EPERM;
-  DIR* all = opendir("/proc");
-  if (!all) return true;
-  bool found = false;
-  while (const dirent* entry = found ? nullptr : readdir(all)) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
+  const auto works_in_it = [&](pid_t pid) {
     const Stat stat(pid);
-    found = stat.field(5) == static_cast<std::uint64_t>(group) && stat.at_work();
-  }
-  closedir(all);
-  return found;
+    return stat.field(5) == static_cast<std::uint64_t>(group) && stat.at_work();
+  };
+  return any_process(works_in_it, true);
 }
 
 }  // namespace live_update::agent

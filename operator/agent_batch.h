@@ -22,6 +22,9 @@ struct AgentBatch {
   bool empty() const { return entries() == 0; }
   // Entries have numbers, in the order in which they are sent: the deletes, then `writes`.
   std::size_t entries() const { return delivery->deletes.size() + writes.size(); }
+  bool is_delete(std::size_t entry) const { return entry < delivery->deletes.size(); }
+  const RemoteDelete& gone(std::size_t entry) const { return delivery->deletes[entry]; }
+  const DeliveryWrite& write(std::size_t entry) const { return *writes[entry - delivery->deletes.size()]; }
 };
 
 }  // namespace live_update

@@ -90,24 +90,25 @@ void AgentComparison::give_up(std::uint32_t request) {
 
 bool AgentComparison::touches(std::string_view path) const {
   for (std::size_t entry = 0; entry < due_.size(); ++entry)
-    if (due_[entry] == Due::Touch && write(entry).to == path) return true;
+    if (due_[entry] == Due::Touch && batch_.write(entry).to == path) return true;
   return false;
 }
 
 const std::string& AgentComparison::root(std::size_t entry) const {
-  return is_delete(entry) ? gone(entry).root : write(entry).root;
+  return batch_.is_delete(entry) ? batch_.gone(entry).root : batch_.write(entry).root;
 }
 
 // The size only matters for files: where something else is due, no digest is needed.
 agent::Wanted AgentComparison::wanted(std::size_t entry) const {
-  if (is_delete(entry)) return {std::string(relative_to(gone(entry).to, gone(entry).root)), 0};
-  const auto& it = write(entry);
+  if (batch_.is_delete(entry))
+    return {std::string(relative_to(batch_.gone(entry).to, batch_.gone(entry).root)), 0};
+  const auto& it = batch_.write(entry);
   return {std::string(relative_to(it.to, it.root)), it.type == FileType::File ? it.size : 0};
 }
 
 AgentComparison::Due AgentComparison::judge(std::size_t entry, const agent::HaveEntry& there) const {
-  if (is_delete(entry)) return there.kind == agent::Kind::Missing ? Due::Nothing : Due::All;
-  const auto& it = write(entry);
+  if (batch_.is_delete(entry)) return there.kind == agent::Kind::Missing ? Due::Nothing : Due::All;
+  const auto& it = batch_.write(entry);
   if (!stays(it)) return Due::All;
   if (same(it, there)) return Due::Nothing;
   return same_content(it, there) ? Due::Touch : Due::All;
@@ -124,8 +125,8 @@ bool AgentComparison::stays(const DeliveryWrite& write) const {
 
 void AgentComparison::settle(std::size_t entry, Due due) {
   due_[entry] = due;
-  if (due == Due::All && !is_delete(entry) && write(entry).type == FileType::Directory)
-    replaced_directories_.insert(write(entry).to);
+  if (due == Due::All && !batch_.is_delete(entry) && batch_.write(entry).type == FileType::Directory)
+    replaced_directories_.insert(batch_.write(entry).to);
 }
 
 }  // namespace live_update

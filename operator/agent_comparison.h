@@ -55,11 +55,6 @@ class AgentComparison {
     std::size_t next, end;  // entries without an answer
   };
 
-  bool is_delete(std::size_t entry) const { return entry < batch_.delivery->deletes.size(); }
-  const RemoteDelete& gone(std::size_t entry) const { return batch_.delivery->deletes[entry]; }
-  const DeliveryWrite& write(std::size_t entry) const {
-    return *batch_.writes[entry - batch_.delivery->deletes.size()];
-  }
   const std::string& root(std::size_t entry) const;
   agent::Wanted wanted(std::size_t entry) const;
   Due judge(std::size_t entry, const agent::HaveEntry& there) const;

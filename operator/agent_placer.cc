@@ -81,11 +81,11 @@ void AgentPlacer::look(const std::shared_ptr<Job>& job) {
 
 void AgentPlacer::decide(const std::shared_ptr<Job>& job, const rapidjson::Value& pod) {
   EphemeralLook look = look_for_ephemeral(pod, job->to, programs_, job->missing);
-  if (look.state == EphemeralLook::Gone)
-    return end(job, fail(ErrorKind::NotFound, "the container is not running"));
-  if (!job->refusal.empty()) return end(job, nowhere(job->refusal));
+  const bool gone = look.state == EphemeralLook::Gone;
+  if (!gone && !job->refusal.empty()) return end(job, nowhere(job->refusal));
   switch (look.state) {
     case EphemeralLook::Gone:
+      return end(job, fail(ErrorKind::NotFound, "the container is not running"));
     case EphemeralLook::Coming:
       return look_later(job, look.why);
     case EphemeralLook::Placed:

@@ -64,10 +64,8 @@ Result<> AgentFrames::entry() {
   const std::size_t entry = entry_++;
   const auto due = comparison_ ? comparison_->due(entry) : AgentComparison::Due::All;
   if (due == AgentComparison::Due::Nothing) return {};
-  const auto& deletes = batch_.delivery->deletes;
-  if (entry >= deletes.size())
-    return write(*batch_.writes[entry - deletes.size()], due == AgentComparison::Due::Touch);
-  remove(deletes[entry]);
+  if (!batch_.is_delete(entry)) return write(batch_.write(entry), due == AgentComparison::Due::Touch);
+  remove(batch_.gone(entry));
   return {};
 }
 

@@ -120,7 +120,7 @@ class ChangeSetDescriber {
     if (!answers.more_to_come || batch.status.phase == "Failed") return false;
     const Instant patience = *answers.since + kOthersPatience;
     if (patience <= o_.now) return false;
-    d_.look_again = std::min(d_.look_again.value_or(patience), patience);
+    d_.look_again_at(patience);
     return true;
   }
 

@@ -182,8 +182,7 @@ class Judge {
     if (!lane.problem->what.curable)
       return lane.problem->sequence == newest_ && lane.problem->generation == o_.live_update.meta.generation;
     if (lane.not_before <= o_.now) return false;
-    if (!decision_.look_again || lane.not_before < *decision_.look_again)
-      decision_.look_again = lane.not_before;
+    decision_.look_again_at(lane.not_before);
     return true;
   }
 

@@ -147,7 +147,9 @@ struct Decision {
   std::vector<ChangeSetNote> change_sets;  // whose status is to be written
   std::vector<ObjectMeta> superseded;      // ChangeSets to delete
   std::vector<EventNote> events;           // for what has become different
-  std::optional<Instant> look_again;       // when backoff ends
+  std::optional<Instant> look_again;       // when time alone makes a difference
+
+  void look_again_at(Instant when) { look_again = std::min(look_again.value_or(when), when); }
 };
 
 Decision decide(const Observed& observed);

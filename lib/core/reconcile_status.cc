@@ -65,7 +65,7 @@ class Describer {
     conditions();
     describe_change_sets(o_, d_.status.fall_back ? fall_back_message() : "", d_);
     last_applied();
-    if (o_.history.gap() && !gap_is_old()) look_again(o_.now + std::chrono::seconds(1));
+    if (o_.history.gap() && !gap_is_old()) d_.look_again_at(o_.now + std::chrono::seconds(1));
     superseded();
     events();
     trim();
@@ -296,8 +296,6 @@ class Describer {
       if (it.status.phase == "Applied" && (!last || it.sequence >= last->sequence))
         last = LastApplied{it.sequence, it.status.milliseconds};
   }
-
-  void look_again(Instant when) { d_.look_again = std::min(d_.look_again.value_or(when), when); }
 
   void superseded() {
     std::int64_t confirmed = newest_;
