@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/agent_protocol.h"
+#include "core/wire/agent_protocol.h"
 
 namespace live_update::agent {
 

@@ -11,8 +11,8 @@
 #include <optional>
 
 #include "agent/failure.h"
-#include "agent/local_socket.h"
-#include "agent/process.h"
+#include "agent/run/local_socket.h"
+#include "agent/run/process.h"
 
 namespace live_update::agent {
 namespace {

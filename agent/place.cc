@@ -13,15 +13,15 @@
 #include <charconv>
 #include <expected>
 
-#include "agent/content.h"
 #include "agent/failure.h"
 #include "agent/fd.h"
-#include "agent/process.h"
-#include "agent/sync_root.h"
-#include "agent/temp_name.h"
-#include "agent/tree_ops.h"
-#include "core/agent_notes.h"
-#include "core/agent_protocol.h"
+#include "agent/files/content.h"
+#include "agent/files/sync_root.h"
+#include "agent/files/temp_name.h"
+#include "agent/files/tree_ops.h"
+#include "agent/run/process.h"
+#include "core/wire/agent_notes.h"
+#include "core/wire/agent_protocol.h"
 
 namespace live_update::agent {
 namespace {
@@ -72,7 +72,7 @@ bool lies_there(int directory, const std::string& name, const Digest& digest) {
          (there.st_mode & 0111) != 0 && digest_of(file.get()) == digest;
 }
 
-// Older versions, and what shells did not finish (operator/agent_script.h); others may be at work in the same
+// Older versions, and what shells did not finish (operator/agent/agent_script.h); others may be at work in the same
 // directory now.
 bool is_left_over(int directory, const std::string& it, const std::string& name) {
   if (!it.starts_with(kProgramPrefix) || it == name) return false;

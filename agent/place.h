@@ -3,7 +3,7 @@
 // `place` puts it into another container of the pod: one without a shell, seen through /proc/PID/root. It is
 // what the operator's ephemeral container runs, as the target's user, in the target's process namespace; then
 // it ends, and the operator executes the file in the target itself. What came of it is said in the words of
-// core/agent_notes.h: on stderr, and in the file that the kubelet makes the container's termination message
+// core/wire/agent_notes.h: on stderr, and in the file that the kubelet makes the container's termination message
 // of.
 #pragma once
 

@@ -11,11 +11,11 @@
 #include <set>
 #include <string>
 
-#include "agent/batch.h"
 #include "agent/fence.h"
-#include "agent/have_job.h"
-#include "agent/restarter.h"
-#include "agent/runner.h"
+#include "agent/files/batch.h"
+#include "agent/files/have_job.h"
+#include "agent/run/restarter.h"
+#include "agent/run/runner.h"
 
 namespace live_update::agent {
 

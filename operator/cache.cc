@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
 
 namespace live_update {
 

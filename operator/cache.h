@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "core/api.h"
-#include "core/object_key.h"
-#include "core/store.h"
+#include "core/api/kinds.h"
+#include "core/api/object_key.h"
+#include "core/cluster/store.h"
 #include "kube/api_server.h"
 #include "kube/reflector.h"
 #include "run/loop.h"

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/conditions.h"
-#include "core/reconcile_status.h"
+#include "core/api/conditions.h"
+#include "core/reconcile/reconcile_status.h"
 #include "operator/requests.h"
 
 namespace live_update {

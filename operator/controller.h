@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "core/reconcile.h"
-#include "core/workqueue.h"
+#include "core/cluster/work_queue.h"
+#include "core/reconcile/reconcile.h"
 #include "kube/api_server.h"
 #include "operator/cache.h"
 #include "operator/run_log.h"

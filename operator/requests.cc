@@ -5,7 +5,8 @@
 
 #include <functional>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
+#include "core/base/time.h"
 
 namespace live_update {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "core/api.h"
-#include "core/reconcile.h"
+#include "core/api/kinds.h"
+#include "core/reconcile/reconcile.h"
 #include "kube/api_server.h"
 
 namespace live_update {

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "operator/output_tail.h"
+#include "core/base/text.h"
+#include "operator/exec/output_tail.h"
 
 namespace live_update {
 namespace {

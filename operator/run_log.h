@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/api.h"
+#include "core/api/kinds.h"
 
 namespace live_update {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/delivery.h"
+#include "core/desired/delivery.h"
 #include "run/loop.h"
 
 namespace live_update {

@@ -22,14 +22,14 @@ FOLDERS = {
 LIBRARIES = {
     r"cpprest/|pplx/": ["lib/kube/http_client.cc", "lib/kube/io.cc"],
     r"boost/": ["lib/kube/exec_client.cc", "lib/kube/http_client.cc"],
-    r"openssl/": ["lib/kube/tls.cc", "lib/run/content.cc", "agent/content.h"],
+    r"openssl/": ["lib/kube/tls.cc", "lib/run/content.cc", "agent/files/content.h"],
     r"uv\.h": ["lib/run/loop.cc"],
     r"prometheus/": ["lib/run/metrics.cc"],
     r"civetweb|CivetServer": ["lib/run/http_endpoint.cc"],
     r"spdlog/(?!fmt/)": ["lib/run/log."],
     r"yaml-cpp/": ["lib/kube/kubeconfig.cc", "watcher/manifest_file.cc", "watcher/yaml"],
-    r"zstd": ["lib/run/content.cc", "agent/content.cc"],
-    r"archive": ["operator/tar_stream.cc"],
+    r"zstd": ["lib/run/content.cc", "agent/files/content.cc"],
+    r"archive": ["operator/tar/tar_stream.cc"],
     r"CLI/": ["operator/main.cc", "watcher/main.cc", "watcher/command_line"],
 }
 

@@ -64,7 +64,7 @@ def check_links(page):
 
 check_kind("crds/liveupdate.yaml", "docs/liveupdate.md")
 check_kind("crds/changeset.yaml", "docs/changeset.md")
-check_reasons("lib/core/conditions.h", "docs/troubleshooting.md")
+check_reasons("lib/core/api/conditions.h", "docs/troubleshooting.md")
 for page in [*REPO.glob("*.md"), *REPO.glob("docs/**/*.md"), *REPO.glob("test/**/*.md"), *REPO.glob("charts/**/*.md")]:
     check_links(page)
 print("\n".join(errors) or "docs: fine")

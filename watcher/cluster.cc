@@ -2,8 +2,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include "core/api_json.h"
-#include "core/json.h"
+#include "core/api/codec.h"
+#include "core/base/json.h"
 #include "kube/io.h"
 #include "kube/kube_api_server.h"
 

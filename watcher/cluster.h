@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/api.h"
-#include "core/object_key.h"
+#include "core/api/kinds.h"
+#include "core/api/object_key.h"
 #include "kube/api_server.h"
 #include "kube/kubeconfig.h"
 #include "run/loop.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/json.h"
+#include "core/base/json.h"
 #include "watcher/command_line_help.h"
 
 namespace live_update {

@@ -4,9 +4,9 @@
 #include <map>
 #include <ostream>
 
-#include "core/json.h"
-#include "core/path.h"
-#include "core/plan.h"
+#include "core/base/json.h"
+#include "core/base/path.h"
+#include "core/rules/plan.h"
 #include "watcher/explain_text.h"
 #include "watcher/host_rules.h"
 #include "watcher/validate.h"

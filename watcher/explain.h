@@ -1,14 +1,14 @@
 // `live-update explain`: the plan for some changes, without a cluster, and for each path the reason why.
 //
 // The JSON that -o json prints is a contract (docs/explain.md); the text is for people. Decides nothing:
-// core/plan.h does.
+// core/rules/plan.h does.
 #pragma once
 
 #include <iosfwd>
 #include <string>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 #include "watcher/command_line.h"
 #include "watcher/file_system.h"
 #include "watcher/manifest_file.h"

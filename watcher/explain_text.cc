@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "core/mapping.h"
-#include "core/path.h"
-#include "core/pattern.h"
+#include "core/base/path.h"
+#include "core/rules/mapping.h"
+#include "core/rules/pattern.h"
 
 namespace live_update {
 namespace {

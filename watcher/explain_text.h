@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/plan.h"
+#include "core/rules/plan.h"
 
 namespace live_update {
 

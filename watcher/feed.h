@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "core/store.h"
+#include "core/cluster/store.h"
 #include "kube/reflector.h"
 #include "watcher/session.h"
 

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "core/path.h"
+#include "core/base/path.h"
 
 namespace live_update {
 namespace {

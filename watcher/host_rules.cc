@@ -1,6 +1,7 @@
 #include "watcher/host_rules.h"
 
-#include "core/path.h"
+#include "core/base/path.h"
+#include "core/rules/validate.h"
 
 namespace live_update {
 

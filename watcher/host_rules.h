@@ -5,8 +5,8 @@
 #include <expected>
 #include <vector>
 
-#include "core/mapping.h"
-#include "core/plan.h"
+#include "core/rules/mapping.h"
+#include "core/rules/plan.h"
 #include "watcher/file_system.h"
 
 namespace live_update {

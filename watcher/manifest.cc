@@ -10,7 +10,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/json.h"
+#include "core/api/enums.h"
+#include "core/base/json.h"
 #include "run/content.h"
 
 namespace live_update {

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "core/result.h"
-#include "core/tree.h"
+#include "core/base/result.h"
+#include "core/desired/tree.h"
 #include "watcher/scanner.h"
 
 namespace live_update {

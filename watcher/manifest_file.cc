@@ -12,7 +12,8 @@
 #include <set>
 #include <sstream>
 
-#include "core/json.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
 #include "watcher/yaml_scalar.h"
 
 namespace live_update {

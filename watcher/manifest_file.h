@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/api.h"
-#include "core/api_json.h"
-#include "core/result.h"
+#include "core/api/codec.h"
+#include "core/api/kinds.h"
+#include "core/base/result.h"
 
 namespace live_update {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/batch.h"
-#include "core/tree.h"
+#include "core/desired/tree.h"
+#include "core/rules/change_buffer.h"
 
 namespace live_update {
 

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "core/api.h"
+#include "core/api/kinds.h"
 
 namespace live_update {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
 #include "watcher/packer.h"
 
 namespace live_update {

@@ -11,7 +11,7 @@
 #include <functional>
 #include <vector>
 
-#include "core/api.h"
+#include "core/api/kinds.h"
 #include "kube/api_server.h"
 
 namespace live_update {

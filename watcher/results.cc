@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-#include "core/save_times.h"
+#include "core/reconcile/save_times.h"
 #include "watcher/wording.h"
 
 namespace live_update {

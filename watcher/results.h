@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/api.h"
+#include "core/api/kinds.h"
 
 namespace live_update {
 

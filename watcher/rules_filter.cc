@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
-#include "core/path.h"
-#include "core/plan.h"
+#include "core/base/path.h"
+#include "core/base/text.h"
+#include "core/rules/plan.h"
+#include "core/rules/validate.h"
 #include "run/content.h"
 #include "watcher/host_rules.h"
 

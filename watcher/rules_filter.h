@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "core/api_json.h"
-#include "core/ignore_rules.h"
-#include "core/mapping.h"
+#include "core/api/codec.h"
+#include "core/rules/ignore_rules.h"
+#include "core/rules/mapping.h"
 #include "watcher/path_filter.h"
 
 namespace live_update {

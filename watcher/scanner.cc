@@ -11,7 +11,8 @@
 #include <cstring>
 #include <set>
 
-#include "core/path.h"
+#include "core/base/path.h"
+#include "core/base/text.h"
 #include "run/content.h"
 
 namespace live_update {

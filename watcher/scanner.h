@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/result.h"
-#include "core/tree.h"
+#include "core/base/result.h"
+#include "core/desired/tree.h"
 #include "watcher/path_filter.h"
 
 namespace live_update {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/conditions.h"
+#include "core/api/conditions.h"
 #include "run/memory.h"
 #include "watcher/cluster.h"
 #include "watcher/packer.h"

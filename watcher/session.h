@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "core/batch.h"
+#include "core/rules/change_buffer.h"
 #include "kube/api_server.h"
 #include "watcher/console.h"
 #include "watcher/manifest.h"

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "core/path.h"
+#include "core/base/path.h"
+#include "core/base/text.h"
 
 namespace live_update {
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/batch.h"
-#include "core/plan.h"
-#include "core/tree.h"
+#include "core/desired/tree.h"
+#include "core/rules/change_buffer.h"
+#include "core/rules/plan.h"
 #include "watcher/rules_filter.h"
 #include "watcher/scanner.h"
 

@@ -6,8 +6,8 @@
 #include <csignal>
 #include <cstdio>
 
-#include "core/api_json.h"
-#include "core/store.h"
+#include "core/api/codec.h"
+#include "core/cluster/store.h"
 #include "kube/reflector.h"
 #include "watcher/cluster.h"
 #include "watcher/console.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/conditions.h"
-#include "core/save_times.h"
+#include "core/api/conditions.h"
+#include "core/reconcile/save_times.h"
 
 namespace live_update {
 namespace {

@@ -18,8 +18,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/batch.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/rules/change_buffer.h"
 #include "watcher/path_filter.h"
 
 struct inotify_event;  // of sys/inotify.h

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <ostream>
 
-#include "core/plan.h"
+#include "core/api/limits.h"
+#include "core/rules/plan.h"
+#include "core/rules/validate.h"
 #include "watcher/host_rules.h"
 
 namespace live_update {

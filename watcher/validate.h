@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/ignore_rules.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/rules/ignore_rules.h"
 #include "watcher/command_line.h"
 #include "watcher/file_system.h"
 #include "watcher/manifest_file.h"

@@ -4,7 +4,8 @@
 
 #include <set>
 
-#include "core/json.h"
+#include "core/base/json.h"
+#include "core/base/text.h"
 
 namespace live_update {
 namespace {

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/exec_protocol.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/cluster/exec_protocol.h"
 #include "run/loop.h"
 
 namespace live_update {

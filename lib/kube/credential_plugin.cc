@@ -17,7 +17,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
+#include "core/base/base64.h"
+#include "core/base/time.h"
 #include "kube/environment.h"
 
 namespace live_update {

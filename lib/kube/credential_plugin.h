@@ -7,8 +7,8 @@
 #include <string_view>
 #include <thread>
 
-#include "core/api.h"
-#include "core/result.h"
+#include "core/api/kinds.h"
+#include "core/base/result.h"
 #include "kube/kubeconfig.h"
 #include "run/loop.h"
 

@@ -5,7 +5,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
+#include "core/base/base64.h"
 #include "kube/url.h"
 
 namespace live_update {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 #include "kube/credential_plugin.h"
 #include "kube/kubeconfig.h"
 #include "kube/tls.h"

@@ -11,7 +11,7 @@
 
 #include <memory>
 
-#include "core/result.h"
+#include "core/base/result.h"
 #include "kube/api_server.h"
 #include "kube/exec_client.h"
 #include "kube/http_client.h"

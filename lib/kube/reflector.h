@@ -1,4 +1,4 @@
-// Keeps a Store equal to what the API server holds of one kind: the shell around core/informer.h.
+// Keeps a Store equal to what the API server holds of one kind: the shell around core/cluster/informer.h.
 //
 //   Store<Pod> pods;
 //   Reflector<Pod> reflector(loop, api, {.path = "/api/v1/pods"}, pods, decode_pod, {.on_change = ...,
@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/api_json.h"
-#include "core/informer.h"
-#include "core/store.h"
+#include "core/api/codec.h"
+#include "core/cluster/informer.h"
+#include "core/cluster/store.h"
 #include "kube/api_server.h"
 #include "run/loop.h"
 

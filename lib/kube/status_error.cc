@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/api_status.h"
+#include "core/api/kube_status.h"
 
 namespace live_update {
 namespace {

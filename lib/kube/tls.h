@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "core/api.h"
-#include "core/result.h"
+#include "core/api/kinds.h"
+#include "core/base/result.h"
 
 struct ssl_ctx_st;
 struct ssl_st;

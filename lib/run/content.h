@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/api.h"
-#include "core/result.h"
+#include "core/api/kinds.h"
+#include "core/base/result.h"
 
 namespace live_update {
 

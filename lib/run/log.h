@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/result.h"
+#include "core/base/result.h"
 
 namespace live_update {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/api.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
 
 namespace live_update {
 
@@ -44,6 +44,9 @@ class Handle {
 // Monotonic time for deadlines and backoff; core takes it as an argument.
 using Instant = std::chrono::steady_clock::time_point;
 using Millis = std::chrono::milliseconds;
+
+// `Loop::after`, or a test's.
+using After = std::function<Handle(Millis, Callback)>;
 
 // Destroying it drops what is still posted; Handles may outlive it and do nothing then. No other thread may
 // call `post` any more.

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/fd.h"
-#include "core/agent_protocol.h"
+#include "core/wire/agent_protocol.h"
 
 namespace live_update::agent {
 

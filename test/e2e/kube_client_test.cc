@@ -7,7 +7,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
 #include "test/fakes/awaited_client.h"
 
 namespace live_update {

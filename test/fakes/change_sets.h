@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "core/api.h"
+#include "core/api/kinds.h"
 
 namespace live_update {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
 
 namespace live_update {
 namespace {

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/api_json.h"
+#include "core/api/codec.h"
+#include "core/base/time.h"
 #include "test/fakes/fake_selectors.h"
 
 namespace live_update {

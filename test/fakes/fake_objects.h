@@ -17,8 +17,8 @@
 #include <tuple>
 #include <vector>
 
-#include "core/object_key.h"
-#include "core/result.h"
+#include "core/api/object_key.h"
+#include "core/base/result.h"
 
 namespace live_update {
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "core/path.h"
+#include "core/base/path.h"
 #include "watcher/file_system.h"
 
 namespace live_update {

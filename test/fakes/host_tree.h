@@ -4,8 +4,8 @@
 #include <map>
 #include <string>
 
-#include "core/path.h"
-#include "core/plan.h"
+#include "core/base/path.h"
+#include "core/rules/plan.h"
 
 namespace live_update {
 

@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/agent_protocol.h"
+#include "core/wire/agent_protocol.h"
 #include "test/fuzz/records.h"
 
 namespace live_update::agent {

@@ -14,9 +14,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "agent/content.h"
+#include "agent/files/content.h"
+#include "agent/files/temp_name.h"
 #include "agent/session.h"
-#include "agent/temp_name.h"
 #include "test/fakes/temp_tree.h"
 #include "test/fuzz/agent_protocol_fuzz.h"
 #include "test/fuzz/records.h"

@@ -1,5 +1,5 @@
 // Transport Agent with the real agent: put into a directory by the machine's own shells, on real files.
-#include "operator/agent_transport.h"
+#include "operator/agent/agent_transport.h"
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "operator/tar_transport.h"
+#include "operator/tar/tar_transport.h"
 #include "run/content.h"
 #include "test/fakes/local_exec.h"
 #include "test/fakes/temp_tree.h"

@@ -1,7 +1,7 @@
 #include <fstream>
 #include <semaphore>
 
-#include "core/exec_protocol.h"
+#include "core/cluster/exec_protocol.h"
 #include "kube/exec_client.h"
 #include "test/wire/client_fixture.h"
 

@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "operator/tar_transport.h"
+#include "operator/tar/tar_transport.h"
 #include "run/content.h"
 #include "run/loop.h"
 #include "test/fakes/local_exec.h"

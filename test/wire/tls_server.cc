@@ -10,7 +10,7 @@
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 
-#include "core/exec_protocol.h"
+#include "core/cluster/exec_protocol.h"
 
 namespace live_update {
 namespace {

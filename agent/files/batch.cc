@@ -1,0 +1,330 @@
+#include "agent/files/batch.h"
+
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "agent/files/temp_name.h"
+#include "agent/files/tree_ops.h"
+
+namespace live_update::agent {
+namespace {
+
+Failure nonsense(std::string reason) {
+  return {Code::Protocol, 0, "", "agent protocol: " + std::move(reason),
+          "this is a defect of the operator: report it"};
+}
+
+Failure bad_path(const std::string& path, const char* why) {
+  return {Code::BadRequest, EINVAL, path, "\"" + path + "\" " + why,
+          "let the sync lead to a path without such parts"};
+}
+
+// Rule 1.4.
+bool of_the_system(std::string_view path) {
+  constexpr std::array<std::string_view, 3> kSystem = {"/proc", "/sys", "/dev"};
+  return std::ranges::any_of(kSystem, [&](auto one) {
+    return path.starts_with(one) && (path.size() == one.size() || path[one.size()] == '/');
+  });
+}
+
+// A file mounted by itself; known from Linux 5.8 on, noticed by EBUSY before.
+bool mounted_by_itself(int directory, const char* name) {
+  struct statx there;
+  return statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &there) == 0 && S_ISREG(there.stx_mode) &&
+         (there.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+}  // namespace
+
+Batch::Batch(const Begin& begin, Inflater& inflater)
+    : begin_(begin),
+      inflater_(inflater),
+      switch_([this](const std::string& path) { return going_.contains(path); }) {}
+
+Batch::~Batch() {
+  if (committed_) return;
+  if (open_file_) puts_.push_back({open_spot_, open_file_->at(), open_file_->file()});
+  for (const auto& put : puts_) {
+    if (put.staged.memory || put.staged.name.empty()) continue;
+    put.spot.root->forget();
+    if (const auto directory = put.spot.root->open(put.staged.directory))
+      remove_tree((*directory)->get(), put.staged.name);
+  }
+  for (auto made = made_.rbegin(); made != made_.rend(); ++made) rmdir(made->c_str());
+}
+
+SyncRoot& Batch::sync_root(const std::string& path) {
+  auto& root = sync_roots_[path];
+  if (!root) root = std::make_unique<SyncRoot>(path);
+  return *root;
+}
+
+Try<> Batch::open() {
+  for (const auto& path : begin_.roots) {
+    if (!valid_root(path)) return failed(bad_path(path, "is no absolute path of plain parts"));
+    if (of_the_system(path)) return failed(bad_path(path, "belongs to the system"));
+    struct stat there;
+    const bool other = path != "/" && stat(path.c_str(), &there) == 0 && !S_ISDIR(there.st_mode);
+    if (other) {
+      const auto above = parent_of(path);
+      roots_.push_back({&sync_root(above.empty() ? "/" : std::string(above)), std::string(name_of(path))});
+    } else {
+      roots_.push_back({&sync_root(path), ""});
+    }
+  }
+  return {};
+}
+
+Try<> Batch::count_one() {
+  if (open_file_) return failed(nonsense("the content of " + open_spot_.shown() + " is not complete"));
+  if (++entries_ <= kMaxEntries) return {};
+  return failed({Code::BadRequest, 0, "", "the batch has more than " + std::to_string(kMaxEntries) + " paths",
+                 "send it in parts"});
+}
+
+Try<Spot> Batch::spot(std::uint16_t index, const std::string& path) {
+  if (index >= roots_.size())
+    return failed(nonsense("a path has the root " + std::to_string(index) + ", which Begin did not name"));
+  const auto& whole = begin_.roots[index];
+  if (!valid_path(path)) return failed(bad_path(path, "is no relative path of plain parts"));
+  if (path.empty()) {
+    if (whole == "/") return failed(bad_path("/", "cannot be replaced or deleted itself"));
+    const auto above = parent_of(whole);
+    return Spot{&sync_root(above.empty() ? "/" : std::string(above)), std::string(name_of(whole))};
+  }
+  const auto& root = roots_[index];
+  Spot spot{root.at, root.prefix.empty() ? path : root.prefix + '/' + path};
+  if (of_the_system(spot.shown())) return failed(bad_path(spot.shown(), "belongs to the system"));
+  return spot;
+}
+
+Try<std::string> Batch::nearest(const Spot& spot) {
+  auto& root = *spot.root;
+  if (const auto there = root.open(""); !there) {
+    if (there.error() != ENOENT)
+      return failed(errno_failure(there.error(), "cannot open the directory", root.path()));
+    if (auto made = root.create(made_); !made) return failed(made.error());
+  }
+  auto directory = parent_of(spot.path);
+  // Not within what will be deleted as a whole.
+  for (auto part = directory; !whole_.empty() && !part.empty(); part = parent_of(part)) {
+    if (whole_.contains(root.absolute(part))) directory = parent_of(part);
+  }
+  std::string_view below;
+  while (true) {
+    const auto there = root.open(directory);
+    if (there) break;
+    const int error = there.error();
+    if (error != ENOENT && error != ENOTDIR && error != ELOOP)
+      return failed(errno_failure(error, "cannot open the directory", root.absolute(directory)));
+    below = directory;
+    directory = parent_of(directory);
+  }
+  // A symlink in the way is fine only if this batch replaces it.
+  if (!below.empty() && !going_.contains(root.absolute(below))) {
+    struct stat there;
+    const auto fd = root.open(directory);
+    if (fstatat((*fd)->get(), std::string(name_of(below)).c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(there.st_mode)) {
+      auto failure = errno_failure(ELOOP, "nothing is written through", root.absolute(below));
+      failure.reason = "cannot write " + spot.shown() + ": " + root.absolute(below) + " is a symlink";
+      return failed(std::move(failure));
+    }
+  }
+  touched_[&root].emplace(directory);
+  return std::string(directory);
+}
+
+Try<StagedAt> Batch::place(const Spot& spot, bool file) {
+  auto directory = nearest(spot);
+  if (!directory) return failed(directory.error());
+  const auto fd = spot.root->open(*directory);
+  if (!fd) return failed(errno_failure(fd.error(), "cannot open the directory of", spot.shown()));
+  StagedAt at{std::move(*directory), next_temp_name(), {}};
+  if (file && mounted_by_itself((*fd)->get(), std::string(name_of(spot.path)).c_str()) &&
+      at.directory == parent_of(spot.path)) {
+    auto memory = std::make_shared<const Fd>(memfd_create("live-update", MFD_CLOEXEC));
+    if (*memory) at.memory = std::move(memory);
+  }
+  return at;
+}
+
+Try<> Batch::add(const File& file) {
+  if (auto counted = count_one(); !counted) return counted;
+  auto where = spot(file.root, file.path);
+  if (!where) return failed(where.error());
+  if (file.content == Content::Kept) return keep_content(std::move(*where), file);
+  auto at = place(*where, true);
+  if (!at) return failed(at.error());
+  const auto directory = where->root->open(at->directory);
+  if (!directory)
+    return failed(errno_failure(directory.error(), "cannot open the directory of", where->shown()));
+  auto staged = StagedFile::create((*directory)->get(), std::move(*at), where->shown(), file);
+  if (!staged) return failed(staged.error());
+  inflater_.reset();
+  open_file_ = std::make_unique<StagedFile>(std::move(*staged));
+  open_spot_ = std::move(*where);
+  return file.size == 0 ? finish_file() : Try<>();
+}
+
+Try<> Batch::finish_file() {
+  const auto done = open_file_->finish(inflater_);
+  puts_.push_back({std::move(open_spot_), open_file_->at(), open_file_->file()});
+  open_file_.reset();
+  return done;
+}
+
+Try<> Batch::add(const Data& data) {
+  if (!open_file_) return failed(nonsense("content came that belongs to no file"));
+  if (auto added = open_file_->add(data, inflater_); !added) return added;
+  return data.last ? finish_file() : Try<>();
+}
+
+Try<Fd> Batch::open_file(const Spot& spot) {
+  const auto directory = spot.root->open(parent_of(spot.path));
+  Fd fd(directory ? openat((*directory)->get(), std::string(name_of(spot.path)).c_str(),
+                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+                  : -1);
+  const int error = directory ? errno : directory.error();
+  struct stat there;
+  if (fd && fstat(fd.get(), &there) == 0 && S_ISREG(there.st_mode)) return fd;
+  if (fd || error == ENOENT || error == ENOTDIR || error == ELOOP)
+    return failed(
+        {Code::Missing, ENOENT, spot.shown(), spot.shown() + " is not there as a file", "send its content"});
+  return failed(errno_failure(error, "cannot read", spot.shown()));
+}
+
+Try<> Batch::add(const Copy& copy) {
+  if (!open_file_) return failed(nonsense("content came that belongs to no file"));
+  auto from = copy.path.empty() && copy.root == open_file_->file().root ? Try<Spot>(open_spot_)
+                                                                        : spot(copy.root, copy.path);
+  if (!from) return failed(from.error());
+  const auto fd = open_file(*from);
+  if (!fd) return failed(fd.error());
+  if (auto added = open_file_->add_range(fd->get(), copy.offset, copy.length, inflater_); !added)
+    return added;
+  return copy.last ? finish_file() : Try<>();
+}
+
+// Rule 2.7: the bytes that are there stay. A file of somebody else cannot get another mode: then it is
+// copied.
+Try<> Batch::keep_content(Spot where, const File& file) {
+  const auto fd = open_file(where);
+  if (!fd) return failed(fd.error());
+  struct stat there;
+  if (fstat(fd->get(), &there) != 0) return failed(errno_failure(errno, "cannot read", where.shown()));
+  const auto digest = digest_of(fd->get());
+  if (!digest) return failed(errno_failure(digest.error(), "cannot read", where.shown()));
+  if (*digest != file.digest)
+    return failed({Code::Digest, 0, where.shown(),
+                   where.shown() + " does not have the content it should have", "send its content"});
+  if (there.st_uid == geteuid() || geteuid() == 0) {
+    puts_.push_back({std::move(where), {}, file, true});
+    return {};
+  }
+  auto copied = file;
+  copied.content = Content::Sent;
+  copied.size = static_cast<std::uint64_t>(there.st_size);
+  if (auto added = add(copied); !added || copied.size == 0) return added;
+  if (auto added = open_file_->add_range(fd->get(), 0, copied.size, inflater_); !added) return added;
+  return finish_file();
+}
+
+Try<> Batch::add(const Symlink& symlink) {
+  if (auto counted = count_one(); !counted) return counted;
+  auto where = spot(symlink.root, symlink.path);
+  if (!where) return failed(where.error());
+  auto at = place(*where, false);
+  if (!at) return failed(at.error());
+  const auto directory = where->root->open(at->directory);
+  if (!directory || symlinkat(symlink.target.c_str(), (*directory)->get(), at->name.c_str()) != 0)
+    return failed(errno_failure(directory ? errno : directory.error(), "cannot create a symlink beside",
+                                where->shown()));
+  if (symlink.mtime) {
+    const timespec times[2] = {{0, UTIME_NOW},
+                               {symlink.mtime->seconds, static_cast<long>(symlink.mtime->nanoseconds)}};
+    utimensat((*directory)->get(), at->name.c_str(), times, AT_SYMLINK_NOFOLLOW);
+  }
+  puts_.push_back({.spot = std::move(*where), .staged = std::move(*at), .is_file = false});
+  return {};
+}
+
+Try<> Batch::add(const Directory& directory) {
+  if (auto counted = count_one(); !counted) return counted;
+  // The sync root itself may be reached by a symlink; else it is made as any other.
+  struct stat there;
+  if (directory.path.empty() && directory.root < begin_.roots.size() &&
+      stat(begin_.roots[directory.root].c_str(), &there) == 0 && S_ISDIR(there.st_mode))
+    return {};
+  auto where = spot(directory.root, directory.path);
+  if (!where) return failed(where.error());
+  going_.insert(where->shown());
+  if (auto at = nearest(*where); !at) return failed(at.error());
+  directories_.emplace_back(std::move(*where), directory.mode);
+  return {};
+}
+
+Try<> Batch::add(const Delete& gone) {
+  if (auto counted = count_one(); !counted) return counted;
+  auto where = spot(gone.root, gone.path);
+  if (!where) return failed(where.error());
+  going_.insert(where->shown());
+  if (gone.how == DeleteHow::Whole) whole_.insert(where->shown());
+  touched_[where->root].emplace(parent_of(where->path));
+  deletes_.emplace_back(std::move(*where), gone.how);
+  return {};
+}
+
+Try<> Batch::switch_all() {
+  for (const auto& [spot, how] : deletes_) {
+    if (how == DeleteHow::Tracked) {
+      switch_.remove_directory(spot);
+    } else if (auto done = how == DeleteHow::Whole ? switch_.remove_whole(spot) : switch_.remove_file(spot);
+               !done) {
+      return done;
+    }
+  }
+  for (const auto& [spot, mode] : directories_) {
+    if (auto done = switch_.make_directory(spot, mode); !done) return done;
+  }
+  for (const auto& put : puts_) {
+    auto done = put.retouch ? switch_.retouch(put.spot, put.file.mode, put.file.mtime)
+                            : switch_.put(put.spot, put.staged, put.is_file ? &put.file : nullptr);
+    if (!done) return done;
+  }
+  return {};
+}
+
+Try<> Batch::commit() {
+  if (open_file_) return failed(nonsense("the content of " + open_spot_.shown() + " is not complete"));
+  for (auto& [path, root] : sync_roots_) root->forget();
+  auto done = switch_all();
+  if (done) {
+    switch_.finish();
+    committed_ = true;
+    return done;
+  }
+  auto failure = std::move(done.error());
+  if (const auto lost = switch_.roll_back(); !lost.empty())
+    failure.reason += "; of what was switched before, " + std::to_string(lost.size()) +
+                      " could not be put back, the first is " + lost[0];
+  return failed(std::move(failure));
+}
+
+void Batch::clean(std::set<std::string>& cleaned) {
+  if (committed_) switch_.clean();
+  for (const auto& [root, directories] : touched_) {
+    for (const auto& directory : directories) {
+      if (!cleaned.insert(root->absolute(directory)).second) continue;
+      if (const auto fd = root->open(directory)) clean_directory((*fd)->get());
+    }
+  }
+}
+
+}  // namespace live_update::agent

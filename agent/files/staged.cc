@@ -1,0 +1,123 @@
+#include "agent/files/staged.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace live_update::agent {
+namespace {
+
+// From this size on it is worth asking for the space first: a full disk is told at once.
+constexpr std::uint64_t kReserve = 1 << 20;
+
+Failure wrong_content(const std::string& path, const std::string& what) {
+  return {Code::Digest, 0, path, "the content that came for " + path + " " + what, "send it again"};
+}
+
+}  // namespace
+
+Try<StagedFile> StagedFile::create(int directory, StagedAt at, std::string shown, const File& file) {
+  StagedFile staged(std::move(at), std::move(shown), file);
+  if (!staged.at_.memory) {
+    staged.fd_ = Fd(openat(directory, staged.at_.name.c_str(),
+                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!staged.fd_) return failed(errno_failure(errno, "cannot create a file beside", staged.shown_));
+  }
+  if (file.size >= kReserve) {
+    const int error = fallocate(staged.fd(), 0, 0, static_cast<off_t>(file.size)) == 0 ? 0 : errno;
+    // Only these are final; others mean that the file system cannot reserve.
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+      if (!staged.at_.memory) unlinkat(directory, staged.at_.name.c_str(), 0);
+      return failed(errno_failure(error, "cannot write", staged.shown_));
+    }
+  }
+  return staged;
+}
+
+bool StagedFile::write(std::string_view bytes) {
+  size_ += bytes.size();
+  too_long_ = size_ > file_.size;
+  if (too_long_) return false;
+  sha_.add(bytes);
+  while (!bytes.empty()) {
+    const auto written = ::write(fd(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return error_ = errno, false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+Try<> StagedFile::result() const {
+  if (error_ != 0) return failed(errno_failure(error_, "cannot write", shown_));
+  if (too_long_) return failed(wrong_content(shown_, "is longer than was promised"));
+  return {};
+}
+
+Try<> StagedFile::add(const Data& data, Inflater& inflater) {
+  if (data.coding == Coding::Zstd) {
+    const char* wrong = inflater.feed(data.bytes, [&](auto bytes) { return write(bytes); });
+    if (wrong) return failed(wrong_content(shown_, "cannot be decompressed: " + std::string(wrong)));
+  } else if (!inflater.between_frames()) {
+    return failed(wrong_content(shown_, "has a zstd frame without an end"));
+  } else {
+    write(data.bytes);
+  }
+  return result();
+}
+
+Try<> StagedFile::add_range(int from, std::uint64_t offset, std::uint64_t length, Inflater& inflater) {
+  if (!inflater.between_frames()) return failed(wrong_content(shown_, "has a zstd frame without an end"));
+  std::string block(64 << 10, '\0');
+  while (length > 0) {
+    const auto want = std::min<std::uint64_t>(length, block.size());
+    const auto got = pread(from, block.data(), want, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(errno_failure(errno, "cannot read the old content for", shown_));
+    if (got == 0)
+      return failed(wrong_content(shown_, "is to be taken from a file that is shorter than that"));
+    if (!write({block.data(), static_cast<std::size_t>(got)})) break;
+    offset += static_cast<std::uint64_t>(got);
+    length -= static_cast<std::uint64_t>(got);
+  }
+  return result();
+}
+
+Try<> StagedFile::finish(const Inflater& inflater) {
+  if (!inflater.between_frames()) return failed(wrong_content(shown_, "has a zstd frame without an end"));
+  if (size_ != file_.size) return failed(wrong_content(shown_, "is shorter than was promised"));
+  if (sha_.finish() != file_.digest)
+    return failed(wrong_content(shown_, "does not have the promised digest"));
+  const int error = at_.memory ? 0 : dress(fd(), file_.mode, file_.mtime);
+  fd_.reset();
+  if (error != 0) return failed(errno_failure(error, "cannot set mode and time of", shown_));
+  return {};
+}
+
+int dress(int fd, std::uint16_t mode, const std::optional<Mtime>& mtime) {
+  if (fchmod(fd, mode & 0777) != 0) return errno;
+  if (!mtime) return 0;
+  const timespec times[2] = {{0, UTIME_NOW}, {mtime->seconds, static_cast<long>(mtime->nanoseconds)}};
+  return futimens(fd, times) == 0 ? 0 : errno;
+}
+
+int copy_bytes(int from, int to) {
+  std::string block(64 << 10, '\0');
+  for (off_t at = 0;;) {
+    const auto got = pread(from, block.data(), block.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    if (got == 0) return ftruncate(to, at) == 0 ? 0 : errno;
+    for (ssize_t done = 0; done < got;) {
+      const auto wrote = pwrite(to, block.data() + done, static_cast<std::size_t>(got - done), at + done);
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) return errno;
+      done += wrote;
+    }
+    at += got;
+  }
+}
+
+}  // namespace live_update::agent

@@ -1,0 +1,164 @@
+#include "agent/run/process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "agent/fd.h"
+
+namespace live_update::agent {
+namespace {
+
+std::string proc(pid_t pid, std::string_view file) {
+  return "/proc/" + std::to_string(pid) + '/' + std::string(file);
+}
+
+// Of /proc/PID/stat, fields counted as proc(5) does.
+class Stat {
+ public:
+  explicit Stat(pid_t pid) : text_(read_small_file(proc(pid, "stat"))) {
+    const auto name_end = text_.rfind(')');  // the name of the program may contain anything
+    if (name_end != text_.npos) fields_ = std::string_view(text_).substr(name_end + 1);
+  }
+  Stat(const Stat&) = delete;
+  Stat& operator=(const Stat&) = delete;
+
+  std::uint64_t field(int number) const {
+    std::size_t at = 0;
+    for (int i = 3; i < number; ++i) {
+      at = fields_.find(' ', at + 1);
+      if (at == fields_.npos) return 0;
+    }
+    std::uint64_t value = 0;
+    if (!fields_.empty()) std::from_chars(fields_.data() + at + 1, fields_.data() + fields_.size(), value);
+    return value;
+  }
+  // A first thread that has ended leaves a zombie, too, while others go on.
+  bool at_work() const {
+    const char state = fields_.size() > 1 ? fields_[1] : 'X';
+    return state != 'X' && (state != 'Z' || field(20) > 1);
+  }
+
+ private:
+  std::string text_;
+  std::string_view fields_;  // from the third on, each behind a space
+};
+
+std::uint64_t signal_mask(std::string_view status, std::string_view name) {
+  const auto at = status.find(name);
+  if (at == status.npos) return 0;
+  auto digits = status.substr(at + name.size());
+  digits.remove_prefix(std::min(digits.find_first_not_of(" \t"), digits.size()));
+  std::uint64_t mask = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), mask, 16);
+  return mask;
+}
+
+// `unknown`: the answer where nobody can be seen.
+bool any_process(const std::function<bool(pid_t)>& is_it, bool unknown = false) {
+  DIR* all = opendir("/proc");
+  if (!all) return unknown;
+  bool found = false;
+  while (const dirent* entry = found ? nullptr : readdir(all)) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec == std::errc()) found = is_it(pid);
+  }
+  closedir(all);
+  return found;
+}
+
+// Of those for which `counts` is true.
+std::optional<pid_t> oldest_process(const std::function<bool(pid_t)>& counts) {
+  std::optional<pid_t> oldest;
+  std::uint64_t since = ~std::uint64_t{0};
+  any_process([&](pid_t pid) {
+    if (!counts(pid)) return false;
+    if (const auto start = start_of(pid); start < since) oldest = pid, since = start;
+    return false;
+  });
+  return oldest;
+}
+
+std::int64_t now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t now_ms() { return now_ns() / 1'000'000; }
+std::int64_t now_us() { return now_ns() / 1'000; }
+
+std::string read_small_file(const std::string& path) {
+  std::string text(64 << 10, '\0');
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto got = fd ? read(fd.get(), text.data(), text.size()) : -1;
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+std::uint64_t start_of(pid_t pid) { return Stat(pid).field(22); }
+
+bool takes_signal(pid_t pid, int signal) {
+  const auto has = [&](const std::string& status, const char* mask) {
+    return (signal_mask(status, mask) >> (signal - 1) & 1) != 0;
+  };
+  // A shell blocks all for a moment when it forks; who waits for a signal has it blocked all the time.
+  for (int look = 0;; ++look) {
+    const auto status = read_small_file(proc(pid, "status"));
+    if (status.find("SigCgt:") == status.npos || has(status, "SigCgt:")) return true;
+    if (!has(status, "SigBlk:")) return false;
+    if (look == 4) return true;
+    const timespec pause{0, 1'000'000};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+std::uint64_t mount_namespace(pid_t pid) {
+  struct stat ns;
+  const auto path = pid == 0 ? "/proc/self/ns/mnt" : proc(pid, "ns/mnt");
+  return stat(path.c_str(), &ns) == 0 ? ns.st_ino : 0;
+}
+
+pid_t main_process() {
+  const auto ours = mount_namespace(0), first = mount_namespace(1);
+  if (ours == 0 || first == 0 || ours == first) return 1;
+  return oldest_process([&](pid_t pid) { return mount_namespace(pid) == ours; }).value_or(1);
+}
+
+pid_t process_of_container(std::string_view id) {
+  const auto is_there = [&](pid_t pid) {
+    return read_small_file(proc(pid, "cgroup")).find(id) != std::string::npos;
+  };
+  return oldest_process(is_there).value_or(0);
+}
+
+bool at_work(pid_t pid) {
+  if (kill(pid, 0) != 0 && errno == ESRCH) return false;
+  return access(proc(pid, "stat").c_str(), F_OK) != 0 || Stat(pid).at_work();
+}
+
+bool group_alive(pid_t group) { return kill(-group, 0) == 0 || errno == EPERM; }
+
+// Who is not allowed to look must take it that there is somebody.
+bool group_at_work(pid_t group) {
+  if (kill(-group, 0) != 0) return errno == EPERM;
+  const auto works_in_it = [&](pid_t pid) {
+    const Stat stat(pid);
+    return stat.field(5) == static_cast<std::uint64_t>(group) && stat.at_work();
+  };
+  return any_process(works_in_it, true);
+}
+
+}  // namespace live_update::agent

@@ -1,0 +1,96 @@
+// What one container gets in one go, and how it went: the values between the deciding core and the
+// transports.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/api/kinds.h"
+#include "core/desired/tree.h"
+#include "core/rules/plan.h"
+
+namespace live_update {
+
+// Where a batch goes. A container is its container ID (rule 5.3): a restarted one is another.
+struct ContainerRef {
+  std::string ns, pod, container, container_id;
+  std::vector<std::string> empty_dirs;  // where its pod has scratch space
+  auto operator<=>(const ContainerRef&) const = default;
+};
+
+inline constexpr std::uint32_t kModeBits = 0777;  // of a mode, those that a container gets (rule 4.4)
+
+struct DeliveryWrite {
+  std::string to, root;  // absolute remote path, and the sync's remote root that it must stay in (rule 4.3)
+  FileType type = FileType::File;
+  std::uint32_t mode = 0644;
+  std::optional<Time> mtime;
+  std::uint64_t size = 0;
+  std::string digest;  // of the whole file
+  std::string target;  // of a symlink
+  std::vector<Piece>
+      pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
+};
+
+// True for a write that brings a mode and no bytes (rule 2.7).
+bool is_mode_change(const DeliveryWrite& write);
+
+struct DeliveryRun {
+  int step = 0;
+  std::vector<std::string> command;
+  std::string working_dir;
+  int timeout_seconds = 600;
+  OnFailure on_failure = OnFailure::Stop;
+};
+
+// What one container gets in one go; immutable, shared by all replicas that need the same. Order of
+// execution: rule 4.1.
+struct Delivery {
+  std::int64_t sequence = 0;
+  std::vector<DeliveryRun> before_sync;
+  std::vector<RemoteDelete> deletes;
+  std::vector<DeliveryWrite> writes;
+  std::vector<DeliveryRun> after_sync;
+  std::optional<Restart> restart;
+  int restart_step = 0;
+  Transport transport = Transport::Auto;
+  bool mirror = false;   // a deleted directory goes with whatever only the container has below it (rule 4.5)
+  bool compare = false;  // much of it may be there already: ask for digests before sending (rule 5.3)
+};
+
+// Remote paths of a batch, one per line, whole lines up to 32 KiB (rule 4.6).
+std::string changed_paths(const Delivery& delivery);
+
+struct RunFailure {
+  int step = 0;
+  int exit_code = 0;
+  bool timed_out = false;
+  std::string tail;  // the last lines of its output
+  bool operator==(const RunFailure&) const = default;
+};
+
+// The files are there. `failures` are runs that failed; `skipped` are the steps, runs and the restart, that
+// were not reached because an earlier one failed with Stop.
+struct Delivered {
+  std::vector<RunFailure> failures;
+  std::vector<int> skipped;
+  std::vector<std::string> warnings;
+  std::optional<Time> sent;  // when the last byte was handed to the container's session
+  std::string transport;     // that it took, as in status: "Agent", "Tar"
+  bool replace_pod = false;  // the container cannot be restarted from inside: its pod must be deleted for it
+};
+
+// The batch did not arrive in whole. `reason` is a condition reason (core/api/conditions.h); `curable` ones are
+// tried again with backoff, the others when the container, the spec or the batch changes (rule 4.9).
+struct NotDelivered {
+  std::string reason, message;
+  bool curable = true;
+};
+
+using DeliveryOutcome = std::variant<Delivered, NotDelivered>;
+
+}  // namespace live_update

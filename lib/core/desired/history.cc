@@ -1,0 +1,307 @@
+#include "core/desired/history.h"
+
+#include "core/base/path.h"
+
+namespace live_update {
+
+namespace {
+
+constexpr std::size_t kLongestPath = 4096, kMostChanges = 4096;
+
+bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
+  return std::tie(a->spec.sequence, a->meta.created, a->meta.name) <
+         std::tie(b->spec.sequence, b->meta.created, b->meta.name);
+}
+
+bool is_digest(const std::string& digest) {
+  return digest.size() == 71 && digest.starts_with("sha256:") &&
+         digest.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
+}
+
+// A change of mode alone comes without the bytes (rule 2.7).
+bool only_mode(const Change& change) {
+  return change.op == Op::Write && change.type == FileType::File && change.size > 0 && !change.content;
+}
+
+std::string refusal_of(const Change& change) {
+  const std::string where = "\"" + change.path + "\": ";
+  if (change.path == "." || clean_path(change.path) != change.path || !host_path_errors(change.path).empty())
+    return where + "is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
+  if (change.path.size() > kLongestPath || change.target.size() > kLongestPath)
+    return where.substr(0, 100) + "...: a path or target has more than 4096 bytes, which no system takes";
+  if (change.op == Op::Delete) return {};
+  if (change.type == FileType::Symlink &&
+      (change.target.empty() || change.target.find('\0') != std::string::npos))
+    return where + "a symlink needs a target";
+  if (change.type != FileType::File) return {};
+  if (!is_digest(change.digest))
+    return where + "digest must be sha256: and 64 hex digits, not \"" + change.digest + "\"";
+  if (change.offset > change.size) return where + "offset lies behind the end of the file";
+  return {};
+}
+
+}  // namespace
+
+std::string refusal(const ChangeSetSpec& spec) {
+  if (spec.sequence < 1) return "sequence must be 1 or more";
+  if (spec.parts < 1 || spec.part < 1 || spec.part > spec.parts) return "part must be between 1 and parts";
+  if (spec.part > spec.sequence)
+    return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
+  if (spec.changes.size() > kMostChanges) return "has more than 4096 changes: split them over parts";
+  for (const Change& change : spec.changes)
+    if (std::string why = refusal_of(change); !why.empty()) return why;
+  return {};
+}
+
+void History::update(ChangeSets change_sets, std::int64_t accepted) {
+  std::ranges::sort(change_sets, before);
+  if (!can_go_on(change_sets)) {
+    History fresh;
+    fresh.lost_ = misses_needed(change_sets) ? newest() : lost_;
+    fresh.accepted_ = newest();
+    fresh.sound_ = std::move(sound_);
+    *this = std::move(fresh);
+  }
+  accepted_ = std::max(accepted_, accepted);
+  if (change_sets.empty()) lost_ = accepted_;
+  take(change_sets);
+  if (sound_.size() > change_sets.size()) sound_.clear();  // of some that are gone
+  refresh_status(change_sets);
+}
+
+void History::assume_lost(std::int64_t sequence) {
+  if (sequence > 0 && !snapshot_since(sequence)) lost_ = std::max(lost_, sequence);
+}
+
+bool History::misses_needed(const ChangeSets& sorted) const {
+  std::set<std::string_view> present;
+  for (const auto& change_set : sorted) present.insert(change_set->meta.name);
+  return std::ranges::any_of(batches_, [&](const Batch& batch) {
+    return needed(batch) && std::ranges::any_of(batch.parts, [&](const ObjectMeta& part) {
+             return !present.contains(part.name);
+           });
+  });
+}
+
+// Only newer ChangeSets have come since the last time, and only superseded ones have gone. What has gone is
+// dropped; false: all must be joined anew.
+bool History::can_go_on(const ChangeSets& sorted) {
+  if (batches_.empty()) return false;
+  const Names settled_names = settled();
+  const std::int64_t last = batches_.back().last;
+  const std::int64_t told = remains_.empty() ? last : std::max(last, accepted_);
+  std::size_t known = 0, settled = 0;
+  for (const auto& change_set : sorted) {
+    if (known_.contains(change_set->meta.name))
+      ++known;
+    else if (settled_names.contains(change_set->meta.name))
+      ++settled;
+    else if (change_set->spec.sequence <= told)
+      return false;
+  }
+  if (known == known_.size() && settled == settled_names.size()) return true;
+  Names present;
+  for (const auto& change_set : sorted) present.insert(change_set->meta.name);
+  return drop_superseded(present);
+}
+
+bool History::drop_superseded(const Names& present) {
+  const auto is_gone = [&](const ObjectMeta& part) { return !present.contains(part.name); };
+  const auto incomplete = [&](const Batch& batch) { return std::ranges::any_of(batch.parts, is_gone); };
+  for (const Batch& batch : batches_)
+    if (incomplete(batch) &&
+        (needed(batch) || batch.last == batches_.back().last || batch.spec.type == ChangeSetType::Snapshot))
+      return false;
+  std::erase_if(batches_, [&](const Batch& batch) {
+    if (!incomplete(batch)) return false;
+    for (const ObjectMeta& part : batch.parts) {
+      known_.erase(part.name);
+      if (!is_gone(part)) remains_.push_back(part);
+    }
+    return true;
+  });
+  std::erase_if(remains_, is_gone);
+  std::erase_if(refused_, [&](const Refused& it) { return is_gone(it.meta); });
+  return true;
+}
+
+// Names of which nothing more can become: remains, and what was refused before a batch that is joined.
+History::Names History::settled() const {
+  Names names;
+  for (const ObjectMeta& it : remains_) names.insert(it.name);
+  for (const Refused& it : refused_)
+    if (!batches_.empty() && it.sequence <= batches_.back().last) names.insert(it.meta.name);
+  return names;
+}
+
+// Why it is no part of the history, or empty. What a ChangeSet holds cannot change: it is looked at once.
+std::string History::flaw(const ChangeSet& it, std::optional<std::int64_t> last_sequence) {
+  const std::string identity = it.meta.name + '/' + it.meta.uid;
+  if (!sound_.contains(identity)) {
+    if (std::string why = refusal(it.spec); !why.empty()) return why;
+    sound_.insert(identity);
+  }
+  if (last_sequence && it.spec.sequence <= *last_sequence)
+    return "sequence " + std::to_string(it.spec.sequence) + " is already used by another ChangeSet";
+  return {};
+}
+
+void History::take(const ChangeSets& sorted) {
+  gap_.reset();
+  gap_since_.reset();
+  std::erase_if(refused_, [&](const Refused& it) {  // what is not settled is judged again
+    return batches_.empty() || it.sequence > batches_.back().last;
+  });
+  std::set<std::string> settled_names;
+  for (std::string_view name : settled()) settled_names.emplace(name);
+  std::vector<const ChangeSet*> parts;    // of the batch that is being joined
+  std::vector<const ChangeSet*> waiting;  // behind a gap
+  std::vector<const ChangeSet*> remains;  // of batches that are being deleted: a part is gone already
+  const auto give_up = [&] {
+    for (const ChangeSet* old : parts) {
+      if (old->spec.sequence <= accepted_)
+        remains.push_back(old);
+      else
+        refuse(*old, "Superseded", "only a part of its batch was posted");
+    }
+    parts.clear();
+  };
+  std::optional<std::int64_t> last_sequence;
+  if (!batches_.empty()) last_sequence = batches_.back().last;
+  for (const auto& pointer : sorted) {
+    const ChangeSet& it = *pointer;
+    if (known_.contains(it.meta.name) || settled_names.contains(it.meta.name)) continue;
+    const std::int64_t sequence = it.spec.sequence;
+    if (std::string why = flaw(it, last_sequence); !why.empty()) {
+      refuse(it, "Refused", std::move(why));
+      continue;
+    }
+    const std::int64_t expected =
+        (parts.empty() ? std::max(accepted_, last_sequence.value_or(0)) : parts.back()->spec.sequence) + 1;
+    const bool continues =
+        !parts.empty() && sequence == expected && it.spec.part == parts.back()->spec.part + 1 &&
+        it.spec.parts == parts.back()->spec.parts && it.spec.session == parts.back()->spec.session;
+    const bool begins = it.spec.part == 1 && (sequence <= std::max(expected, accepted_ + 1) ||
+                                              it.spec.type == ChangeSetType::Snapshot);
+    if (!continues && !begins) {
+      if (sequence <= accepted_) {
+        remains.push_back(&it);
+        continue;
+      }
+      waiting.push_back(&it);
+      if (!gap_) {
+        gap_ = expected;
+        gap_since_ = it.meta.created;
+      }
+      continue;
+    }
+    if (begins) give_up();
+    parts.push_back(&it);
+    last_sequence = sequence;
+    if (it.spec.part < it.spec.parts) continue;
+    if (it.spec.type == ChangeSetType::Snapshot) {  // it says all there is
+      for (const ChangeSet* old : waiting) refuse(*old, "Superseded", "a newer Snapshot replaces it");
+      waiting.clear();
+      gap_.reset();
+    }
+    add_batch(parts);
+    parts.clear();
+  }
+  if (!parts.empty() && parts.back()->spec.sequence <= accepted_) give_up();
+  keep_remains(remains);
+}
+
+// What was superseded has been said again; where it was not, somebody else deleted the rest of the batch.
+void History::keep_remains(const std::vector<const ChangeSet*>& remains) {
+  for (const ChangeSet* it : remains) {
+    remains_.push_back(it->meta);
+    const bool said_again =
+        snapshot_since(it->spec.sequence) || std::ranges::all_of(it->spec.changes, [&](const Change& change) {
+          return last_word_.contains(change.path);
+        });
+    if (!said_again) lost_ = std::max(lost_, accepted_);
+  }
+}
+
+void History::add_batch(const std::vector<const ChangeSet*>& parts) {
+  Batch batch;
+  batch.first = parts.front()->spec.sequence;
+  batch.last = parts.back()->spec.sequence;
+  std::vector<const ChangeSetSpec*> specs;
+  for (const ChangeSet* part : parts) {
+    specs.push_back(&part->spec);
+    batch.parts.push_back(part->meta);
+    known_.insert(part->meta.name);
+    sound_.erase(part->meta.name + '/' + part->meta.uid);
+  }
+  batch.spec = join(specs);
+  if (batch.spec.type == ChangeSetType::Snapshot) {
+    last_word_.clear();
+    content_.clear();
+    uses_.clear();
+    if (batch.last > lost_) lost_ = 0;
+  }
+  all_.merge(batch.spec);
+  for (const Change& change : batch.spec.changes) {
+    speak(last_word_, change.path, batch.last);
+    if (!only_mode(change)) speak(content_, change.path, batch.last);
+  }
+  batches_.push_back(std::move(batch));
+}
+
+void History::speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch) {
+  const auto [word, first] = about.try_emplace(path, batch);
+  if (!first) {
+    if (const auto before = uses_.find(word->second); --before->second == 0) uses_.erase(before);
+    word->second = batch;
+  }
+  ++uses_[batch];
+}
+
+void History::refuse(const ChangeSet& change_set, std::string phase, std::string message) {
+  refused_.push_back(
+      {change_set.meta, change_set.status, change_set.spec.sequence, std::move(phase), std::move(message)});
+}
+
+void History::refresh_status(const ChangeSets& sorted) {
+  std::map<std::string_view, const ChangeSet*> by_name;
+  for (const auto& change_set : sorted) by_name[change_set->meta.name] = change_set.get();
+  for (Batch& batch : batches_)
+    if (auto it = by_name.find(batch.meta().name); it != by_name.end()) batch.status = it->second->status;
+  for (Refused& refused : refused_)
+    if (auto it = by_name.find(refused.meta.name); it != by_name.end()) refused.status = it->second->status;
+}
+
+bool History::snapshot_since(std::int64_t sequence) const {
+  return std::ranges::any_of(batches_, [&](const Batch& batch) {
+    return batch.last > sequence && batch.spec.type == ChangeSetType::Snapshot;
+  });
+}
+
+Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without) const {
+  if (snapshot_since(sequence) && without.empty()) return all_;
+  Tree tree;
+  const bool whole = snapshot_since(sequence);
+  for (const Batch& batch : batches_)
+    if ((whole || batch.last > sequence) && !without.contains(batch.last)) tree.merge(batch.spec);
+  return tree;
+}
+
+std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
+  std::vector<ObjectMeta> result = remains_;
+  // What a Snapshot leaves out is deleted: until that is confirmed, the batches before it tell what there is
+  // to delete.
+  const auto open = std::ranges::find_if(batches_, [&](const Batch& batch) {
+    return batch.spec.type == ChangeSetType::Snapshot && batch.last > confirmed;
+  });
+  if (open != batches_.end()) return result;
+  for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
+    const Batch& batch = batches_[i];
+    if (batch.last > confirmed || needed(batch)) continue;
+    if (batch.spec.type == ChangeSetType::Snapshot && !snapshot_since(batch.last)) continue;
+    result.insert(result.end(), batch.parts.begin(), batch.parts.end());
+  }
+  return result;
+}
+
+}  // namespace live_update

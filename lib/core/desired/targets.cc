@@ -1,0 +1,232 @@
+#include "core/desired/targets.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace live_update {
+
+namespace {
+
+constexpr std::string_view kAnnotationPrefix = "redeploy.liveupdate.dev/";
+constexpr const char* kAllow = "liveupdate.dev/allow";
+
+const ObjectMeta::OwnerReference* controller(const ObjectMeta& meta) {
+  auto it = std::ranges::find_if(meta.owners, [](const auto& owner) { return owner.controller; });
+  return it == meta.owners.end() ? nullptr : &*it;
+}
+
+std::int64_t to_number(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// A Deployment's newest ReplicaSet is the one with the highest revision.
+const Workload* newest_replica_set(const std::string& deployment,
+                                   const std::vector<const Workload*>& workloads) {
+  const Workload* newest = nullptr;
+  for (const Workload* it : workloads) {
+    const auto* owner = it->kind == "ReplicaSet" ? controller(it->meta) : nullptr;
+    if (!owner || owner->kind != "Deployment" || owner->name != deployment) continue;
+    if (!newest || to_number(it->revision) > to_number(newest->revision)) newest = it;
+  }
+  return newest;
+}
+
+bool counts(const Pod& pod) { return !pod.meta.deleted && pod.phase != "Succeeded" && pod.phase != "Failed"; }
+
+bool owned_by(const Pod& pod, std::string_view kind, std::string_view name) {
+  const auto* owner = controller(pod.meta);
+  return owner && owner->kind == kind && owner->name == name;
+}
+
+std::vector<const Pod*> matching_pods(const TargetSpec& target, const std::vector<const Pod*>& pods,
+                                      const std::vector<const Workload*>& workloads) {
+  std::vector<const Pod*> result;
+  WorkloadRef owner = target.workload.value_or(WorkloadRef{});
+  if (owner.kind == "Deployment") {
+    const Workload* newest = newest_replica_set(owner.name, workloads);
+    if (!newest) return {};
+    owner = {"ReplicaSet", newest->meta.name};
+  }
+  for (const Pod* pod : pods) {
+    if (!counts(*pod)) continue;
+    const bool meant = target.selector ? matches(*target.selector, pod->meta.labels)
+                                       : owned_by(*pod, owner.kind, owner.name);
+    if (meant) result.push_back(pod);
+  }
+  std::ranges::sort(result, {}, [](const Pod* pod) -> const std::string& { return pod->meta.name; });
+  return result;
+}
+
+bool eligible(const PodContainer& container) { return !container.init || container.restart_always; }
+
+std::vector<const PodContainer*> matching_containers(const TargetSpec& target, const Pod& pod) {
+  std::vector<const PodContainer*> all, chosen;
+  for (const PodContainer& it : pod.containers) {
+    if (!eligible(it)) continue;
+    if (!it.init) all.push_back(&it);
+    if (!target.container.empty() ? it.name == target.container
+                                  : !target.image.empty() && same_image(target.image, it.image))
+      chosen.push_back(&it);
+  }
+  if (target.container.empty() && target.image.empty()) return all;
+  return chosen;
+}
+
+std::string names_of(const Pod& pod) {
+  std::string text;
+  for (const PodContainer& it : pod.containers)
+    if (eligible(it)) text += (text.empty() ? "" : ", ") + it.name;
+  return text;
+}
+
+Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContainer& container) {
+  Target target{pod.meta.name, pod.meta.uid, container.name, container.container_id};
+  target.running = container.running && !container.container_id.empty();
+  target.waiting_reason =
+      container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason;
+  target.restarts = container.restarts;
+  target.pod_created = pod.meta.created;
+  target.redeployed = redeployed_sequence(live_update.meta, pod.meta.annotations);
+  target.empty_dirs = container.empty_dirs;
+  target.has_controller = controller(pod.meta) != nullptr;
+  return target;
+}
+
+std::string_view strip_tag(std::string_view image) {
+  image = image.substr(0, image.find('@'));
+  const auto slash = image.rfind('/'), colon = image.rfind(':');
+  if (colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash))
+    image = image.substr(0, colon);
+  return image;
+}
+
+// The repository with its registry: what has no registry is Docker Hub's.
+std::string long_name(std::string_view repository) {
+  const auto slash = repository.find('/');
+  const std::string_view first = repository.substr(0, slash);
+  const bool registry = slash != std::string_view::npos &&
+                        (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
+  if (registry) {
+    if (repository.starts_with("index.docker.io/")) repository.remove_prefix(6);
+    return std::string(repository);
+  }
+  return (slash == std::string_view::npos ? "docker.io/library/" : "docker.io/") + std::string(repository);
+}
+
+}  // namespace
+
+TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
+                          const std::vector<const Workload*>& workloads) {
+  const TargetSpec& target = live_update.spec.target;
+  TargetSearch search;
+  const auto matching = matching_pods(target, pods, workloads);
+  search.pods = static_cast<int>(matching.size());
+  if (matching.empty()) {
+    search.reason = "NoTarget";
+    search.message = "no running pod matches " + describe(target) + "; changes are kept until there is one";
+    return search;
+  }
+  std::string refusing;  // a pod whose owner wants it left alone (design: sharing)
+  for (const Pod* pod : matching) {
+    const auto allow = pod->meta.annotations.find(kAllow);
+    if (allow != pod->meta.annotations.end() && allow->second == "false") {
+      refusing = pod->meta.name;
+      continue;
+    }
+    const auto containers = matching_containers(target, *pod);
+    if (containers.size() > 1 && target.container.empty() && target.image.empty()) {
+      search.targets.clear();
+      search.reason = "ContainerNotChosen";
+      search.message = "pod " + pod->meta.name + " has several containers (" + names_of(*pod) +
+                       "): set spec.target.container to one of them";
+      return search;
+    }
+    for (const PodContainer* container : containers)
+      search.targets.push_back(to_target(live_update, *pod, *container));
+  }
+  if (search.targets.empty() && !refusing.empty()) {
+    search.reason = "NotAllowed";
+    search.message = "pod " + refusing +
+                     " has the annotation liveupdate.dev/allow: \"false\", so nothing is applied to it; " +
+                     "remove the annotation, or select other pods in spec.target";
+  } else if (search.targets.empty()) {
+    const std::string wanted =
+        target.container.empty() ? "image " + target.image : "container " + target.container;
+    search.reason = "NoSuchContainer";
+    search.message = "no container of pod " + matching.front()->meta.name + " is " + wanted + "; it has " +
+                     names_of(*matching.front());
+  }
+  return search;
+}
+
+std::optional<WorkloadRef> owning_workload(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
+                                           const std::vector<const Workload*>& workloads) {
+  const TargetSpec& target = live_update.spec.target;
+  if (target.workload) return target.workload;
+  for (const Pod* pod : matching_pods(target, pods, workloads)) {
+    const auto* owner = controller(pod->meta);
+    if (!owner) continue;
+    auto replica_set = std::ranges::find_if(workloads, [&](const Workload* it) {
+      return owner->kind == "ReplicaSet" && it->kind == "ReplicaSet" && it->meta.name == owner->name;
+    });
+    const auto* above = replica_set == workloads.end() ? nullptr : controller((*replica_set)->meta);
+    return above ? WorkloadRef{above->kind, above->name} : WorkloadRef{owner->kind, owner->name};
+  }
+  return std::nullopt;
+}
+
+bool matches(const LabelSelector& selector, const std::map<std::string, std::string>& labels) {
+  if (selector.match_labels.empty() && selector.match_expressions.empty()) return false;
+  for (const auto& [key, value] : selector.match_labels)
+    if (auto it = labels.find(key); it == labels.end() || it->second != value) return false;
+  for (const auto& expression : selector.match_expressions) {
+    auto it = labels.find(expression.key);
+    const bool listed =
+        it != labels.end() && std::ranges::find(expression.values, it->second) != expression.values.end();
+    if (expression.op == "In" && !listed) return false;
+    if (expression.op == "NotIn" && listed) return false;
+    if (expression.op == "Exists" && it == labels.end()) return false;
+    if (expression.op == "DoesNotExist" && it != labels.end()) return false;
+  }
+  return true;
+}
+
+bool same_image(std::string_view wanted, std::string_view image) {
+  const std::string_view repository = strip_tag(wanted);
+  if (long_name(repository) != long_name(strip_tag(image))) return false;
+  const std::string_view tag = wanted.substr(repository.size());
+  return tag.empty() || image.substr(strip_tag(image).size()) == tag;
+}
+
+std::string redeploy_annotation(const std::string& live_update) {
+  return std::string(kAnnotationPrefix) + live_update;
+}
+
+std::string redeploy_value(const ObjectMeta& live_update, std::int64_t sequence) {
+  return live_update.uid + ":" + std::to_string(sequence);
+}
+
+std::int64_t redeployed_sequence(const ObjectMeta& live_update,
+                                 const std::map<std::string, std::string>& annotations) {
+  auto it = annotations.find(redeploy_annotation(live_update.name));
+  if (it == annotations.end() || !it->second.starts_with(live_update.uid + ":")) return 0;
+  return to_number(std::string_view(it->second).substr(live_update.uid.size() + 1));
+}
+
+std::string describe(const TargetSpec& target) {
+  if (target.workload) return target.workload->kind + "/" + target.workload->name;
+  if (!target.selector) return "";
+  std::string text;
+  auto add = [&](const std::string& part) { text += (text.empty() ? "" : ",") + part; };
+  for (const auto& [key, value] : target.selector->match_labels) add(key + "=" + value);
+  for (const auto& it : target.selector->match_expressions) {
+    std::string values;
+    for (const std::string& value : it.values) values += (values.empty() ? "" : ",") + value;
+    add(it.key + " " + it.op + (values.empty() ? "" : " (" + values + ")"));
+  }
+  return text;
+}
+
+}  // namespace live_update

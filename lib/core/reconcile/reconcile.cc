@@ -1,0 +1,342 @@
+#include "core/reconcile/reconcile.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/base/path.h"
+#include "core/reconcile/reconcile_status.h"
+#include "core/rules/pattern.h"
+#include "core/rules/plan.h"
+#include "core/rules/validate.h"
+
+namespace live_update {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kFirstBackoff{250}, kLongestBackoff{30'000};
+
+std::string say_refused(const std::vector<FieldError>& refused) {
+  if (refused.empty()) return {};
+  const std::string text = "not all of it is sent: " + refused.front().field + " " + refused.front().message;
+  return refused.size() == 1 ? text : text + " (and " + std::to_string(refused.size() - 1) + " more)";
+}
+
+Judgement judgement_of(const Plan& planned, std::int64_t generation) {
+  Judgement result;
+  result.refused = say_refused(planned.refused);
+  result.generation = generation;
+  result.unmatched = static_cast<std::int64_t>(planned.unmatched.size());
+  if (const auto* fall_back = std::get_if<FallBack>(&planned.decision)) {
+    result.kind = Judgement::FallBack;
+    result.reason = fall_back->reason;
+    if (fall_back->reason == FallBackReason::StopPath)
+      for (const PathMatch& match : planned.stopped) result.paths.push_back(match.path);
+    else
+      result.paths = planned.unmatched;
+  } else if (std::holds_alternative<Update>(planned.decision)) {
+    result.kind = Judgement::Update;
+  }
+  return result;
+}
+
+// The step of this number, if there is one of this kind: numbers come from a status, too, and the spec
+// changes.
+template <typename Kind>
+const Kind* step_as(const LiveUpdateSpec& spec, int step) {
+  if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return nullptr;
+  return std::get_if<Kind>(&spec.steps[static_cast<std::size_t>(step)]);
+}
+
+bool asks_fall_back(const LiveUpdateSpec& spec, int step) {
+  const Run* run = step_as<Run>(spec, step);
+  return run && run->on_failure == OnFailure::FallBack;
+}
+
+std::string describe(const RunFailure& failure) {
+  std::string text =
+      "run step " + std::to_string(failure.step) +
+      (failure.timed_out ? " was ended by its timeout" : " exited with " + std::to_string(failure.exit_code));
+  return failure.tail.empty() ? text : text + ": " + failure.tail;
+}
+
+// Where the status said something else of the container, the run's own words are lost with the operator.
+std::string say_failed(const std::vector<int>& steps) {
+  std::string numbers;
+  for (int step : steps) numbers += (numbers.empty() ? "" : ", ") + std::to_string(step);
+  return "a run failed (" + std::string(steps.size() == 1 ? "step " : "of steps ") + numbers + ")";
+}
+
+DeliveryRun to_delivery_run(int step, const Run& run) {
+  return {step, run.argv(), run.working_dir, run.timeout_seconds, run.on_failure};
+}
+
+std::vector<DeliveryRun> to_delivery_runs(const LiveUpdateSpec& spec,
+                                          const std::vector<PlannedRun>& planned) {
+  std::vector<DeliveryRun> runs;
+  for (const PlannedRun& it : planned) runs.push_back(to_delivery_run(it.step, *step_as<Run>(spec, it.step)));
+  return runs;
+}
+
+// Runs that failed before are due with the next batch, in their place among those of the batch (rule 4.7).
+void add_failed(std::vector<DeliveryRun>& runs, const LiveUpdateSpec& spec, const std::vector<int>& failed,
+                RunPhase phase) {
+  for (int step : failed) {
+    const Run* run = step_as<Run>(spec, step);
+    if (!run || run->phase != phase ||
+        std::ranges::any_of(runs, [&](const auto& it) { return it.step == step; }))
+      continue;
+    runs.push_back(to_delivery_run(step, *run));
+  }
+  std::ranges::stable_sort(runs, {}, &DeliveryRun::step);
+}
+
+// A restart that a failed run kept back is due with the next batch, like that run (rule 4.7).
+std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector<int>& failed) {
+  const auto step =
+      std::ranges::find_if(failed, [&](int it) { return step_as<Restart>(spec, it) != nullptr; });
+  return step == failed.end() ? std::nullopt : std::optional(*step);
+}
+
+DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
+  DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,  entry.mtime,
+                      entry.size, entry.digest, entry.target, entry.pieces};
+  // A change of mode alone has no bytes of its own; the ones we hold serve a container that has the file only
+  // from its image.
+  if (const Entry* known = all.find(copy.from);
+      !entry.has_content() && known && known->digest == entry.digest)
+    write.pieces = known->pieces;
+  return write;
+}
+
+std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& update, const Tree& changes,
+                                      const Tree& all, const std::vector<int>& failed,
+                                      std::int64_t sequence) {
+  auto delivery = std::make_shared<Delivery>();
+  delivery->sequence = sequence;
+  delivery->before_sync = to_delivery_runs(spec, update.before_sync);
+  delivery->after_sync = to_delivery_runs(spec, update.after_sync);
+  add_failed(delivery->before_sync, spec, failed, RunPhase::BeforeSync);
+  add_failed(delivery->after_sync, spec, failed, RunPhase::AfterSync);
+  if (spec.source.deletes != DeletePolicy::Never) delivery->deletes = update.deletes;
+  // Rule 1.4: the watcher refuses to send what would go there; what somebody posted by hand does not get
+  // there either.
+  std::erase_if(delivery->deletes, [](const RemoteDelete& it) { return is_kernel_path(it.to); });
+  for (const Copy& copy : update.copies) {
+    if (is_kernel_path(copy.to)) continue;
+    const Entry* entry = changes.find(copy.from);
+    if (!entry) entry = all.find(copy.from);
+    if (entry) delivery->writes.push_back(to_write(copy, *entry, all));
+  }
+  const std::optional<int> restart = update.restart ? update.restart : skipped_restart(spec, failed);
+  delivery->transport = spec.transport;
+  delivery->mirror = spec.source.deletes == DeletePolicy::Mirror;
+  if (restart) {
+    delivery->restart = *step_as<Restart>(spec, *restart);
+    delivery->restart_step = *restart;
+  }
+  return delivery;
+}
+
+bool empty(const Delivery& delivery) {
+  return delivery.before_sync.empty() && delivery.deletes.empty() && delivery.writes.empty() &&
+         delivery.after_sync.empty() && !delivery.restart;
+}
+
+// One look at one LiveUpdate.
+class Judge {
+ public:
+  explicit Judge(const Observed& observed)
+      : o_(observed), newest_(observed.history.newest()), pending_(observed) {}
+
+  Decision decide() {
+    if (!may_act()) return finish();
+    for (const Target& target : o_.search.targets) serve(target);
+    redeploy();
+    return finish();
+  }
+
+ private:
+  bool may_act() const {
+    return !o_.live_update.spec.suspend && o_.checked.errors.empty() && !o_.live_update.meta.deleted;
+  }
+
+  Decision finish() {
+    describe_state(o_, pending_, decision_);
+    return std::move(decision_);
+  }
+
+  const Lane& lane_of(const Target& target) const {
+    static const Lane fresh;
+    auto it = o_.lanes.find(target.container_id);
+    return it == o_.lanes.end() ? fresh : it->second;
+  }
+
+  bool blocked(const Lane& lane) {
+    if (!lane.problem) return false;
+    if (!lane.problem->what.curable)
+      return lane.problem->sequence == newest_ && lane.problem->generation == o_.live_update.meta.generation;
+    if (lane.not_before <= o_.now) return false;
+    decision_.look_again_at(lane.not_before);
+    return true;
+  }
+
+  void serve(const Target& target) {
+    if (!target.running) return;
+    const Lane& lane = lane_of(target);
+    if (lane.replace_pod && target.has_controller) decision_.replaced_pods.push_back(target);
+    if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
+    if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
+    // Rule 5.3: a container that has just been restarted is brought up to date, and not restarted for it
+    // again.
+    const bool restarted = lane.applied == 0 && target.restarts > 0;
+    const bool compare = lane.applied == 0 || lane.attempts > 0 || o_.history.snapshot_since(lane.applied);
+    const auto delivery =
+        delivery_for(lane.applied, pending_.of(target, lane.applied), lane.failed_steps, restarted, compare);
+    if (empty(*delivery))
+      decision_.confirmed.emplace_back(target.container_id, newest_);
+    else
+      decision_.deliveries.push_back({target, newest_, delivery});
+  }
+
+  // Replicas that lack the same get the same object: bytes are held, planned and (by the transport) packed
+  // once.
+  std::shared_ptr<const Delivery> delivery_for(std::int64_t applied, const std::set<std::int64_t>& without,
+                                               const std::vector<int>& failed, bool restarted, bool compare) {
+    auto& delivery = deliveries_[{applied, without, failed, restarted, compare}];
+    if (delivery) return delivery;
+    const LiveUpdateSpec& spec = o_.live_update.spec;
+    const Tree changes = o_.history.since(applied, without);
+    const Plan planned =
+        plan(spec, o_.checked.ignore, changes.changes(), o_.history.all(), PlanMode::CatchUp);
+    const Update* update = std::get_if<Update>(&planned.decision);
+    if (!update) return delivery = std::make_shared<Delivery>();
+    auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
+    if (restarted && made->restart && std::holds_alternative<RestartContainer>(made->restart->how))
+      made->restart.reset();
+    made->compare = compare;
+    return delivery = made;
+  }
+
+  // Rule 6.2. Once for each fall-back: the template tells whether it was asked for already.
+  void redeploy() {
+    if (o_.live_update.spec.fall_back.redeploy != Redeploy::Restart) return;
+    RedeployAction action;
+    bool controlled = false;
+    for (const Target& target : o_.search.targets) {
+      const std::int64_t pending = pending_.newest(target);
+      const std::int64_t newest = pending == 0 ? run_fall_back(target) : pending;
+      if (newest == 0) continue;
+      action.sequence = std::max(action.sequence, newest);
+      controlled |= target.has_controller;
+      if (!target.has_controller) action.bare_pods.push_back(target.pod);
+    }
+    if (action.sequence == 0 || (controlled && o_.template_redeployed >= action.sequence)) return;
+    if (controlled) {
+      action.workload = o_.workload;
+      action.bare_pods.clear();
+    }
+    std::ranges::sort(action.bare_pods);
+    action.bare_pods.erase(std::unique(action.bare_pods.begin(), action.bare_pods.end()),
+                           action.bare_pods.end());
+    decision_.redeploy = std::move(action);
+  }
+
+  // The sequence after which a run with onFailure: FallBack failed here; 0: none did.
+  std::int64_t run_fall_back(const Target& target) const {
+    const Lane& lane = lane_of(target);
+    return lane.run_wants_fall_back && target.redeployed < lane.applied ? lane.applied : 0;
+  }
+
+  const Observed& o_;
+  const std::int64_t newest_;
+  const PendingFallBacks pending_;
+  Decision decision_;
+  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, bool, bool>,
+           std::shared_ptr<const Delivery>>
+      deliveries_;
+};
+
+}  // namespace
+
+CheckedSpec check_spec(const LiveUpdate& live_update) {
+  const LiveUpdateSpec& spec = live_update.spec;
+  return {live_update.meta.generation, validate(spec), IgnoreRules::from_spec(spec)};
+}
+
+void judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
+           Judgements& judgements) {
+  Judgements kept;
+  for (const Batch& batch : history.batches()) {
+    auto it = judgements.find(batch.last);
+    const bool known = it != judgements.end() && it->second.generation == live_update.meta.generation;
+    if (known) {
+      kept.insert(judgements.extract(it));
+      continue;
+    }
+    const Plan planned = plan(live_update.spec, checked.ignore, batch.spec.changes, history.all());
+    kept[batch.last] = judgement_of(planned, live_update.meta.generation);
+    if (batch.spec.type == ChangeSetType::Snapshot) kept[batch.last].kind = Judgement::Update;
+  }
+  judgements = std::move(kept);
+}
+
+Lanes lanes_from(const LiveUpdateStatus& status) {
+  Lanes lanes;
+  for (const ContainerStatus& it : status.containers) {
+    Lane& lane = lanes[it.container_id];
+    lane.applied = it.applied_sequence;
+    lane.applied_at = it.applied_at;
+    lane.last_milliseconds = it.last_milliseconds;
+    lane.transport = it.transport;
+    lane.failed_steps = it.failed_steps;
+    if (it.failed_steps.empty()) continue;
+    const bool told = it.state == "RunFailed" && !it.message.empty();
+    lane.run_message = told ? it.message : say_failed(it.failed_steps);
+  }
+  return lanes;
+}
+
+void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
+            Instant now, Time wall, milliseconds took) {
+  lane.busy = false;
+  if (const auto* problem = std::get_if<NotDelivered>(&outcome)) {
+    lane.problem = Lane::Problem{*problem, sequence, live_update.meta.generation};
+    const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
+    ++lane.attempts;
+    lane.failed_at = now;
+    lane.not_before = now + backoff;
+    return;
+  }
+  const auto& delivered = std::get<Delivered>(outcome);
+  lane.applied = sequence;
+  lane.applied_at = wall;
+  lane.last_milliseconds = took.count();
+  lane.problem.reset();
+  lane.attempts = 0;
+  lane.warnings = delivered.warnings;
+  lane.transport = delivered.transport;
+  lane.replace_pod = delivered.replace_pod;
+  lane.failed_steps = delivered.skipped;
+  lane.run_message.clear();
+  lane.run_wants_fall_back = false;
+  if (!delivered.failures.empty()) lane.failed_at = now;
+  for (const RunFailure& failure : delivered.failures) {
+    lane.failed_steps.push_back(failure.step);
+    lane.run_wants_fall_back |= asks_fall_back(live_update.spec, failure.step);
+    if (lane.run_message.empty()) lane.run_message = describe(failure);
+  }
+  std::ranges::sort(lane.failed_steps);
+}
+
+void confirm(Lane& lane, std::int64_t sequence, Time wall) {
+  lane.applied = sequence;
+  lane.applied_at = wall;
+  lane.problem.reset();
+  lane.attempts = 0;
+}
+
+Decision decide(const Observed& observed) { return Judge(observed).decide(); }
+
+}  // namespace live_update

@@ -1,0 +1,378 @@
+#include "core/reconcile/reconcile_status.h"
+
+#include <algorithm>
+
+#include "core/api/conditions.h"
+#include "core/reconcile/change_set_status.h"
+#include "core/rules/plan.h"
+
+namespace live_update {
+
+namespace {
+
+constexpr std::chrono::seconds kGapPatience{3};
+constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
+
+std::string number(std::int64_t value) { return std::to_string(value); }
+
+std::string join(const std::vector<std::string>& words, std::size_t most) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size() && i < most; ++i) text += (i ? ", " : "") + words[i];
+  return words.size() > most ? text + " and " + std::to_string(words.size() - most) + " more" : text;
+}
+
+std::string_view to_string(FallBackReason reason) {
+  switch (reason) {
+    case FallBackReason::StopPath:
+      return "StopPath";
+    case FallBackReason::Unmatched:
+      return "Unmatched";
+    case FallBackReason::RunFailed:
+      return "RunFailed";
+  }
+  return "StopPath";
+}
+
+// A pod made after the fall-back contains it: it was redeployed for it, or is simply newer (rules 6.2, 6.3).
+bool made_after(const Target& target, const Batch& batch, const OlderPods& older_pods) {
+  if (target.redeployed >= batch.last) return true;
+  const auto& pod = target.pod_created;
+  const auto& fell_back = batch.meta().created;
+  if (!pod || !fell_back) return false;
+  if (*pod != *fell_back) return *pod > *fell_back;
+  const auto older = older_pods.find(batch.last);
+  return older != older_pods.end() && !older->second.contains(target.pod_uid);
+}
+
+class Describer {
+ public:
+  Describer(const Observed& observed, const PendingFallBacks& pending, Decision& decision)
+      : o_(observed),
+        pending_(pending),
+        d_(decision),
+        spec_(observed.live_update.spec),
+        newest_(observed.history.newest()) {}
+
+  void describe() {
+    LiveUpdateStatus& status = d_.status;
+    status.observed_generation = o_.live_update.meta.generation;
+    status.sequence = newest_;
+    status.target = live_update::describe(spec_.target);
+    containers();
+    fall_back();
+    unmatched();
+    session();
+    conditions();
+    describe_change_sets(o_, d_.status.fall_back ? fall_back_message() : "", d_);
+    last_applied();
+    if (o_.history.gap() && !gap_is_old()) d_.look_again_at(o_.now + std::chrono::seconds(1));
+    superseded();
+    events();
+    trim();
+  }
+
+ private:
+  void containers() {
+    LiveUpdateStatus& status = d_.status;
+    status.targets = static_cast<std::int64_t>(o_.search.targets.size());
+    for (const Target& target : o_.search.targets) {
+      status.containers.push_back(container(target));
+      if (status.containers.back().state == "Synced") ++status.synced_targets;
+    }
+    status.synced = number(status.synced_targets) + "/" + number(status.targets);
+  }
+
+  ContainerStatus container(const Target& target) const {
+    static const Lane fresh;
+    auto it = o_.lanes.find(target.container_id);
+    const Lane& lane = it == o_.lanes.end() ? fresh : it->second;
+    ContainerStatus status{target.pod, target.container, target.container_id, lane.applied, lane.applied_at};
+    status.transport = lane.transport;
+    status.last_milliseconds = lane.last_milliseconds;
+    status.failed_steps = lane.failed_steps;
+    std::tie(status.state, status.message) = state_of(target, lane);
+    return status;
+  }
+
+  std::pair<std::string, std::string> state_of(const Target& target, const Lane& lane) const {
+    if (!target.running) return {"Waiting", waiting(target)};
+    if (const std::int64_t pending = pending_.newest(target))
+      return {"FallBack", "made before the fall-back of sequence " + number(pending)};
+    if (lane.replace_pod && target.has_controller)
+      return {"Applying", "the pod is deleted, because its process 1 does not end when asked to"};
+    if (lane.replace_pod)
+      return {"Failed",
+              "process 1 does not end on TERM, and nothing would recreate the pod: let it handle TERM, or "
+              "recreate the pod yourself"};
+    if (lane.problem && !is_confirmed(target))
+      return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
+    if (lane.busy || is_delivered_to(target)) return {"Applying", ""};
+    if (lane.applied < o_.history.lost())
+      return {"Waiting",
+              "what it lacks was deleted; live-update watch on the developer's machine brings it again"};
+    if (lane.applied < newest_ && !is_confirmed(target))
+      return spec_.suspend ? std::pair{"Suspended", "changes wait until spec.suspend is false"}
+                           : std::pair{"Waiting", ""};
+    if (!lane.failed_steps.empty()) return {"RunFailed", lane.run_message};
+    if (snapshot_missing()) return {"Waiting", "waits for the watcher's first full sync"};
+    return {"Synced", lane.warnings.empty() ? "" : lane.warnings.front()};
+  }
+
+  // Rule 5.4: what runs into a crash loop says after which update.
+  std::string waiting(const Target& target) const {
+    std::string text = target.waiting_reason;
+    for (const ContainerStatus& it : o_.before.containers)
+      if (it.pod == target.pod && it.container == target.container && target.restarts > 0 &&
+          it.applied_sequence > 0)
+        text += ": it ended after sequence " + number(it.applied_sequence) +
+                " was applied; see kubectl logs -p " + target.pod;
+    return text;
+  }
+
+  bool is_delivered_to(const Target& target) const {
+    return std::ranges::any_of(
+        d_.deliveries, [&](const DeliverTo& it) { return it.target.container_id == target.container_id; });
+  }
+  bool is_confirmed(const Target& target) const {
+    return std::ranges::any_of(d_.confirmed, [&](const auto& it) { return it.first == target.container_id; });
+  }
+
+  bool snapshot_missing() const {
+    const bool wanted = std::ranges::any_of(
+        spec_.steps, [](const Step& step) { return std::holds_alternative<InitialSync>(step); });
+    return wanted && !o_.history.snapshot_since(0);
+  }
+
+  // The newest fall-back that some target still waits for.
+  void fall_back() {
+    std::int64_t sequence = 0;
+    for (const Target& target : o_.search.targets) sequence = std::max(sequence, pending_.newest(target));
+    const auto& batches = o_.history.batches();
+    const auto newest = std::ranges::find(batches, sequence, &Batch::last);
+    FallBackStatus status;
+    std::vector<std::string> paths;
+    if (newest != batches.end()) {
+      const Judgement& judgement = o_.judgements.at(newest->last);
+      status.reason = to_string(judgement.reason);
+      paths = judgement.paths;
+      status.change_set = newest->meta().name;
+    } else if (d_.redeploy) {
+      status.reason = "RunFailed";
+    } else {
+      return;
+    }
+    status.other_paths = paths.size() > kMaxPaths ? static_cast<std::int64_t>(paths.size() - kMaxPaths) : 0;
+    fall_back_text_ = join(paths, kMaxPaths);
+    paths.resize(std::min(paths.size(), kMaxPaths));
+    status.paths = std::move(paths);
+    std::tie(status.phase, status.message) = phase();
+    d_.status.fall_back = std::move(status);
+  }
+
+  std::pair<std::string, std::string> phase() const {
+    if (!o_.redeploy_problem.empty()) return {"Failed", o_.redeploy_problem};
+    if (spec_.suspend) return {"Suspended", "spec.suspend is true: nothing is redeployed until it is false"};
+    if (spec_.fall_back.redeploy == Redeploy::None)
+      return {"WaitingForDeploy",
+              "spec.fallBack.redeploy is None: redeploy " + d_.status.target + " yourself"};
+    return {"Redeploying", o_.workload ? o_.workload->kind + "/" + o_.workload->name + " is restarted"
+                                       : "the pods are deleted"};
+  }
+
+  void unmatched() {
+    for (const auto& [sequence, judgement] : o_.judgements)
+      if (judgement.kind != Judgement::FallBack) d_.status.unmatched += judgement.unmatched;
+  }
+
+  void session() {
+    if (o_.history.batches().empty()) return;
+    const Batch& batch = o_.history.batches().back();
+    SessionStatus session{batch.spec.user.empty() ? batch.spec.session : batch.spec.user, batch.spec.user,
+                          ""};
+    for (const Batch& it : o_.history.batches())
+      if (it.spec.session == batch.spec.session && !session.since) session.since = it.meta().created;
+    if (const auto& old = o_.before.session;
+        old && old->holder == session.holder && old->since && session.since)
+      session.since = std::min(*old->since, *session.since);
+    d_.status.session = std::move(session);
+  }
+
+  std::string message_of_first(std::string_view state) const {
+    return first_message(d_.status.containers, state);
+  }
+  std::int64_t count(std::string_view state) const {
+    return std::ranges::count(d_.status.containers, state, &ContainerStatus::state);
+  }
+
+  // The one word for `kubectl get`, with the reason and message of the conditions that follow from it.
+  struct Summary {
+    std::string state, reason, message;
+    bool stalled = false, working = false;
+  };
+  Summary summarize() const {
+    if (const auto& errors = o_.checked.errors; !errors.empty())
+      return {"Invalid", "InvalidSpec", errors.front().field + ": " + errors.front().message, true};
+    if (spec_.suspend)
+      return {"Suspended", "Suspended", "spec.suspend is true: changes are recorded and applied on resume"};
+    if (!o_.search.reason.empty())
+      return {o_.search.reason, o_.search.reason, o_.search.message, o_.search.reason != "NoTarget"};
+    if (d_.status.fall_back) {
+      const bool stuck = d_.status.fall_back->phase == "Failed";
+      return {"FallBack", d_.status.fall_back->reason, fall_back_message(), stuck, !stuck};
+    }
+    if (gap_is_old())
+      return {"Waiting", "SequenceGap",
+              "sequence " + number(*o_.history.gap()) + " is missing: the watcher is asked for everything",
+              true};
+    if (count("Failed")) return {"Failed", failed_reason(), message_of_first("Failed"), true};
+    if (count("RunFailed")) return {"RunFailed", "RunFailed", message_of_first("RunFailed"), true};
+    if (count("Retrying")) return {"Retrying", "Retrying", message_of_first("Retrying"), false, true};
+    if (count("Applying"))
+      return {"Applying", "Applying", "sequence " + number(newest_) + " is being applied", false, true};
+    if (snapshot_missing())
+      return {"Waiting", "SnapshotNeeded", "waits for the watcher's first full sync", false, true};
+    if (d_.status.synced_targets < d_.status.targets)
+      return {"Waiting", "Waiting", message_of_first("Waiting"), false, true};
+    return {"Synced", "Synced", d_.status.synced + " containers have sequence " + number(newest_)};
+  }
+
+  std::string failed_reason() const {
+    for (const Target& target : o_.search.targets)
+      if (auto it = o_.lanes.find(target.container_id);
+          it != o_.lanes.end() && it->second.problem && !it->second.problem->what.curable)
+        return it->second.problem->what.reason;
+    return "Failed";
+  }
+
+  std::string fall_back_message() const {
+    const FallBackStatus& it = *d_.status.fall_back;
+    const std::string because = it.reason == "StopPath" ? "fallBackOn matches " : "no sync covers ";
+    if (it.reason == "RunFailed") return "a run with onFailure: FallBack failed; " + it.message;
+    return because + fall_back_text_ + "; " + it.message;
+  }
+
+  void set(std::string type, bool status, std::string reason, std::string message) {
+    Condition condition{std::move(type), status, std::move(reason), std::move(message),
+                        o_.live_update.meta.generation};
+    set_condition(d_.status.conditions, std::move(condition), o_.wall);
+  }
+
+  void conditions() {
+    d_.status.conditions = o_.before.conditions;
+    const Summary it = summarize();
+    d_.status.state = it.state;
+    const bool synced = it.state == "Synced";
+    set("Synced", synced, it.reason, it.message);
+    set("Ready", synced, it.reason, it.message);
+    set("Reconciling", it.working, it.working ? it.reason : "Idle", it.working ? it.message : "");
+    set("Stalled", it.stalled, it.stalled ? it.reason : "AsExpected", it.stalled ? it.message : "");
+    const auto& fall_back = d_.status.fall_back;
+    set("FallBack", fall_back.has_value(), fall_back ? fall_back->reason : "None",
+        fall_back ? fall_back_message() : "");
+    const auto [needed, why, message] = snapshot_needed();
+    set("SnapshotNeeded", needed, why, message);
+  }
+
+  bool gap_is_old() const {
+    return o_.history.gap() && (!o_.history.gap_since() || o_.wall - *o_.history.gap_since() > kGapPatience);
+  }
+
+  // What only the watcher can give now: everything there is.
+  std::tuple<bool, std::string, std::string> snapshot_needed() const {
+    if (gap_is_old()) return {true, "SequenceGap", "sequence " + number(*o_.history.gap()) + " is missing"};
+    if (o_.history.lost() > 0)
+      return {true, "HistoryLost",
+              "ChangeSets up to sequence " + number(o_.history.lost()) +
+                  " were deleted while they were still needed"};
+    if (snapshot_missing())
+      return {true, "InitialSync", "spec.steps has initialSync, and no Snapshot was posted yet"};
+    return {false, "HistoryComplete", ""};
+  }
+
+  void last_applied() {
+    auto& last = d_.status.last_applied;
+    last = o_.before.last_applied;
+    for (const ChangeSetNote& it : d_.change_sets)
+      if (it.status.phase == "Applied" && (!last || it.sequence >= last->sequence))
+        last = LastApplied{it.sequence, it.status.milliseconds};
+  }
+
+  void superseded() {
+    std::int64_t confirmed = newest_;
+    if (o_.search.targets.empty()) return;
+    for (const Target& target : o_.search.targets) {
+      auto lane = o_.lanes.find(target.container_id);
+      confirmed = std::min(confirmed, lane == o_.lanes.end() ? 0 : lane->second.applied);
+      if (const std::int64_t pending = pending_.oldest(target)) confirmed = std::min(confirmed, pending - 1);
+    }
+    d_.superseded = o_.history.superseded(confirmed);
+  }
+
+  // An Event for what a person would want to hear of when it begins (rule 6.6, design 7).
+  void events() {
+    const LiveUpdateStatus& old = o_.before;
+    if (const auto& now = d_.status.fall_back;
+        now && (!old.fall_back || old.fall_back->change_set != now->change_set))
+      d_.events.push_back({false, "FallBack", now->reason + ": " + fall_back_message()});
+    if (d_.redeploy)
+      d_.events.push_back(
+          {false, "Redeploying",
+           "redeploys " + d_.status.target + " for sequence " + number(d_.redeploy->sequence)});
+    if (old.state != d_.status.state &&
+        (d_.status.state == "Failed" || d_.status.state == "RunFailed" || d_.status.state == "Invalid" ||
+         d_.status.state == "ContainerNotChosen" || d_.status.state == "NoSuchContainer"))
+      d_.events.push_back({true, summarize().reason, summarize().message});
+  }
+
+  void trim() {
+    auto& all = d_.status.containers;
+    std::ranges::stable_sort(all, {}, [](const ContainerStatus& it) { return it.state == "Synced"; });
+    if (all.size() > kMaxContainers) all.resize(kMaxContainers);
+  }
+
+  const Observed& o_;
+  const PendingFallBacks& pending_;
+  Decision& d_;
+  const LiveUpdateSpec& spec_;
+  const std::int64_t newest_;
+  std::string fall_back_text_;
+};
+
+}  // namespace
+
+bool is_final(const ChangeSetStatus& status) {
+  return status.phase == "Applied" || status.phase == "Nothing" || status.phase == "Superseded";
+}
+
+PendingFallBacks::PendingFallBacks(const Observed& observed) {
+  const auto& batches = observed.history.batches();
+  for (const auto& [sequence, judgement] : observed.judgements) {
+    if (judgement.kind != Judgement::FallBack) continue;
+    const auto batch = std::ranges::lower_bound(batches, sequence, {}, &Batch::last);
+    if (batch == batches.end() || batch->last != sequence) continue;
+    for (const Target& target : observed.search.targets)
+      if (!made_after(target, *batch, observed.older_pods)) pending_[&target].push_back(sequence);
+  }
+}
+
+std::set<std::int64_t> PendingFallBacks::of(const Target& target, std::int64_t since) const {
+  const auto it = pending_.find(&target);
+  if (it == pending_.end()) return {};
+  return {std::ranges::upper_bound(it->second, since), it->second.end()};
+}
+
+std::int64_t PendingFallBacks::newest(const Target& target) const {
+  const auto it = pending_.find(&target);
+  return it == pending_.end() ? 0 : it->second.back();
+}
+
+std::int64_t PendingFallBacks::oldest(const Target& target) const {
+  const auto it = pending_.find(&target);
+  return it == pending_.end() ? 0 : it->second.front();
+}
+
+void describe_state(const Observed& observed, const PendingFallBacks& pending, Decision& decision) {
+  Describer(observed, pending, decision).describe();
+}
+
+}  // namespace live_update

@@ -1,0 +1,322 @@
+#include "core/rules/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/base/path.h"
+#include "core/base/text.h"
+#include "core/rules/mapping.h"
+#include "core/rules/pattern.h"
+
+namespace live_update {
+namespace {
+
+std::string field_of(int step, std::string_view list, std::size_t entry) {
+  return "spec.steps[" + std::to_string(step) + "]." + std::string(list) + "[" + std::to_string(entry) + "]";
+}
+
+// The entries of one fallBackOn or of one triggers list. Malformed ones, which `validate` refuses, are left
+// out.
+struct PathList {
+  std::vector<PathPattern> patterns;
+  std::vector<std::string> by;
+
+  PathList(const std::vector<std::string>& texts, int step, std::string_view list) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      auto pattern = PathPattern::compile(texts[i]);
+      if (!pattern) continue;
+      by.push_back(field_of(step, list, i) + ": " + pattern->text());
+      patterns.push_back(std::move(*pattern));
+    }
+  }
+  const std::string* match(std::string_view path) const {
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      if (patterns[i].matches(path)) return &by[i];
+    }
+    return nullptr;
+  }
+};
+
+// A change that counts (rule 2.1), with what is found out about it.
+struct Counted {
+  const Change* change = nullptr;
+  FileType type = FileType::File;
+  const Route* route = nullptr;
+  bool wanted = false;  // mapped by a sync, or matched by a trigger of an Always run
+  bool deleted() const { return change->op == Op::Delete; }
+};
+using Batch = std::map<std::string, Counted, std::less<>>;
+
+bool has_path_below(const Batch& batch, const std::string& directory) {
+  if (directory == ".") return batch.size() > batch.count(".");
+  const auto it = batch.lower_bound(directory + '/');
+  return it != batch.end() && strictly_below(it->first, directory);
+}
+
+// The host tree after the batch, as far as it counts.
+class HostView {
+ public:
+  HostView(const HostTree& host, const Batch& batch, const IgnoreRules& ignore)
+      : host_(host), batch_(batch), cursor_(ignore) {}
+
+  std::optional<FileType> type(const std::string& path) const {
+    if (const auto it = batch_.find(path); it != batch_.end()) {
+      return it->second.deleted() ? std::nullopt : std::optional(it->second.type);
+    }
+    const auto type = host_.type(path);
+    return type && !buried(path) && !cursor_.check(path).ignored ? type : std::nullopt;
+  }
+
+  // Files and symlinks strictly below.
+  std::vector<std::string> files_below(const std::string& directory) const {
+    std::set<std::string> out;
+    for (const std::string& path :
+         type(directory) == FileType::Directory ? host_.files_below(directory) : std::vector<std::string>{}) {
+      if (is_file(path)) out.insert(path);
+    }
+    const std::string from = directory == "." ? "" : directory + '/';
+    for (auto it = batch_.lower_bound(from); it != batch_.end() && it->first.starts_with(from); ++it) {
+      if (is_file(it->first)) out.insert(it->first);
+    }
+    return {out.begin(), out.end()};
+  }
+
+  bool is_file(const std::string& path) const {
+    const auto type = this->type(path);
+    return type && *type != FileType::Directory;
+  }
+
+ private:
+  // Below a path that is gone or a directory no more.
+  bool buried(const std::string& path) const {
+    for (std::string_view above = parent_path(path);; above = parent_path(above)) {
+      const auto it = batch_.find(above);
+      if (it != batch_.end() && (it->second.deleted() || it->second.type != FileType::Directory)) return true;
+      if (above == ".") return false;
+    }
+  }
+
+  const HostTree& host_;
+  const Batch& batch_;
+  mutable IgnoreRules::Cursor cursor_;
+};
+
+class Planner {
+ public:
+  Planner(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const HostTree& host)
+      : spec_(spec), cursor_(ignore), host_(host), mapping_(spec), view_(host, batch_, ignore) {}
+
+  Plan plan(const std::vector<Change>& changes, PlanMode mode) {
+    count(changes);
+    learn_types();
+    match();
+    const bool falls_back = mode == PlanMode::Batch;
+    const bool any_wanted = std::ranges::any_of(batch_, [](const auto& it) { return it.second.wanted; });
+    if (falls_back && !plan_.stopped.empty()) {
+      plan_.decision = FallBack{FallBackReason::StopPath};
+    } else if (falls_back && !plan_.unmatched.empty() && spec_.source.on_unmatched == OnUnmatched::FallBack) {
+      plan_.decision = FallBack{FallBackReason::Unmatched};
+    } else if (any_wanted) {
+      plan_.decision = update();
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  // Rules 2.1, 2.2.
+  void count(const std::vector<Change>& changes) {
+    const std::vector<std::string> context = context_of(spec_);
+    std::vector<const Change*> sorted;
+    for (const Change& change : changes) sorted.push_back(&change);
+    std::ranges::sort(sorted, {}, [](const Change* it) -> const std::string& { return it->path; });
+    for (const Change* it : sorted) {
+      const Change& change = *it;
+      const bool inside = in_context(change.path, context);
+      const IgnoreRules::Verdict verdict =
+          inside || !is_utf8(change.path) ? cursor_.check(change.path) : IgnoreRules::Verdict{};
+      if (verdict.ignored) {
+        plan_.ignored.push_back({change.path, std::string(verdict.by), verdict.whole});
+      } else if (!inside) {
+        plan_.outside.push_back(change.path);
+      } else {
+        batch_[change.path] = {&change, change.type, mapping_.route(change.path), false};
+      }
+    }
+  }
+
+  // Rule 3.3: what a path is where its change alone does not say so.
+  void learn_types() {
+    for (auto& [path, it] : batch_) {
+      const bool link = it.type == FileType::Symlink && it.route && it.route->from == path;
+      const bool leads_to_directory = !it.deleted() && link && host_.type(path) == FileType::Directory;
+      const bool untyped = it.type == FileType::File && (it.deleted() || !host_.type(path));
+      if (leads_to_directory || path == "." || (untyped && has_path_below(batch_, path)))
+        it.type = FileType::Directory;
+    }
+  }
+
+  // Rules 3, 3.1, 3.2: what stops, what is wanted, and what nobody wants.
+  void match() {
+    std::vector<PathList> stops, always;
+    for (std::size_t i = 0; i < spec_.steps.size(); ++i) {
+      const int step = static_cast<int>(i);
+      if (const auto* it = std::get_if<FallBackOn>(&spec_.steps[i]))
+        stops.emplace_back(it->paths, step, "fallBackOn.paths");
+      const auto* run = std::get_if<Run>(&spec_.steps[i]);
+      if (run && run->when == RunWhen::Always) always.emplace_back(run->triggers, step, "run.triggers");
+    }
+    auto first_match = [](const std::vector<PathList>& lists, const std::string& path) -> const std::string* {
+      for (const PathList& list : lists) {
+        if (const std::string* by = list.match(path)) return by;
+      }
+      return nullptr;
+    };
+    for (auto& [path, it] : batch_) {
+      const std::string* stop = first_match(stops, path);
+      if (stop) plan_.stopped.push_back({path, *stop});
+      if (it.route) refuse_kernel_path(path, it);
+      it.wanted = it.route || first_match(always, path);
+      if (!stop && !it.wanted && it.type != FileType::Directory) plan_.unmatched.push_back(path);
+    }
+  }
+
+  // Rule 1.4, for what only the change shows.
+  void refuse_kernel_path(const std::string& path, const Counted& it) {
+    const std::string remote = it.route->remote(path, it.type == FileType::Directory);
+    if (!is_kernel_path(remote)) return;
+    plan_.refused.push_back({"spec.steps[" + std::to_string(it.route->step) + "].sync.to",
+                             "sends " + path + " to " + remote +
+                                 ": must not be /proc, /sys or /dev or below, which belong to the kernel: "
+                                 "choose another folder"});
+  }
+
+  Update update() {
+    for (const auto& [path, it] : batch_) {
+      if (!it.route) continue;
+      const std::string remote = it.route->remote(path, it.type == FileType::Directory);
+      if (is_kernel_path(remote)) continue;
+      if (it.deleted()) {
+        remove(path, it, remote);
+      } else if (!taken_by_earlier(path, it, remote)) {
+        copy(path, it.type, *it.route);
+      }
+    }
+    for (auto& [key, copy] : copies_) update_.copies.push_back(std::move(copy));
+    for (auto& [key, gone] : deletes_) update_.deletes.push_back(std::move(gone));
+    runs();
+    return std::move(update_);
+  }
+
+  void copy(const std::string& path, FileType type, const Route& route) {
+    const bool directory = type == FileType::Directory;
+    copies_[path] = {path, route.remote(path, directory), type, route.root(path, directory)};
+  }
+
+  // The other existing host paths that map to `remote` itself, in the order of their syncs.
+  struct Other {
+    std::string path;
+    FileType type;
+    const Route* route;
+  };
+  std::vector<Other> others_at(const std::string& remote, const std::string& except) const {
+    std::vector<Other> out;
+    if (!mapping_.overlapping()) return out;
+    for (const Route& route : mapping_.routes()) {
+      std::set<std::string> candidates;
+      if (at_or_below(remote, route.to))
+        candidates.insert(join_path(route.from, relative_to(remote, route.to)));
+      candidates.insert(route.from);
+      for (const std::string& path : candidates) {
+        if (path == except || mapping_.route(path) != &route) continue;
+        const auto type = view_.type(path);
+        if (type && route.remote(path, *type == FileType::Directory) == remote)
+          out.push_back({path, *type, &route});
+      }
+    }
+    return out;
+  }
+
+  // Where two existing files map to one remote path, the sync declared first wins. Two directories share it.
+  bool taken_by_earlier(const std::string& path, const Counted& it, const std::string& remote) const {
+    return std::ranges::any_of(others_at(remote, path), [&](const Other& other) {
+      const bool both_directories = it.type == FileType::Directory && other.type == FileType::Directory;
+      return other.route < it.route && !both_directories;
+    });
+  }
+
+  void remove(const std::string& path, const Counted& it, const std::string& remote) {
+    for (const Other& other : others_at(remote, path)) {
+      if (it.type == FileType::Directory && other.type == FileType::Directory) continue;
+      return copy(other.path, other.type, *other.route);
+    }
+    if (spec_.source.deletes == DeletePolicy::Never) return;
+    RemoteDelete gone{path, remote, it.type, it.route->root(path, it.type == FileType::Directory),
+                      kept_below(remote)};
+    const auto [same, added] = deletes_.try_emplace(remote, gone);
+    if (!added && gone.type == FileType::Directory) same->second = std::move(gone);
+  }
+
+  // The remote paths strictly below `remote` that existing host files map to.
+  std::vector<std::string> kept_below(const std::string& remote) const {
+    std::set<std::string> out;
+    for (const Route& route : mapping_.routes()) {
+      std::vector<std::string> candidates;
+      if (at_or_below(remote, route.to)) {
+        candidates = view_.files_below(join_path(route.from, relative_to(remote, route.to)));
+      } else if (strictly_below(route.to, remote)) {
+        candidates = view_.files_below(route.from);
+      }
+      if (strictly_below(route.remote(route.from, false), remote) && view_.is_file(route.from))
+        candidates.push_back(route.from);
+      for (const std::string& path : candidates) {
+        const std::string to = route.remote(path, false);
+        if (mapping_.route(path) == &route && strictly_below(to, remote)) out.insert(to);
+      }
+    }
+    return {out.begin(), out.end()};
+  }
+
+  // Rule 3.5.
+  bool fires(const std::vector<std::string>& triggers, bool always) const {
+    if (triggers.empty()) return true;
+    const PathList list(triggers, 0, "");
+    return std::ranges::any_of(
+        batch_, [&](const auto& it) { return (always || it.second.route) && list.match(it.first); });
+  }
+
+  void runs() {
+    for (std::size_t i = 0; i < spec_.steps.size(); ++i) {
+      const int step = static_cast<int>(i);
+      if (const auto* run = std::get_if<Run>(&spec_.steps[i]);
+          run && fires(run->triggers, run->when == RunWhen::Always)) {
+        auto& runs = run->phase == RunPhase::BeforeSync ? update_.before_sync : update_.after_sync;
+        runs.push_back({step, run->argv()});
+      }
+      if (const auto* restart = std::get_if<Restart>(&spec_.steps[i]);
+          restart && fires(restart->triggers, false)) {
+        update_.restart = step;
+      }
+    }
+  }
+
+  const LiveUpdateSpec& spec_;
+  IgnoreRules::Cursor cursor_;
+  const HostTree& host_;
+  const Mapping mapping_;
+  Batch batch_;  // sorted by path
+  HostView view_;
+  Plan plan_;
+  Update update_;
+  std::map<std::string, Copy> copies_;           // by host path
+  std::map<std::string, RemoteDelete> deletes_;  // by remote path
+};
+
+}  // namespace
+
+Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
+          const HostTree& host, PlanMode mode) {
+  return Planner(spec, ignore, host).plan(changes, mode);
+}
+
+}  // namespace live_update

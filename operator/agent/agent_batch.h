@@ -1,0 +1,30 @@
+// What all containers that get the same delivery share of it. Pure.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "core/desired/delivery.h"
+
+namespace live_update {
+
+struct AgentBatch {
+  explicit AgentBatch(std::shared_ptr<const Delivery> it);
+  std::shared_ptr<const Delivery> delivery;
+  std::vector<std::string> roots;            // each sync root once
+  std::vector<const DeliveryWrite*> writes;  // directories first, a parent before its children
+  std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6), for all runs together 512 KiB
+  // Where a comparison is due: absolute paths that are deleted, and those at which files or symlinks will be.
+  std::unordered_set<std::string_view> deleted, replaced;
+  bool empty() const { return entries() == 0; }
+  // Entries have numbers, in the order in which they are sent: the deletes, then `writes`.
+  std::size_t entries() const { return delivery->deletes.size() + writes.size(); }
+  bool is_delete(std::size_t entry) const { return entry < delivery->deletes.size(); }
+  const RemoteDelete& gone(std::size_t entry) const { return delivery->deletes[entry]; }
+  const DeliveryWrite& write(std::size_t entry) const { return *writes[entry - delivery->deletes.size()]; }
+};
+
+}  // namespace live_update

@@ -1,0 +1,299 @@
+#include "operator/agent/agent_delivery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/api/conditions.h"
+#include "core/base/text.h"
+#include "operator/exec/exec_diagnosis.h"
+#include "run/loop.h"
+
+namespace live_update {
+namespace {
+
+constexpr Millis kPatience{30'000};
+constexpr std::uint32_t kCreditStep = 128 * 1024;
+constexpr int kCannotStart = 127, kSignalled = 128;
+constexpr std::size_t kMostWarnings = 16;
+constexpr std::size_t kLongestCommand = 512 * 1024;
+
+std::string_view reason_of(agent::Code code) {
+  switch (code) {
+    case agent::Code::Escapes:
+      return reason::kPathEscapes;
+    case agent::Code::Digest:
+      return reason::kDigestMismatch;
+    case agent::Code::NoSpace:
+      return reason::kNoSpace;
+    case agent::Code::ReadOnly:
+      return reason::kReadOnlyFileSystem;
+    case agent::Code::Permission:
+      return reason::kNotWritable;
+    case agent::Code::NotRestarted:
+      return reason::kRestartFailed;
+    default:
+      return reason::kFailed;
+  }
+}
+
+bool too_long(const DeliveryRun& run) {
+  std::size_t size = 0;
+  for (const auto& word : run.command) size += word.size();
+  return size > kLongestCommand;
+}
+
+agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
+  return {fresh, true, run.on_failure == OnFailure::Continue};
+}
+
+}  // namespace
+
+AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
+                             std::shared_ptr<const AgentBatch> batch, OnOutput on_output)
+    : session_(session), to_(to), batch_(std::move(batch)), on_output_(std::move(on_output)) {
+  delivered_.transport = "Agent";
+}
+
+void AgentDelivery::start() {
+  for (const auto* runs : {&batch_->delivery->before_sync, &batch_->delivery->after_sync}) {
+    const auto long_one = std::ranges::find_if(*runs, too_long);
+    if (long_one == runs->end()) continue;
+    problem_ = NotDelivered{std::string(reason::kUnsupported),
+                            about("spec.steps[" + std::to_string(long_one->step) +
+                                  "].run: its command is longer than 512 KiB; put it into a file"),
+                            false};
+    phase_ = Phase::Main;
+    return advance();
+  }
+  before();
+}
+
+std::uint32_t AgentDelivery::expect(Pending pending) {
+  const std::uint32_t request = session_.next_request();
+  pending_.emplace(request, std::move(pending));
+  return request;
+}
+
+void AgentDelivery::before() {
+  phase_ = Phase::Before;
+  const auto& runs = batch_->delivery->before_sync;
+  if (runs.empty()) return main();
+  std::string frames;
+  add_runs(frames, runs, true);
+  session_.send(std::move(frames));
+}
+
+// The batch and what follows it need no answer in between: one write, if it is small. The runs before have
+// ended, as they may change what is compared.
+void AgentDelivery::main() {
+  phase_ = Phase::Main;
+  const bool fresh = batch_->delivery->before_sync.empty();
+  if (batch_->empty()) {
+    std::string frames;
+    add_tail(frames);
+    if (pending_.empty()) return advance();
+    return session_.send(std::move(frames));
+  }
+  const std::uint32_t request = expect(Batch{});
+  if (batch_->delivery->compare && AgentComparison::worthwhile(*batch_)) comparison_.emplace(*batch_);
+  frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, request, agent::Gate{.fresh = fresh},
+                  session_.writer());
+  ask();
+  send_on();
+}
+
+// What is there already, by digest (rule 5.3)?
+void AgentDelivery::ask() {
+  std::string frames;
+  while (comparison_ && !problem_ && comparison_->curious())
+    session_.writer().append(frames, agent::Request(comparison_->ask(expect(Question{}))));
+  if (!frames.empty()) session_.send(std::move(frames));
+}
+
+// What is known to be due. The session is given a source that ends there, and another one when more is known.
+// A source may be asked once more after its end, when we are gone.
+void AgentDelivery::send_on() {
+  if (streaming_ || !frames_ || frames_->ended()) return;
+  streaming_ = true;
+  session_.stream([this, ended = false]() mutable -> Result<std::string> {
+    if (ended) return std::string();
+    auto made = piece();
+    ended = !made || made->size() < kAgentPiece;
+    return made;
+  });
+}
+
+Result<std::string> AgentDelivery::piece() {
+  auto made = frames_->next();
+  if (!made || made->size() >= kAgentPiece) return made;
+  streaming_ = false;
+  if (!frames_->ended()) return made;
+  if (!problem_) add_tail(*made);
+  advance_if_done();
+  return made;
+}
+
+void AgentDelivery::add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh) {
+  for (const DeliveryRun& run : runs) {
+    const std::uint32_t request = expect(RunPending{&run, OutputTail(), 0});
+    session_.writer().append(frames, agent::Request(agent_run(*batch_, run, request, gate_of(run, fresh))));
+    fresh = false;
+  }
+}
+
+void AgentDelivery::add_tail(std::string& frames) {
+  const Delivery& delivery = *batch_->delivery;
+  const bool fresh = batch_->empty() && delivery.before_sync.empty();
+  add_runs(frames, delivery.after_sync, fresh);
+  delivered_.sent = Loop::exact_wall_clock();
+  if (!delivery.restart) return;
+  const std::uint32_t request = expect(RestartPending{&*delivery.restart, delivery.restart_step});
+  const auto restart =
+      agent_restart(*delivery.restart, request, {fresh && delivery.after_sync.empty(), true, false});
+  if (restart) return session_.writer().append(frames, agent::Request(*restart));
+  pending_.erase(request);
+  problem_ = NotDelivered{std::string(reason::kRestartFailed), about(restart.error().message), false};
+}
+
+void AgentDelivery::hear(const agent::Answer& answer) {
+  const auto request = std::visit(
+      [](const auto& it) {
+        if constexpr (requires { it.request; })
+          return it.request;
+        else
+          return std::uint32_t{0};
+      },
+      answer);
+  const auto pending = pending_.find(request);
+  if (pending == pending_.end()) return;  // of a delivery before this one
+  if (std::holds_alternative<Question>(pending->second)) return compared(answer, request);
+  if (const auto* it = std::get_if<agent::Failed>(&answer)) failed(*it);
+  if (const auto* it = std::get_if<agent::RunOutput>(&answer)) printed(*it);
+  if (const auto* it = std::get_if<agent::RunExit>(&answer)) ended(*it);
+  if (const auto* it = std::get_if<agent::Skipped>(&answer)) skipped(*it);
+  if (const auto* it = std::get_if<agent::Warning>(&answer)) warned(*it);
+  if (std::holds_alternative<agent::Confirmed>(answer) || std::holds_alternative<agent::Restarted>(answer))
+    pending_.erase(request);
+  advance_if_done();
+}
+
+// Whatever else an agent answers means that it cannot say.
+void AgentDelivery::compared(const agent::Answer& answer, std::uint32_t request) {
+  const auto* result = std::get_if<agent::HaveResult>(&answer);
+  if (result)
+    comparison_->hear(*result);
+  else
+    comparison_->give_up(request);
+  if (!result || result->last) pending_.erase(request);
+  ask();
+  send_on();
+  advance_if_done();
+}
+
+void AgentDelivery::advance_if_done() {
+  const bool sent = !streaming_ && (!frames_ || frames_->ended());
+  if (sent && pending_.empty() && !outcome_) advance();
+}
+
+void AgentDelivery::warned(const agent::Warning& it) {
+  if (delivered_.warnings.size() < kMostWarnings) delivered_.warnings.push_back(about(clean_start(it.text)));
+}
+
+void AgentDelivery::advance() {
+  if (phase_ == Phase::Before) return main();
+  outcome_ = problem_ ? DeliveryOutcome(*problem_) : DeliveryOutcome(std::move(delivered_));
+}
+
+std::string AgentDelivery::about(const std::string& what) const { return to_string(to_) + ": " + what; }
+
+NotDelivered AgentDelivery::problem(const agent::Failed& failed) const {
+  const std::string remedy = failed.remedy.empty() ? "" : "; " + clean_start(failed.remedy);
+  const std::string user = failed.error == 0 ? "" : " for user ID " + std::to_string(session_.agent().uid);
+  return {std::string(reason_of(failed.code)), about(clean_start(failed.reason) + user + remedy), false};
+}
+
+// The agent may do so while the batch is still being sent: it waits for its end, but for nothing behind it.
+// What has become another file since it was compared is compared again.
+void AgentDelivery::refused(const agent::Failed& it) {
+  problem_ = problem(it);
+  const bool content = it.code == agent::Code::Digest || it.code == agent::Code::Missing;
+  if (content && comparison_ && comparison_->touches(it.path)) problem_->curable = true;
+  if (!frames_ || frames_->ended()) return;
+  frames_->cut_short();
+  send_on();
+}
+
+void AgentDelivery::failed(const agent::Failed& it) {
+  const Pending pending = std::move(pending_.at(it.request));
+  pending_.erase(it.request);
+  if (std::holds_alternative<Batch>(pending)) refused(it);
+  if (const auto* run = std::get_if<RunPending>(&pending)) {
+    delivered_.failures.push_back({run->run->step, kCannotStart, false, clean_start(it.reason)});
+  }
+  if (const auto* restart = std::get_if<RestartPending>(&pending)) {
+    // Process 1 without a handler cannot be ended from inside: the pod has to go.
+    delivered_.replace_pod = std::holds_alternative<RestartContainer>(restart->restart->how);
+    if (!delivered_.replace_pod) problem_ = problem(it);
+  }
+}
+
+void AgentDelivery::printed(const agent::RunOutput& it) {
+  auto* run = std::get_if<RunPending>(&pending_.at(it.request));
+  if (!run || it.bytes.empty()) return;
+  run->tail.add(it.bytes);
+  if (on_output_) on_output_(run->run->step, it.bytes);
+  run->unpaid += static_cast<std::uint32_t>(it.bytes.size());
+  if (run->unpaid < kCreditStep) return;
+  std::string frames;
+  session_.writer().append(frames, agent::Request(agent::Credit{it.request, std::exchange(run->unpaid, 0)}));
+  session_.send(std::move(frames));
+}
+
+void AgentDelivery::ended(const agent::RunExit& it) {
+  const auto* run = std::get_if<RunPending>(&pending_.at(it.request));
+  if (!run) return;
+  const bool exited = it.how == agent::RunHow::Exited;
+  if (!exited || it.code != 0)
+    delivered_.failures.push_back({run->run->step,
+                                   exited ? it.code : kSignalled + std::clamp(it.code, 0, kSignalled - 1),
+                                   it.how == agent::RunHow::TimedOut, run->tail.text()});
+  pending_.erase(it.request);
+}
+
+void AgentDelivery::skipped(const agent::Skipped& it) {
+  if (const auto* run = std::get_if<RunPending>(&pending_.at(it.request)))
+    delivered_.skipped.push_back(run->run->step);
+  if (const auto* restart = std::get_if<RestartPending>(&pending_.at(it.request)))
+    delivered_.skipped.push_back(restart->step);
+  pending_.erase(it.request);
+}
+
+DeliveryOutcome AgentDelivery::lost(const AgentEnd& end) const {
+  const bool only_the_restart =
+      pending_.size() == 1 && std::holds_alternative<RestartPending>(pending_.begin()->second);
+  if (only_the_restart && !problem_) {
+    // Only if the container has really ended: a cut connection looks the same from here.
+    const auto& how = std::get<RestartPending>(pending_.begin()->second).restart->how;
+    const bool over = end.killed || diagnose(to_, end.error).reason == reason::kWaiting;
+    if (std::holds_alternative<RestartContainer>(how) && over) return delivered_;
+  }
+  if (end.kind == AgentEnd::Nonsense || end.kind == AgentEnd::TakenOver)
+    return NotDelivered{std::string(reason::kRetrying),
+                        about("the session with the agent was ended: " + clean_start(end.error.message)),
+                        true};
+  return diagnose(to_, end.error);
+}
+
+Millis AgentDelivery::patience() const {
+  Millis sum = kPatience;
+  for (const auto& [request, pending] : pending_) {
+    if (const auto* run = std::get_if<RunPending>(&pending))
+      sum += std::chrono::seconds(run->run->timeout_seconds + 10);
+    if (const auto* restart = std::get_if<RestartPending>(&pending))
+      if (const auto* process = std::get_if<RestartProcess>(&restart->restart->how))
+        sum += std::chrono::seconds(process->grace_seconds + process->alive_seconds);
+  }
+  return sum;
+}
+
+}  // namespace live_update

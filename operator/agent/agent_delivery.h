@@ -1,0 +1,89 @@
+// One delivery over one session with an agent: runs before, the batch, compared with what is there while it
+// is being sent, runs after, restart (rule 4.1), and what became of it.
+//
+// Whatever needs no answer in between goes out in one write. On the loop; it calls nobody but the session and
+// `on_output`, so whoever hears the answers asks for the outcome after each.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "operator/agent/agent_comparison.h"
+#include "operator/agent/agent_frames.h"
+#include "operator/agent/agent_session.h"
+#include "operator/exec/output_tail.h"
+#include "operator/transport.h"
+
+namespace live_update {
+
+class AgentDelivery {
+ public:
+  using OnOutput = ContainerTransport::OnOutput;
+
+  // `session` is ready and outlives it.
+  AgentDelivery(AgentSession& session, const ContainerRef& to, std::shared_ptr<const AgentBatch> batch,
+                OnOutput on_output);
+
+  void start();
+  void hear(const agent::Answer& answer);
+  // The session is over: what that means for this delivery.
+  DeliveryOutcome lost(const AgentEnd& end) const;
+  // Once nothing is left to wait for.
+  const std::optional<DeliveryOutcome>& outcome() const { return outcome_; }
+  // How long it may stay silent: something is wrong if neither bytes nor answers move for so long.
+  Millis patience() const;
+
+ private:
+  enum class Phase { Before, Main };
+  struct Batch {};
+  struct Question {};
+  struct RunPending {
+    const DeliveryRun* run;
+    OutputTail tail;
+    std::uint32_t unpaid = 0;  // output since the last Credit
+  };
+  struct RestartPending {
+    const Restart* restart;
+    int step;
+  };
+  using Pending = std::variant<Batch, Question, RunPending, RestartPending>;
+
+  void before();
+  void main();
+  void ask();
+  void send_on();
+  Result<std::string> piece();
+  void advance();
+  void advance_if_done();
+  std::uint32_t expect(Pending pending);
+  void add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh);
+  void add_tail(std::string& frames);
+  std::string about(const std::string& what) const;
+  NotDelivered problem(const agent::Failed& failed) const;
+  void compared(const agent::Answer& answer, std::uint32_t request);
+  void refused(const agent::Failed& it);
+  void failed(const agent::Failed& it);
+  void warned(const agent::Warning& it);
+  void printed(const agent::RunOutput& it);
+  void ended(const agent::RunExit& it);
+  void skipped(const agent::Skipped& it);
+
+  AgentSession& session_;
+  const ContainerRef to_;
+  const std::shared_ptr<const AgentBatch> batch_;
+  const OnOutput on_output_;
+  Phase phase_ = Phase::Before;
+  std::map<std::uint32_t, Pending> pending_;  // by request
+  std::optional<AgentComparison> comparison_;
+  std::optional<AgentFrames> frames_;  // of the batch
+  bool streaming_ = false;             // the session will ask for a piece of them
+  Delivered delivered_;
+  std::optional<NotDelivered> problem_;
+  std::optional<DeliveryOutcome> outcome_;
+};
+
+}  // namespace live_update

@@ -1,0 +1,57 @@
+// A delivery as frames for the agent, made piece by piece as they can be sent: contents are never copied as a
+// whole. Pure.
+#pragma once
+
+#include <string>
+
+#include "core/desired/delivery.h"
+#include "core/wire/agent_protocol.h"
+#include "operator/agent/agent_comparison.h"
+
+namespace live_update {
+
+// A batch from its Begin to its Commit, as request `request`. `comparison`, null: everything is sent. All
+// that is referred to outlives it. `writer` numbers the frames: what is made has to be sent before anything
+// else that is made.
+inline constexpr std::size_t kAgentPiece = 64 * 1024;
+class AgentFrames {
+ public:
+  AgentFrames(const AgentBatch& batch, const AgentComparison* comparison, std::uint32_t request,
+              agent::Gate gate, agent::FrameWriter& writer);
+
+  // The next frames, kAgentPiece or more. Less, perhaps nothing: that was all, for good if ended(), else
+  // until the comparison says what is due of the next entry. Error Invalid: a digest that is none.
+  Result<std::string> next();
+  bool ended() const { return ended_; }
+  // The agent has refused the batch: of the rest only the Commit is sent, for which the agent waits.
+  void cut_short();
+
+ private:
+  void add(const agent::Request& request) { writer_.append(out_, request); }
+  std::uint16_t root(const std::string& path) const;
+  bool next_is_known() const;
+  Result<> entry();
+  void remove(const RemoteDelete& it);
+  Result<> write(const DeliveryWrite& it, bool touch);
+  Result<> file(const DeliveryWrite& it, const std::string& path, bool touch);
+  void content();
+
+  const AgentBatch& batch_;
+  const AgentComparison* comparison_;
+  const agent::Begin begin_;
+  agent::FrameWriter& writer_;
+  std::string out_;
+  std::size_t entry_ = 0;
+  const DeliveryWrite* content_ = nullptr;  // whose bytes are being sent
+  std::size_t piece_ = 0, at_ = 0;
+  bool begun_ = false, ended_ = false;
+};
+
+// A run step as a request (rule 4.6).
+agent::Run agent_run(const AgentBatch& batch, const DeliveryRun& run, std::uint32_t request,
+                     agent::Gate gate);
+
+// A restart step as a request; error Invalid: there is no such signal.
+Result<agent::Restart> agent_restart(const Restart& restart, std::uint32_t request, agent::Gate gate);
+
+}  // namespace live_update

@@ -1,0 +1,422 @@
+#include "operator/agent/agent_transport.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/api/conditions.h"
+#include "core/base/path.h"
+#include "core/base/text.h"
+#include "operator/exec/exec_diagnosis.h"
+
+namespace live_update {
+namespace {
+
+constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
+constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
+// Until it is tried again: without a change of the container itself, and with what others may mend.
+constexpr Millis kForgetImpossible{10 * 60'000}, kForgetNotPlaced{60'000};
+
+std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
+                                const std::vector<std::string>& roots) {
+  all.insert(all.end(), to.empty_dirs.begin(), to.empty_dirs.end());
+  for (std::string_view place : roots) {
+    for (; place.size() > 1; place = parent_path(place)) all.emplace_back(place);
+    all.emplace_back("/");
+  }
+  std::vector<std::string> once;
+  for (std::string& place : all)
+    if (std::ranges::find(once, place) == once.end()) once.push_back(std::move(place));
+  return once;
+}
+
+NotDelivered not_placed(const ContainerRef& to, const Error& error) {
+  const bool gone = error.kind == ErrorKind::NotFound;
+  return {std::string(gone ? reason::kWaiting : reason::kUnreachable),
+          to_string(to) + ": an ephemeral container for the agent cannot be added: " + clean(error.message) +
+              "; it is tried again",
+          true};
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+}  // namespace
+
+struct AgentTransport::Job {
+  std::uint64_t id = 0;
+  std::shared_ptr<const AgentBatch> batch;
+  std::move_only_function<void(DeliveryOutcome)> done;
+  OnOutput on_output;
+};
+
+struct AgentTransport::Lane {
+  ContainerRef to;
+  std::set<std::string> users;  // who expects deliveries
+  bool unwanted = false;        // nobody does any more
+  std::vector<std::string> roots;
+  std::deque<Job> jobs;  // the first one is under way if there is a `delivery`
+  std::unique_ptr<AgentSession> session;
+  std::unique_ptr<AgentDelivery> delivery;
+  Transport how = Transport::Auto;
+  Handle placing;  // the agent, by an ephemeral container
+  bool opening = false, waiting = false;
+  bool replace = false;                 // what lies under the agent's name is something else
+  std::vector<std::string> impossible;  // each way that was tried and why it failed; empty: not known to be
+  int losses = 0;                       // in a row
+  Handle watchdog, idle;
+};
+
+AgentTransport::AgentTransport(ApiServer& api, After after, const AgentPrograms& programs,
+                               AgentPlacer& placer, ContainerTransport& tar, Options options, Note note)
+    : api_(api),
+      after_(std::move(after)),
+      programs_(programs),
+      placer_(placer),
+      tar_(tar),
+      options_(options),
+      note_(std::move(note)) {}
+AgentTransport::~AgentTransport() = default;
+
+std::size_t AgentTransport::sessions() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      lanes_, [](const auto& it) { return it.second->session && it.second->session->ready(); }));
+}
+
+AgentTransport::Lane& AgentTransport::lane_of(const ContainerRef& to) {
+  auto& lane = lanes_[to];
+  if (!lane) {
+    lane = std::make_unique<Lane>();
+    lane->to = to;
+  }
+  return *lane;
+}
+
+std::shared_ptr<const AgentBatch> AgentTransport::prepare(const std::shared_ptr<const Delivery>& delivery) {
+  std::erase_if(prepared_, [](const auto& it) { return it.expired(); });
+  for (const auto& it : prepared_)
+    if (auto known = it.lock(); known && known->delivery == delivery) return known;
+  auto batch = std::make_shared<const AgentBatch>(delivery);
+  prepared_.push_back(batch);
+  return batch;
+}
+
+void AgentTransport::expect(const ContainerRef& to, const Expectation& expectation) {
+  Lane& lane = lane_of(to);
+  lane.users.insert(expectation.who);
+  lane.unwanted = false;
+  lane.roots = expectation.roots;
+  wish(lane, expectation.transport);
+  if (!lane.session && lane.impossible.empty()) open(lane);
+}
+
+// Where there is no way through sh there may be one beside it, and the other way round.
+void AgentTransport::wish(Lane& lane, Transport how) {
+  const Transport before = std::exchange(lane.how, how);
+  if ((before == Transport::Ephemeral) != (how == Transport::Ephemeral)) lane.impossible.clear();
+}
+
+void AgentTransport::forget(const std::string& container_id, const std::string& who) {
+  const auto found =
+      std::ranges::find_if(lanes_, [&](const auto& it) { return it.first.container_id == container_id; });
+  if (found == lanes_.end()) {
+    placed_.erase(container_id);
+    return;
+  }
+  Lane& lane = *found->second;
+  lane.users.erase(who);
+  lane.unwanted = lane.users.empty();
+  drop_unwanted(found);
+}
+
+// With the last delivery that is under way.
+bool AgentTransport::drop_unwanted(Lanes::iterator lane) {
+  if (!lane->second->unwanted || !lane->second->jobs.empty()) return false;
+  placed_.erase(lane->first.container_id);
+  drop(lane);
+  return true;
+}
+
+void AgentTransport::drop(Lanes::iterator lane) {
+  if (lane->second->opening) --opening_;
+  lanes_.erase(lane);
+  open_waiting();
+}
+
+void AgentTransport::drop_later(Lane& lane, Millis pause, std::string why) {
+  lane.idle = after_(pause, [this, to = lane.to, pause, why = std::move(why)] {
+    const auto found = lanes_.find(to);
+    if (found == lanes_.end()) return;
+    if (!found->second->jobs.empty()) return drop_later(*found->second, pause, why);
+    if (!why.empty()) note_(to, why);
+    drop(found);
+  });
+}
+
+Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
+                               std::move_only_function<void(DeliveryOutcome)> done, OnOutput on_output) {
+  if (delivery->transport == Transport::Tar)
+    return tar_.deliver(to, std::move(delivery), std::move(done), std::move(on_output));
+  const std::uint64_t id = ++jobs_;
+  Lane& lane = lane_of(to);
+  lane.jobs.push_back({id, prepare(delivery), std::move(done), std::move(on_output)});
+  if (lane.roots.empty()) lane.roots = lane.jobs.back().batch->roots;
+  wish(lane, lane.jobs.back().batch->delivery->transport);
+  if (lane.session || lane.impossible.empty())
+    advance(lane);
+  else
+    lane.watchdog =
+        after_(Millis(0), [this, &lane] { lane.impossible.empty() ? advance(lane) : without_agent(lane); });
+  return Handle([this, to, id] { cancel(to, id); });
+}
+
+void AgentTransport::open(Lane& lane) {
+  if (lane.waiting || lane.opening || lane.placing) return;
+  const auto placed = placed_.find(lane.to.container_id);
+  if (placed == placed_.end() && lane.how == Transport::Ephemeral) return place(lane, {});
+  if (opening_ >= kMostOpening) {
+    lane.waiting = true;
+    return waiting_.push_back(lane.to);
+  }
+  ++opening_;
+  lane.opening = true;
+  lane.idle.reset();
+  AgentSession::Events events;
+  events.on_ready = [this, &lane] {
+    --opening_;
+    lane.opening = lane.replace = false;
+    if (!lane.session->noise().empty())
+      note_(lane.to, "the container printed something before the agent: " + clean(lane.session->noise()));
+    advance(lane);
+    open_waiting();
+  };
+  events.on_answer = [this, to = lane.to](const agent::Answer& answer) { heard(to, answer); };
+  events.on_progress = [this, to = lane.to] { moved(to); };
+  events.on_note = [this, to = lane.to](const std::string& what) { note_(to, what); };
+  events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
+  lane.session = std::make_unique<AgentSession>(
+      api_, after_, lane.to, programs_,
+      AgentSession::Options{.directories = places(options_.directories, lane.to, lane.roots),
+                            .replace = lane.replace,
+                            .file = placed == placed_.end() ? "" : placed->second},
+      std::move(events));
+}
+
+void AgentTransport::open_waiting() {
+  while (opening_ < kMostOpening && !waiting_.empty()) {
+    const ContainerRef next = std::move(waiting_.front());
+    waiting_.pop_front();
+    const auto found = lanes_.find(next);
+    if (found == lanes_.end()) continue;
+    found->second->waiting = false;
+    if (!found->second->session) open(*found->second);
+  }
+}
+
+void AgentTransport::advance(Lane& lane) {
+  if (lane.delivery) return;
+  if (lane.jobs.empty()) return rest(lane);
+  if (!lane.session) return open(lane);
+  if (!lane.session->ready()) return;
+  lane.idle.reset();
+  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch,
+                                                  lane.jobs.front().on_output);
+  lane.delivery->start();
+  wait_for_progress(lane);
+  if (lane.delivery->outcome())  // there was nothing to send
+    lane.watchdog = after_(Millis(0), [this, &lane] { settle(lane); });
+}
+
+void AgentTransport::heard(const ContainerRef& to, const agent::Answer& answer) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end() || !found->second->delivery) return;
+  Lane& lane = *found->second;
+  lane.delivery->hear(answer);
+  wait_for_progress(lane);
+  settle(lane);
+}
+
+void AgentTransport::moved(const ContainerRef& to) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end() || !found->second->delivery) return;
+  wait_for_progress(*found->second);
+  settle(*found->second);
+}
+
+void AgentTransport::wait_for_progress(Lane& lane) {
+  const Millis patience = lane.delivery->patience();
+  lane.watchdog = after_(patience, [this, to = lane.to, patience] {
+    ended(to, {AgentEnd::Lost,
+               {ErrorKind::Timeout, "the agent has not answered for " +
+                                        std::to_string(patience.count() / 1000) + " s, the session was cut"},
+               {}});
+  });
+}
+
+void AgentTransport::settle(Lane& lane) {
+  if (!lane.delivery || !lane.delivery->outcome()) return;
+  DeliveryOutcome outcome = *lane.delivery->outcome();
+  lane.losses = 0;
+  finish(lane, std::move(outcome));
+}
+
+// `done` may ask for the next delivery, or for nothing any more.
+void AgentTransport::finish(Lane& lane, DeliveryOutcome outcome) {
+  lane.delivery.reset();
+  lane.watchdog.reset();
+  Job job = std::move(lane.jobs.front());
+  lane.jobs.pop_front();
+  const ContainerRef to = lane.to;
+  if (auto* it = std::get_if<Delivered>(&outcome); it && placed_.contains(to.container_id))
+    it->transport = "Ephemeral";
+  job.done(std::move(outcome));
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  if (found->second->unwanted && found->second->jobs.empty())  // later: we may be in its session's event
+    found->second->idle = after_(Millis(0), [this, to] {
+      if (const auto it = lanes_.find(to); it != lanes_.end()) drop_unwanted(it);
+    });
+  else
+    advance(*found->second);
+}
+
+void AgentTransport::rest(Lane& lane) {
+  if (lane.idle || !lane.session) return;
+  drop_later(lane, options_.idle, "the session had nothing to do and is closed until the next change");
+}
+
+void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  Lane& lane = *found->second;
+  const auto session = std::move(lane.session);  // until the end of this call: we may be in its event
+  const bool was_ready = session && session->ready();
+  if (std::exchange(lane.opening, false)) --opening_;
+  const bool of_placer = placed_.contains(to.container_id);
+  if (end.kind == AgentEnd::Replaced && !std::exchange(lane.replace, true)) {
+    note_(to, end.error.message + "; it is put there again");
+    of_placer ? place(lane, {}) : open(lane);
+  } else if (end.kind == AgentEnd::Missing) {
+    place(lane, of_placer ? std::vector<std::string>() : std::move(end.tried));
+  } else if (end.kind == AgentEnd::Impossible || end.kind == AgentEnd::Replaced) {
+    if (end.tried.empty()) end.tried.push_back(end.error.message);
+    impossible(lane, std::move(end.tried), kForgetImpossible);
+  } else {
+    lost(lane, end, diagnose(to, end.error), was_ready);
+  }
+  open_waiting();
+}
+
+// `tried`: what was, before. A volume of the pod comes first: the agent then outlives the container.
+void AgentTransport::place(Lane& lane, std::vector<std::string> tried) {
+  const auto known = placed_.extract(lane.to.container_id);
+  auto best = lane.to.empty_dirs;
+  best.insert(best.end(), options_.directories.begin(), options_.directories.end());
+  lane.idle.reset();
+  lane.placing = placer_.place(lane.to, places(std::move(best), lane.to, lane.roots),
+                               known ? known.mapped() : std::string(),
+                               [this, to = lane.to, tried = std::move(tried)](auto result) mutable {
+                                 placed(to, std::move(tried), std::move(result));
+                               });
+}
+
+void AgentTransport::placed(const ContainerRef& to, std::vector<std::string> tried,
+                            Result<AgentPlacer::Placed> placed) {
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  Lane& lane = *found->second;
+  const Handle ended = std::move(lane.placing);
+  if (!placed) return lost(lane, {}, not_placed(to, placed.error()), false);
+  if (placed->file.empty()) {
+    tried.insert(tried.end(), placed->tried.begin(), placed->tried.end());
+    return impossible(lane, std::move(tried), kForgetNotPlaced);
+  }
+  note_(to, "an ephemeral container has put the agent there: " + placed->file);
+  placed_[to.container_id] = std::move(placed->file);
+  open(lane);
+}
+
+// For a while: the next change after it is tried again.
+void AgentTransport::impossible(Lane& lane, std::vector<std::string> tried, Millis pause) {
+  lane.impossible = std::move(tried);
+  note_(lane.to, "no agent can run there: " + join(lane.impossible));
+  drop_later(lane, pause, "");
+  without_agent(lane);
+}
+
+void AgentTransport::lost(Lane& lane, const AgentEnd& end, const NotDelivered& why, bool was_ready) {
+  if (was_ready) note_(lane.to, "the session ended: " + end.error.message);
+  const ContainerRef to = lane.to;
+  if (lane.delivery) {
+    finish(lane, lane.delivery->lost(end));
+  } else if (!was_ready && !lane.jobs.empty()) {
+    finish(lane, why);
+  }
+  // In use until now: it is wanted again soon. A container that is gone is not; one that ends is forgotten
+  // before the pause is over.
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end() || found->second->session || !found->second->jobs.empty()) return;
+  // What another operator has taken over is not taken back before something is due.
+  if (why.reason == reason::kWaiting || end.kind == AgentEnd::TakenOver || found->second->losses > 8)
+    return drop(found);
+  const int losses = found->second->losses + (end.killed ? 2 : 0);
+  ++found->second->losses;
+  const Millis pause = std::min(kReopenLast, kReopenFirst * (1 << std::min(losses, 7)));
+  found->second->idle = after_(pause, [this, to] {
+    if (const auto it = lanes_.find(to); it != lanes_.end() && !it->second->session) open(*it->second);
+  });
+}
+
+// Everything due goes by Tar where that is allowed.
+void AgentTransport::without_agent(Lane& lane) {
+  lane.delivery.reset();
+  lane.watchdog.reset();
+  std::deque<Job> jobs = std::move(lane.jobs);
+  lane.jobs.clear();
+  for (Job& job : jobs) by_tar(lane, std::move(job));
+}
+
+void AgentTransport::by_tar(Lane& lane, Job job) {
+  const std::string why = "no agent can run in the container (" + join(lane.impossible) + ")";
+  if (job.batch->delivery->transport != Transport::Auto)
+    return job.done(NotDelivered{std::string(reason::kAgentUnavailable),
+                                 to_string(lane.to) + ": " + why +
+                                     "; change one of these, or set spec.transport to Auto, which uses tar "
+                                     "where the image has it",
+                                 false});
+  auto done = [this, id = job.id, why, done = std::move(job.done)](DeliveryOutcome outcome) mutable {
+    const Handle ended = std::move(by_tar_[id]);
+    by_tar_.erase(id);
+    if (auto* delivered = std::get_if<Delivered>(&outcome))
+      delivered->warnings.push_back(why + ": transport Tar is used, and files do not change all at once");
+    else
+      std::get<NotDelivered>(outcome).message += "; " + why;
+    done(std::move(outcome));
+  };
+  by_tar_[job.id] = Handle();
+  by_tar_[job.id] = tar_.deliver(lane.to, job.batch->delivery, std::move(done), std::move(job.on_output));
+}
+
+// What is under way cannot be called back but by ending its session.
+void AgentTransport::cancel(const ContainerRef& to, std::uint64_t id) {
+  by_tar_.erase(id);
+  const auto found = lanes_.find(to);
+  if (found == lanes_.end()) return;
+  Lane& lane = *found->second;
+  const auto job = std::ranges::find(lane.jobs, id, &Job::id);
+  if (job == lane.jobs.end()) return;
+  const bool under_way = lane.delivery && job == lane.jobs.begin();
+  lane.jobs.erase(job);
+  if (drop_unwanted(found) || !under_way) return;
+  lane.delivery.reset();
+  lane.session.reset();
+  lane.watchdog.reset();
+  if (lane.jobs.empty())
+    drop(found);
+  else
+    advance(lane);
+}
+
+}  // namespace live_update

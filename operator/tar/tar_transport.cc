@@ -1,0 +1,221 @@
+#include "operator/tar/tar_transport.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/api/conditions.h"
+#include "core/api/signals.h"
+#include "operator/exec/exec_diagnosis.h"
+#include "operator/tar/run_step.h"
+
+namespace live_update {
+namespace {
+
+constexpr std::uint64_t kCheckedPerTurn = 4 * 1024 * 1024;
+constexpr std::size_t kLongestName = 64 * 1024;
+
+// One delivery to one container. Each step ends in `next`, on a turn of its own.
+class TarDelivery {
+ public:
+  TarDelivery(ApiServer& api, After after, std::function<Time()> now, ContainerRef to,
+              std::shared_ptr<TarTransport::Prepared> prepared,
+              std::move_only_function<void(DeliveryOutcome)> done, TarTransport::OnOutput on_output)
+      : api_(api),
+        after_(std::move(after)),
+        now_(std::move(now)),
+        to_(std::move(to)),
+        prepared_(std::move(prepared)),
+        delivery_(*prepared_->delivery),
+        done_(std::move(done)),
+        on_output_(std::move(on_output)) {}
+
+  void start() {
+    delivered_.transport = "Tar";
+    if (!prepared_->commands)
+      return finish_later(
+          {std::string(reason::kPathEscapes), about(prepared_->commands.error().message), false});
+    check();
+  }
+
+ private:
+  // Nothing is sent before all content is known to be what was announced.
+  void check() {
+    const auto checked = prepared_->check.step(kCheckedPerTurn);
+    if (!checked) {
+      return finish_later(
+          {std::string(reason::kDigestMismatch),
+           about(checked.error().message + "; nothing of the batch was written, save the file again"),
+           false});
+    }
+    later_ = after_(Millis(0), [this, done = *checked] { done ? next() : check(); });
+  }
+
+  void next() {
+    exec_.reset();
+    run_.reset();
+    if (before_ < delivery_.before_sync.size()) return start_run(delivery_.before_sync[before_++]);
+    if (command_ < commands().size()) return start_command(commands()[command_++]);
+    if (after_sync_ < delivery_.after_sync.size()) return start_run(delivery_.after_sync[after_sync_++]);
+    if (delivery_.restart && !restarted_ && !stopped_) return restart(*delivery_.restart);
+    if (delivery_.restart && !restarted_) delivered_.skipped.push_back(delivery_.restart_step);
+    finish(std::move(delivered_));
+  }
+
+  const std::vector<BatchCommand>& commands() const { return *prepared_->commands; }
+  std::string about(const std::string& what) const { return to_string(to_) + ": " + what; }
+
+  void start_command(const BatchCommand& command) {
+    ExecStep::Wishes wishes;
+    if (command.with_tar) {
+      auto stream = std::make_shared<TarStream>(prepared_->delivery, now_());
+      wishes.input = [this, stream] {
+        auto chunk = stream->next();
+        if (chunk && chunk->empty()) delivered_.sent = now_();
+        return chunk;
+      };
+    }
+    unpacking_.clear();
+    if (command.with_tar) wishes.on_stdout = [this](std::string_view said) { take_name(said); };
+    delivered_.sent = now_();
+    exec_ = std::make_unique<ExecStep>(api_, after_, request(command.argv), std::move(wishes),
+                                       [this](ExecReport report) { command_ended(report); });
+  }
+
+  void command_ended(const ExecReport& report) {
+    if (!report.exit) return finish(diagnose(to_, report.exit.error()));
+    if (report.exit->code == 0) return next();
+    std::string warning;
+    if (!only_metadata_failed(report.err, warning))
+      return finish(diagnose(to_, report.exit->code, report.err, place()));
+    delivered_.warnings.push_back(about(warning));
+    next();
+  }
+
+  // tar says each name before it unpacks it; what is kept is the last one, bounded.
+  void take_name(std::string_view said) {
+    unpacking_.append(said);
+    const std::size_t end = unpacking_.rfind('\n');
+    const std::size_t begin = end == 0 || end == std::string::npos ? end : unpacking_.rfind('\n', end - 1);
+    if (begin != std::string::npos) unpacking_.erase(0, begin + 1);
+    if (unpacking_.size() > kLongestName) unpacking_.clear();
+  }
+
+  // Where it went wrong: the last name, or else the sync root.
+  std::string place() const {
+    const std::string name = unpacking_.substr(0, unpacking_.find('\n'));
+    if (!name.empty()) return name.starts_with('/') ? name : '/' + name;
+    if (!delivery_.writes.empty()) return delivery_.writes.front().root;
+    return delivery_.deletes.empty() ? "" : delivery_.deletes.front().root;
+  }
+
+  void start_run(const DeliveryRun& run) {
+    if (stopped_) {
+      delivered_.skipped.push_back(run.step);
+      return next();
+    }
+    run_ = std::make_unique<RunStep>(
+        api_, after_, to_, run, delivery_,
+        [this, step = run.step](std::string_view bytes) {
+          if (on_output_) on_output_(step, bytes);
+        },
+        [this, on_failure = run.on_failure](RunOutcome outcome) {
+          run_ended(std::move(outcome), on_failure);
+        });
+  }
+
+  void run_ended(RunOutcome outcome, OnFailure on_failure) {
+    if (auto* problem = std::get_if<NotDelivered>(&outcome)) return finish(std::move(*problem));
+    if (auto* failure = std::get_if<RunFailure>(&outcome)) {
+      delivered_.failures.push_back(std::move(*failure));
+      stopped_ |= on_failure != OnFailure::Continue;
+    }
+    next();
+  }
+
+  void restart(const Restart& restart) {
+    restarted_ = true;
+    if (std::holds_alternative<RestartProcess>(restart.how)) {
+      return finish(NotDelivered{std::string(reason::kUnsupported),
+                                 about("the files are there, but restart.process needs the supervising "
+                                       "agent, which transport Tar does not put "
+                                       "into a container; use restart: {signal: ...} or {container: {}}"),
+                                 false});
+    }
+    const auto* signal = std::get_if<RestartSignal>(&restart.how);
+    const std::string name = signal ? signal->signal : "TERM";
+    if (signal_number(name) == 0)
+      return finish(
+          NotDelivered{std::string(reason::kRestartFailed), about("there is no signal " + name), false});
+    exec_ = std::make_unique<ExecStep>(
+        api_, after_, request(signal_command(name)), ExecStep::Wishes{},
+        [this, container = !signal](ExecReport report) { restart_ended(report, container); });
+  }
+
+  // Where the container itself goes away, the connection may go first: that is what was asked for.
+  void restart_ended(const ExecReport& report, bool container) {
+    if (report.exit && report.exit->code == 0) return next();
+    const NotDelivered problem =
+        report.exit ? diagnose(to_, report.exit->code, report.err) : diagnose(to_, report.exit.error());
+    const bool gone = report.exit
+                          ? report.exit->code != kRefusedExit
+                          : problem.reason == reason::kUnreachable || problem.reason == reason::kWaiting;
+    return container && gone ? next() : finish(problem);
+  }
+
+  ExecRequest request(std::vector<std::string> command) const {
+    return {to_.ns, to_.pod, to_.container, std::move(command), false};
+  }
+
+  void finish_later(NotDelivered problem) {
+    later_ =
+        after_(Millis(0), [this, problem = std::move(problem)]() mutable { finish(std::move(problem)); });
+  }
+  void finish(DeliveryOutcome outcome) {
+    auto done = std::move(done_);
+    done(std::move(outcome));  // may destroy this
+  }
+
+  ApiServer& api_;
+  After after_;
+  std::function<Time()> now_;
+  ContainerRef to_;
+  std::shared_ptr<TarTransport::Prepared> prepared_;
+  const Delivery& delivery_;
+  std::move_only_function<void(DeliveryOutcome)> done_;
+  const TarTransport::OnOutput on_output_;
+  Delivered delivered_;
+  std::string unpacking_;  // names that tar has said: the last whole one, and what came after it
+  std::size_t before_ = 0, command_ = 0, after_sync_ = 0;
+  bool stopped_ = false;  // a run failed: no further runs, no restart
+  bool restarted_ = false;
+  Handle later_;
+  std::unique_ptr<ExecStep> exec_;
+  std::unique_ptr<RunStep> run_;
+};
+
+}  // namespace
+
+TarTransport::TarTransport(ApiServer& api, After after, std::function<Time()> now)
+    : api_(api), after_(std::move(after)), now_(std::move(now)) {}
+TarTransport::~TarTransport() = default;
+
+std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(
+    const std::shared_ptr<const Delivery>& delivery) {
+  std::erase_if(prepared_, [](const auto& it) { return it.expired(); });
+  for (const auto& it : prepared_) {
+    if (auto known = it.lock(); known && known->delivery == delivery) return known;
+  }
+  auto prepared = std::make_shared<Prepared>(delivery);
+  prepared_.push_back(prepared);
+  return prepared;
+}
+
+Handle TarTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
+                             std::move_only_function<void(DeliveryOutcome)> done, OnOutput on_output) {
+  auto job = std::make_unique<TarDelivery>(api_, after_, now_, to, prepare(delivery), std::move(done),
+                                           std::move(on_output));
+  job->start();
+  return Handle([job = std::move(job)]() mutable { job.reset(); });
+}
+
+}  // namespace live_update

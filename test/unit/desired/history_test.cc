@@ -1,0 +1,297 @@
+// How ChangeSets become the history of a LiveUpdate: order, parts, gaps, merging, what may be deleted
+// (rules 5.3, 7.3).
+#include "core/desired/history.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "test/fakes/change_sets.h"
+
+using namespace live_update;
+
+namespace {
+
+using Sets = std::vector<std::shared_ptr<const ChangeSet>>;
+
+History history_of(Sets sets, std::int64_t accepted = 0) {
+  History history;
+  history.update(std::move(sets), accepted);
+  return history;
+}
+
+std::string sequences(const History& history) {
+  std::string text;
+  for (const Batch& batch : history.batches()) text += (text.empty() ? "" : " ") + std::to_string(batch.last);
+  return text;
+}
+
+std::string paths(const Tree& tree) {
+  std::string text;
+  for (const Change& change : tree.changes())
+    text += (text.empty() ? "" : " ") + std::string(change.op == Op::Delete ? "-" : "+") + change.path;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("7.3 ChangeSets apply in order of sequence, however they arrive") {
+  const History history = history_of({delta(2).saved("b"), delta(1).saved("a"), delta(3).saved("c")});
+  CHECK(sequences(history) == "1 2 3");
+  CHECK(history.newest() == 3);
+  CHECK(paths(history.all()) == "+a +b +c");
+}
+
+TEST_CASE("5.3 the last state of each path wins") {
+  const History history =
+      history_of({delta(1).saved("a").saved("b"), delta(2).deleted("a"), delta(3).saved("b", "new")});
+  CHECK(paths(history.all()) == "-a +b");
+  CHECK(paths(history.since(2)) == "+b");
+  CHECK(history.all().find("b")->digest == digest_of("new"));
+}
+
+TEST_CASE("5.3 batches can be left out") {
+  const History history = history_of({delta(1).saved("a"), delta(2).saved("b"), delta(3).saved("c")});
+  CHECK(paths(history.since(0, {2})) == "+a +c");
+}
+
+TEST_CASE("a batch in parts is one batch, and waits for its last part") {
+  History history = history_of({delta(1).saved("a").part(1, 2)});
+  CHECK(sequences(history) == "");
+  history.update({delta(1).saved("a").part(1, 2), delta(2).saved("b").part(2, 2)}, 0);
+  CHECK(sequences(history) == "2");
+  CHECK(history.batches().front().first == 1);
+  CHECK(paths(history.all()) == "+a +b");
+}
+
+TEST_CASE("a batch that was given up half-way is superseded by the next one") {
+  const History history = history_of({delta(1).saved("a").part(1, 3), delta(2).saved("b")});
+  CHECK(sequences(history) == "2");
+  REQUIRE(history.refused().size() == 1);
+  CHECK(history.refused().front().phase == "Superseded");
+}
+
+TEST_CASE("a superseded batch whose parts are deleted one by one is no gap") {
+  History history = history_of({delta(1).saved("a").part(1, 3), delta(2).saved("b").part(2, 3),
+                                delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c")});
+  CHECK(history.superseded(4).size() == 3);
+  history.update({delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c")}, 0);
+  CHECK_FALSE(history.gap());
+  CHECK(sequences(history) == "4");
+  CHECK(history.superseded(4).size() == 1);
+  history.update(
+      {delta(3).saved("c").part(3, 3), delta(4).saved("a").saved("b").saved("c"), delta(5).saved("d")}, 0);
+  CHECK(sequences(history) == "4 5");
+  history.update({delta(4).saved("a").saved("b").saved("c"), delta(5).saved("d")}, 0);
+  CHECK(sequences(history) == "4 5");
+  CHECK(history.superseded(5).empty());
+}
+
+TEST_CASE("5.3 whatever part of a superseded batch is deleted first, what comes after it stays") {
+  const ChangeSetBuilder first = delta(1).saved("a").part(1, 3), second = delta(2).saved("b").part(2, 3),
+                         third = delta(3).saved("c").part(3, 3),
+                         all = delta(4).saved("a").saved("b").saved("c"), newest = delta(5).saved("d");
+  for (const Sets& left : {Sets{first, third, all, newest}, Sets{first, all, newest},
+                           Sets{first, second, all, newest}, Sets{second, all, newest}}) {
+    History history = history_of({first, second, third, all, newest});
+    history.update(left, 0);
+    CHECK(sequences(history) == "4 5");
+    CHECK(history.lost() == 0);
+    CHECK(history.superseded(5).size() == left.size() - 2);
+    CHECK(sequences(history_of(left, 5)) == "4 5");
+  }
+}
+
+TEST_CASE("the rest of a batch of which somebody else deleted a part is a loss, also after a restart") {
+  const History history = history_of({delta(1).saved("a").part(1, 2), delta(3).saved("b")}, 3);
+  CHECK(history.lost() == 3);
+  CHECK(sequences(history) == "3");
+}
+
+TEST_CASE("a missing sequence stops what is behind it until it comes") {
+  History history = history_of({delta(1).saved("a"), delta(3).saved("c")});
+  CHECK(sequences(history) == "1");
+  CHECK(history.gap() == 2);
+  history.update({delta(1).saved("a"), delta(2).saved("b"), delta(3).saved("c")}, 1);
+  CHECK(sequences(history) == "1 2 3");
+  CHECK_FALSE(history.gap());
+}
+
+TEST_CASE("a Snapshot closes a gap") {
+  const History history =
+      history_of({delta(1).saved("a"), delta(3).saved("c"), snapshot(4).saved("a").saved("d")});
+  CHECK(sequences(history) == "1 4");
+  CHECK_FALSE(history.gap());
+  CHECK(history.refused().front().phase == "Superseded");
+  CHECK(paths(history.since(1)) == "+a +d");
+}
+
+TEST_CASE("5.3 after a restart the history begins wherever it was cut") {
+  const History history = history_of({delta(7).saved("a"), delta(9).saved("b")}, 9);
+  CHECK(sequences(history) == "7 9");
+  CHECK_FALSE(history.gap());
+  CHECK(history_of({}, 9).newest() == 9);
+}
+
+TEST_CASE("7.3 a sequence that is used twice is refused") {
+  const History history = history_of({delta(1).saved("a"), delta(1).named("web-other-000001").saved("b")});
+  REQUIRE(history.refused().size() == 1);
+  CHECK(history.refused().front().message == "sequence 1 is already used by another ChangeSet");
+}
+
+TEST_CASE("4.3 1.5 paths that lead out of the root are refused") {
+  for (const char* path : {"../a", "/etc/passwd", "a/../../b", "a//b", "./a", "a/", ".", "", "a/."}) {
+    CAPTURE(path);
+    const History history = history_of({delta(1).saved(path)});
+    CHECK(history.batches().empty());
+    REQUIRE(history.refused().size() == 1);
+    CHECK(history.refused().front().phase == "Refused");
+  }
+}
+
+TEST_CASE("a file without a proper digest is refused") {
+  ChangeSet change_set = *std::shared_ptr<const ChangeSet>(delta(1).saved("a"));
+  change_set.spec.changes.front().digest = "sha256:zz";
+  CHECK(refusal(change_set.spec) == "\"a\": digest must be sha256: and 64 hex digits, not \"sha256:zz\"");
+}
+
+TEST_CASE("a ChangeSet is superseded when all it says has been said again and every target has it") {
+  const History history =
+      history_of({delta(1).saved("a"), delta(2).saved("a").saved("b"), delta(3).saved("a")});
+  auto names = [&](std::int64_t confirmed) {
+    std::string text;
+    for (const ObjectMeta& it : history.superseded(confirmed)) text += it.name + " ";
+    return text;
+  };
+  CHECK(names(0) == "");
+  CHECK(names(3) == "web-7f3a-000001 ");
+}
+
+TEST_CASE("2.7 a change of mode alone does not supersede the content") {
+  const History history = history_of({delta(1).saved("a"), delta(2).mode_of("a", 0755)});
+  CHECK(history.superseded(2).empty());
+  CHECK(history.all().find("a")->has_content());
+}
+
+TEST_CASE("the newest Snapshot is kept: it is what the history reaches back to") {
+  const History history = history_of({snapshot(1).saved("a"), delta(2).saved("a")});
+  CHECK(history.superseded(2).empty());
+}
+
+namespace {
+
+// A watcher, an API server that takes posts and deletions in any order, and an operator that is restarted now
+// and then.
+class Scramble {
+ public:
+  explicit Scramble(unsigned seed) : random_(seed) {}
+
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      const int what = below(10);
+      if (what < 4) save_batch();
+      if (what < 8) arrive();
+      if (what >= 6) remove_one();
+      if (what == 9 && below(4) == 0) restart();
+      if (what == 5 && below(5) == 0) post_nonsense();
+      look();
+    }
+    while (!posted_.empty()) arrive();
+    look();
+  }
+  void check() const {
+    REQUIRE(history_.newest() == sequence_);
+    REQUIRE(history_.lost() == 0);
+    REQUIRE_FALSE(history_.gap());
+    std::map<std::string, std::string> told;
+    for (const Change& it : history_.all().changes()) told[it.path] = it.op == Op::Delete ? "" : it.digest;
+    for (const auto& [path, content] : files_) {
+      CAPTURE(path);
+      REQUIRE(told.contains(path));
+      CHECK(told[path] == (content.empty() ? "" : digest_of(content)));
+    }
+  }
+
+ private:
+  int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
+
+  void save_batch() {
+    const int parts = 1 + below(4);
+    for (int part = 1; part <= parts; ++part) {
+      ChangeSetBuilder it = delta(++sequence_).part(part, parts);
+      for (int i = 0; i < 2; ++i) {
+        // Each path is said once in a batch.
+        const std::string path = std::to_string(4 * below(5) + part - 1) + (i ? "x" : "");
+        const std::string content = below(3) == 0 ? "" : "content " + std::to_string(sequence_);
+        content.empty() ? it.deleted(path) : it.saved(path, content);
+        files_[path] = content;
+      }
+      posted_.push_back(it);
+    }
+  }
+  // By hand: a sequence that is used already, or a path that leads out.
+  void post_nonsense() {
+    if (server_.empty()) return;
+    const std::int64_t used = server_[below(static_cast<int>(server_.size()))]->spec.sequence;
+    const std::string name = "by-hand-" + std::to_string(++by_hand_);
+    server_.push_back(delta(used).saved("../x").named(name).created(5000));
+  }
+  void arrive() {
+    if (posted_.empty()) return;
+    const auto at = posted_.begin() + below(std::min(4, static_cast<int>(posted_.size())));
+    server_.push_back(*at);
+    posted_.erase(at);
+  }
+  void remove_one() {
+    if (deleting_.empty()) return;
+    const auto name = std::next(deleting_.begin(), below(static_cast<int>(deleting_.size())));
+    std::erase_if(server_, [&](const auto& it) { return it->meta.name == *name; });
+    deleting_.erase(name);
+  }
+  void restart() {
+    const std::int64_t accepted = history_.newest();
+    history_ = History();
+    deleting_.clear();
+    history_.update(server_, accepted);
+  }
+  void look() {
+    history_.update(server_, history_.newest());
+    confirmed_ = std::max<std::int64_t>(confirmed_, history_.newest() - below(6));
+    for (const ObjectMeta& it : history_.superseded(confirmed_)) deleting_.insert(it.name);
+    as_joined_anew();
+  }
+  // What was kept up step by step is what would come of it all at once.
+  void as_joined_anew() const {
+    History anew;
+    anew.update(server_, history_.newest());
+    CHECK(sequences(history_) == sequences(anew));
+    CHECK(history_.gap() == anew.gap());
+    CHECK(history_.lost() == anew.lost());
+    CHECK(names_of(history_.refused()) == names_of(anew.refused()));
+    if (!history_.gap()) CHECK(paths(history_.all()) == paths(anew.all()));
+    CHECK(paths(history_.since(confirmed_)) == paths(anew.since(confirmed_)));
+  }
+  static std::set<std::string> names_of(const std::vector<Refused>& refused) {
+    std::set<std::string> names;
+    for (const Refused& it : refused) names.insert(it.meta.name + " " + it.message);
+    return names;
+  }
+
+  std::mt19937 random_;
+  std::int64_t sequence_ = 0, confirmed_ = 0, by_hand_ = 0;
+  std::map<std::string, std::string> files_;  // empty: deleted
+  Sets posted_, server_;
+  std::set<std::string> deleting_;
+  History history_;
+};
+
+}  // namespace
+
+TEST_CASE("5.3 posts and deletions in any order, with restarts, lose nothing") {
+  for (unsigned seed = 1; seed <= 15; ++seed) {
+    CAPTURE(seed);
+    Scramble scramble(seed);
+    scramble.run(100);
+    scramble.check();
+  }
+}

@@ -1,0 +1,198 @@
+// Transport Agent against an agent in the test's hands: sessions that end at a bad moment, answers that no
+// agent gives. With the real agent: test/wire/agent_transport_test.cc.
+#include <algorithm>
+
+#include "test/unit/operator/agent_transport_world.h"
+
+using namespace live_update;
+
+namespace {
+
+Delivery compared_files() {
+  Delivery delivery;
+  for (int i = 0; i < 20; ++i) {
+    delivery.writes.push_back(one_file().writes[0]);
+    delivery.writes.back().to = "/app/" + std::to_string(i);
+  }
+  delivery.sequence = 1;
+  delivery.compare = true;
+  return delivery;
+}
+
+}  // namespace
+
+TEST_CASE("containers that go while their session is being opened do not keep the others waiting") {
+  TransportWorld world;
+  for (int i = 0; i < 40; ++i) world.transport.expect(TransportWorld::container(i), {"lu", {}});
+  world.turn();
+  const std::size_t at_once = world.execs.size();
+  CHECK(at_once < 40);
+  for (int i = 0; i < 40; ++i) world.transport.forget(TransportWorld::container(i).container_id, "lu");
+  world.transport.expect(TransportWorld::container(50), {"lu", {}});
+  world.turn();
+  CHECK(world.execs.back().request().pod == "web-50");
+}
+
+TEST_CASE("a container that two LiveUpdates mean keeps its session while one of them does") {
+  TransportWorld world;
+  world.transport.expect(TransportWorld::container(1), {"one", {}});
+  world.transport.expect(TransportWorld::container(1), {"two", {}});
+  world.turn();
+  world.greets();
+  world.transport.forget(TransportWorld::container(1).container_id, "one");
+  CHECK(world.transport.sessions() == 1);
+  world.transport.forget(TransportWorld::container(1).container_id, "two");
+  CHECK(world.transport.sessions() == 0);
+}
+
+TEST_CASE("an answer of another kind than its request is nobody's") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  world.says(agent::HaveResult{1, {}, true});
+  world.says(agent::RunExit{1});
+  CHECK(world.told() == "nothing yet");
+  world.says(agent::Confirmed{1, 1});
+  CHECK(world.told() == "delivered");
+}
+
+TEST_CASE("what a container says beyond measure is cut") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  for (int i = 0; i < 100; ++i) world.says(agent::Warning{1, "/app/a", std::string(10'000, 'x') + "\x1b[2J"});
+  world.says(agent::Confirmed{1, 1});
+  const auto& warnings = std::get<Delivered>(*world.outcome).warnings;
+  CHECK(warnings.size() == 16);
+  CHECK(warnings[0].size() < 1200);
+}
+
+TEST_CASE("4.9 another session has the container: said, tried again, and not fought over") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  world.says(agent::Failed{0, agent::Code::TakenOver, 0, "", "another session has taken over the container",
+                           "see whether a second operator is at work"});
+  CHECK(world.told() == "Retrying");
+  CHECK(std::get<NotDelivered>(*world.outcome).message ==
+        "shop/web-1, container web: the session with the agent was ended: another session has taken over the "
+        "container; see whether a second operator is at work");
+  CHECK(world.notes ==
+        "the session ended: another session has taken over the container; see whether a second operator is "
+        "at work\n");
+  CHECK(world.transport.sessions() == 0);
+  world.turn();
+  CHECK(world.execs.size() == 1);
+  // With something to do it does not wait.
+  world.deliver(one_file());
+  CHECK(world.execs.size() == 2);
+  world.says(agent::Failed{0, agent::Code::TakenOver, 0, "", "it does not end", "restart the container"});
+}
+
+TEST_CASE("what the agent says of its session is for the log") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  world.says(agent::Warning{0, "", "cannot make sure\x1b[2J"});
+  CHECK(world.notes.starts_with("cannot make sure"));
+  CHECK_FALSE(world.notes.contains("\x1b"));
+  world.says(agent::Confirmed{1, 1});
+  CHECK(std::get<Delivered>(*world.outcome).warnings.empty());
+  for (int i = 0; i < 50; ++i) world.says(agent::Warning{0, "", std::string(100'000, 'x')});
+  CHECK(std::ranges::count(world.notes, '\n') == 16);
+  CHECK(world.notes.size() < 20'000);
+}
+
+TEST_CASE("an agent that ends because of another session is known by its exit code, too") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  world.execs.back().exit(agent::kExitTakenOver);
+  world.turn();
+  CHECK(world.told() == "Retrying");
+  CHECK(world.notes.contains("another session has taken over"));
+}
+
+TEST_CASE("a container that nobody means any more loses its session with the last delivery") {
+  TransportWorld world;
+  world.transport.expect(TransportWorld::container(1), {"lu", {}});
+  world.deliver(one_file());
+  world.greets();
+  world.transport.forget(TransportWorld::container(1).container_id, "lu");
+  CHECK(world.transport.sessions() == 1);
+  world.says(agent::Confirmed{1, 1});
+  CHECK(world.told() == "delivered");
+  CHECK(world.transport.sessions() == 0);
+}
+
+TEST_CASE("4.8 restart of a container: only its end counts, a cut connection does not") {
+  for (const bool ended : {true, false}) {
+    CAPTURE(ended);
+    TransportWorld world;
+    Delivery delivery = one_file();
+    delivery.restart = Restart{RestartContainer{}};
+    world.deliver(delivery);
+    world.greets();
+    world.says(agent::Confirmed{1, 1});
+    CHECK(world.told() == "nothing yet");
+    if (ended)
+      world.execs.back().exit(137);
+    else
+      world.execs.back().cut({ErrorKind::Unavailable, "connection reset"});
+    world.turn();
+    CHECK(world.told() == (ended ? "delivered" : "Unreachable"));
+  }
+}
+
+TEST_CASE("a run whose command no agent could take is refused, with its step") {
+  TransportWorld world;
+  Delivery delivery = one_file();
+  delivery.after_sync.push_back({3, {"sh", "-c", std::string(600'000, 'x')}, "", 60, OnFailure::Stop});
+  world.deliver(delivery);
+  world.greets();
+  CHECK(world.told() == "Unsupported");
+  CHECK(std::get<NotDelivered>(*world.outcome).message.contains("spec.steps[3].run"));
+}
+
+TEST_CASE("5.3 an agent that cannot say what is there gets everything, whatever it answers") {
+  for (const agent::Answer& answer : std::initializer_list<agent::Answer>{
+           agent::Failed{2, agent::Code::BadRequest, 0, "", "no", ""}, agent::Confirmed{2, 1},
+           agent::Skipped{2}, agent::HaveResult{2, {}, true}}) {
+    TransportWorld world;
+    world.deliver(compared_files());
+    world.greets();
+    CHECK(world.sent<agent::File>() == 0);
+    world.says(answer);
+    CHECK(world.sent<agent::File>() == 20);
+    CHECK(world.told() == "nothing yet");
+    world.says(agent::Confirmed{1, 1});
+    CHECK(world.told() == "delivered");
+  }
+}
+
+TEST_CASE("5.3 a file that has become another one since it was compared is compared again") {
+  for (const auto code : {agent::Code::Digest, agent::Code::Permission}) {
+    TransportWorld world;
+    const Delivery delivery = compared_files();
+    world.deliver(delivery);
+    world.greets();
+    agent::HaveEntry there{.path = "0", .kind = agent::Kind::File, .mode = 0600, .size = 4};
+    there.digest = agent::digest_from(delivery.writes[0].digest);
+    world.says(agent::HaveResult{2, {there}, true});
+    world.says(agent::Failed{1, code, 0, "/app/0", "it is another one", ""});
+    CHECK(world.told() == (code == agent::Code::Digest ? "DigestMismatch" : "NotWritable"));
+    CHECK(std::get<NotDelivered>(*world.outcome).curable == (code == agent::Code::Digest));
+  }
+}
+
+TEST_CASE("5.3 a batch that is refused is over when the questions are answered") {
+  TransportWorld world;
+  world.deliver(compared_files());
+  world.greets();
+  world.says(agent::Failed{1, agent::Code::NoSpace, 28, "/app", "no space", ""});
+  CHECK(world.told() == "nothing yet");
+  CHECK(world.sent<agent::Commit>() == 1);
+  world.says(agent::HaveResult{2, {}, true});
+  CHECK(world.told() == "NoSpace");
+  CHECK(world.sent<agent::File>() == 0);
+}

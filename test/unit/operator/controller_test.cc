@@ -1,0 +1,281 @@
+// The whole operator in memory: caches, controller and transport on a fake API server whose exec sessions
+// always succeed.
+#include "operator/controller.h"
+#include "core/base/time.h"
+
+#include <doctest/doctest.h>
+
+#include "core/api/codec.h"
+#include "operator/tar/tar_transport.h"
+#include "run/content.h"
+#include "test/fakes/fake_api_server.h"
+#include "test/fakes/turns.h"
+
+using namespace live_update;
+
+namespace {
+
+// One operator; destroying it is a crash.
+class Operator {
+ public:
+  Operator(Loop& loop, FakeApiServer& api)
+      : transport_(
+            api, [&loop](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
+            [&loop] { return loop.wall_clock(); }),
+        cache_(loop, api,
+               {.on_change = [this](const ObjectKey& key) { controller_->enqueue(key); },
+                .on_synced = [] {},
+                .on_problem = [](const Error&) {}}) {
+    log_ = std::move(*Log::create("error"));
+    controller_ = std::make_unique<Controller>(loop, api, cache_, transport_, *log_, metrics_,
+                                               Controller::Options{"test"});
+    cache_.start();
+  }
+  std::string metrics() const { return metrics_.text(); }
+
+ private:
+  Metrics metrics_;
+  std::unique_ptr<Log> log_;
+  TarTransport transport_;
+  std::unique_ptr<Controller> controller_;
+  Cache cache_;
+};
+
+class Cluster {
+ public:
+  Cluster() : api(loop) {
+    api.on_exec = [this](FakeExec& exec) {
+      execs.push_back(exec.request().pod);
+      exec.on_input([exec]() mutable {
+        if (exec.input_closed()) exec.exit(0);
+      });
+      if (!exec.request().stdin_open) exec.exit(0);
+    };
+    api.objects.set("/apis/apps/v1/namespaces/shop/deployments/web",
+                    R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":{"metadata":{}}}})");
+    api.objects.set(kLiveUpdate, R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","spec":{
+      "target":{"workload":{"kind":"Deployment","name":"web"}},
+      "source":{"context":["."]},
+      "steps":[{"sync":{"from":"src","to":"/app"}}]}})");
+    replica_set("web-1", 1);
+  }
+  void replica_set(const std::string& name, int revision) {
+    api.objects.set(
+        "/apis/apps/v1/namespaces/shop/replicasets/" + name,
+        R"({"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"annotations":{"deployment.kubernetes.io/revision":")" +
+            std::to_string(revision) +
+            R"("},"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web","uid":"d","controller":true}]}})");
+  }
+  void pod(const std::string& name, const std::string& id, const std::string& annotations = "{}") {
+    api.objects.set(
+        "/api/v1/namespaces/shop/pods/" + name,
+        R"({"apiVersion":"v1","kind":"Pod","metadata":{"creationTimestamp":"2026-01-01T00:00:00Z","annotations":)" +
+            annotations +
+            R"(,"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-1","uid":"r","controller":true}]},
+        "spec":{"containers":[{"name":"app","image":"web:1"}]},
+        "status":{"phase":"Running","containerStatuses":[{"name":"app","containerID":"containerd://)" +
+            id + R"(","state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}]}})");
+  }
+  void post(std::int64_t sequence, const std::string& path, const std::string& content) {
+    ChangeSet it;
+    it.meta = {"shop", change_set_name("web", "7f3a", sequence)};
+    it.meta.created = *parse_time("2026-01-01T00:00:00Z");
+    it.spec = {"web", "7f3a", "ada", sequence};
+    it.spec.observed_at = it.spec.posted_at = loop.wall_clock() - std::chrono::milliseconds(3);
+    Change change{path};
+    change.size = content.size();
+    change.digest = sha256(content);
+    change.content = std::make_shared<std::string>(content);
+    it.spec.changes.push_back(change);
+    api.objects.set("/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" + it.meta.name,
+                    encode_change_set(it));
+  }
+  // Lets everything happen that can happen within some milliseconds; statuses are written 50 ms late.
+  void turn(Millis time = Millis(80)) { turn_for(loop, time); }
+  // Until this LiveUpdate's written status says so; ten seconds are the deadline, not the rule.
+  bool until_synced(const std::string& synced, std::int64_t sequence) {
+    return until([&] { return status().synced == synced && status().sequence == sequence; });
+  }
+  bool until(const std::function<bool()>& reached) {
+    for (int i = 0; i < 1000 && !reached(); ++i) turn_for(loop, Millis(10));
+    return reached();
+  }
+  LiveUpdateStatus status() { return decode_live_update(*parse_json(api.text(kLiveUpdate)))->status; }
+  std::optional<ChangeSetStatus> change_set_status(std::int64_t sequence) {
+    const std::string path = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" +
+                             change_set_name("web", "7f3a", sequence);
+    const std::string text = api.text(path);
+    if (text.empty()) return std::nullopt;
+    return decode_change_set(*parse_json(text))->status;
+  }
+  std::string phase(std::int64_t sequence) {
+    const auto status = change_set_status(sequence);
+    return status ? status->phase : "deleted";
+  }
+
+  static constexpr const char* kLiveUpdate = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/liveupdates/web";
+  Loop loop;
+  FakeApiServer api;
+  std::vector<std::string> execs;  // pods, in order
+};
+
+}  // namespace
+
+TEST_CASE("the operator applies a ChangeSet to every pod and says so") {
+  Cluster cluster;
+  cluster.pod("a", "1"), cluster.pod("b", "2");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  CHECK(cluster.until_synced("2/2", 1));
+  CHECK(cluster.execs == std::vector<std::string>{"a", "b"});
+  CHECK(cluster.phase(1) == "Applied");
+  CHECK(op.metrics().find("live_update_changesets_total{phase=\"Applied\"} 1") != std::string::npos);
+}
+
+TEST_CASE("a ChangeSet that is applied at once is written once, with how long each stage took") {
+  Cluster cluster;
+  cluster.pod("a", "1"), cluster.pod("b", "2");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.post(1, "src/x.py", "hello");
+  REQUIRE(cluster.until([&] { return cluster.phase(1) == "Applied"; }));
+  cluster.turn(Millis(700));
+  CHECK(cluster.api.count(Method::Patch, "/changesets/") == 1);
+  const SaveMilliseconds it = cluster.change_set_status(1)->milliseconds;
+  REQUIRE((it.posted && it.received && it.planned && it.sent && it.confirmed && it.applied));
+  CHECK(*it.posted == 0);
+  CHECK(*it.received >= 3);
+  CHECK((*it.received <= *it.planned && *it.planned <= *it.sent && *it.sent <= *it.confirmed &&
+         *it.confirmed <= *it.applied));
+  CHECK(cluster.status().last_applied == LastApplied{1, it});
+  CHECK(op.metrics().contains("live_update_save_to_applied_seconds_count 1\n"));
+  CHECK(op.metrics().contains("live_update_save_to_applied_part_seconds_count{part=\"sent\"} 1\n"));
+}
+
+TEST_CASE("a ChangeSet that cannot be applied yet says so after half a second") {
+  Cluster cluster;
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  CHECK(cluster.phase(1) == "");
+  CHECK(cluster.until([&] { return cluster.phase(1) == "Waiting"; }));
+}
+
+TEST_CASE("saves in a row: one write for each ChangeSet, few for the LiveUpdate") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  const int before = cluster.api.count(Method::Patch, "/liveupdates/");
+  const Instant begin = cluster.loop.now();
+  for (int i = 1; i <= 40; ++i) {
+    cluster.post(i, "src/x.py", "hello " + std::to_string(i));
+    turn_for(cluster.loop, Millis(30));
+  }
+  REQUIRE(cluster.until_synced("1/1", 40));
+  cluster.turn();
+  CHECK(cluster.api.count(Method::Patch, "/changesets/") <= 40);
+  const auto quarters = (cluster.loop.now() - begin) / Millis(250);
+  CHECK(cluster.api.count(Method::Patch, "/liveupdates/") - before <= 6 + quarters);
+}
+
+TEST_CASE("4.9 a restarted operator does nothing twice and misses nothing") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  auto op = std::make_unique<Operator>(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  REQUIRE(cluster.until_synced("1/1", 1));
+  op.reset();
+  cluster.post(2, "src/y.py", "world");
+  op = std::make_unique<Operator>(cluster.loop, cluster.api);
+  CHECK(cluster.until_synced("1/1", 2));
+  CHECK(cluster.execs.size() == 2);
+}
+
+TEST_CASE("4.9 an API server that is away for a while delays, and loses nothing") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.api.set_away(true);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  CHECK(cluster.execs.empty());
+  cluster.api.set_away(false);
+  CHECK(cluster.until_synced("1/1", 1));
+}
+
+TEST_CASE("6.2 a fall-back patches the pod template once") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "README.md", "hello");
+  CHECK(
+      cluster.until([&] { return cluster.status().state == "FallBack" && cluster.phase(1) == "FallBack"; }));
+  CHECK(cluster.execs.empty());
+  CHECK(cluster.api.count(Method::Patch, "/deployments/web") == 1);
+  CHECK(
+      cluster.api.text("/apis/apps/v1/namespaces/shop/deployments/web").find("redeploy.liveupdate.dev/web") !=
+      std::string::npos);
+  CHECK(cluster.api.count(Method::Post, "/events") >= 1);
+}
+
+TEST_CASE("6.2 where somebody else redeploys, the pods of that moment are asked for, once") {
+  Cluster cluster;
+  cluster.api.objects.set(Cluster::kLiveUpdate,
+                          R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","spec":{
+      "target":{"workload":{"kind":"Deployment","name":"web"}},"source":{"context":["."]},"fallBack":{"redeploy":"None"},
+      "steps":[{"sync":{"from":"src","to":"/app"}}]}})");
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  const int lists = cluster.api.count(Method::Get, "/namespaces/shop/pods");
+  cluster.post(1, "README.md", "hello");
+  REQUIRE(cluster.until([&] { return cluster.status().state == "FallBack"; }));
+  cluster.turn();
+  CHECK(cluster.api.count(Method::Get, "/namespaces/shop/pods") == lists + 1);
+  CHECK(cluster.status().state == "FallBack");
+  cluster.api.objects.remove(*parse_resource_path("/api/v1/namespaces/shop/pods/a"));
+  cluster.pod("b", "2");  // within the same second
+  CHECK(cluster.until([&] { return cluster.status().state == "Synced"; }));
+}
+
+TEST_CASE("a superseded ChangeSet is deleted") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  CHECK(cluster.until_synced("1/1", 1));
+  cluster.post(2, "src/x.py", "world");
+  CHECK(cluster.until([&] { return cluster.phase(1) == "deleted" && cluster.phase(2) == "Applied"; }));
+}
+
+TEST_CASE("a superseded ChangeSet is deleted after its last status is written") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.turn();
+  cluster.api.fail_next(Method::Patch, "000001/status", {ErrorKind::Unavailable, "slow"}, 3);  // 1.4 s
+  cluster.post(1, "src/x.py", "hello");
+  REQUIRE(cluster.until_synced("1/1", 1));
+  cluster.post(2, "src/x.py", "world");
+  REQUIRE(cluster.until([&] { return cluster.phase(1) == "deleted"; }));
+  std::string methods;
+  for (const auto& it : cluster.api.seen)
+    if (it.path.contains("000001"))
+      methods += it.method == Method::Patch ? "patch " : it.method == Method::Delete ? "delete " : "";
+  CHECK(methods == "patch patch patch patch delete ");
+}
+
+TEST_CASE("a LiveUpdate that is deleted while a delivery is under way is forgotten") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  cluster.api.on_exec = [](FakeExec&) {};  // never ends
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  cluster.turn();
+  REQUIRE(cluster.api.objects.remove(*parse_resource_path(Cluster::kLiveUpdate)));
+  cluster.turn();
+  CHECK(cluster.api.text(Cluster::kLiveUpdate).empty());
+}

@@ -1,0 +1,424 @@
+// The transport step by step, against a scripted exec. What the scripts themselves do:
+// test/wire/tar_shell_test.cc.
+#include "operator/tar/tar_transport.h"
+#include "core/desired/delivery.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "run/content.h"
+#include "test/fakes/fake_api_server.h"
+#include "test/fakes/turns.h"
+
+using namespace live_update;
+
+namespace {
+
+// A transport whose longer timers go off when the test says so.
+class Situation {
+ public:
+  Situation() {
+    api.on_exec = [this](FakeExec& exec) {
+      execs.push_back(exec);
+      if (answer) answer(execs.back());
+    };
+  }
+
+  Situation& given(Delivery it) {
+    delivery = std::make_shared<Delivery>(std::move(it));
+    return *this;
+  }
+  void deliver() {
+    job = transport.deliver(
+        {"shop", "web-1", "web", "containerd://1"}, delivery,
+        [this](DeliveryOutcome it) {
+          CHECK(!outcome);
+          outcome = std::move(it);
+          job.reset();  // the owner forgets it right here
+        },
+        [this](int step, std::string_view bytes) {
+          printed += std::to_string(step) + ":" + std::string(bytes);
+        });
+    CHECK(!outcome);  // never inside the call
+    turn();
+  }
+  // Lets everything happen that can happen without time passing.
+  void turn() { live_update::turn(loop); }
+  // The timer of this length goes off; false if there is none.
+  bool pass(Millis delay) {
+    for (auto it = timers.begin(); it != timers.end(); ++it) {
+      if (it->second.first != delay) continue;
+      Callback work = std::move(it->second.second);
+      timers.erase(it);
+      work();
+      turn();
+      return true;
+    }
+    return false;
+  }
+  std::string told() const {
+    if (!outcome) return "nothing yet";
+    if (const auto* it = std::get_if<NotDelivered>(&*outcome))
+      return it->reason + (it->curable ? ", curable: " : ": ") + it->message;
+    std::string text = "delivered";
+    for (const RunFailure& it : std::get<Delivered>(*outcome).failures) {
+      text += "; step " + std::to_string(it.step) +
+              (it.timed_out ? " timed out: " : " exit " + std::to_string(it.exit_code) + ": ") + it.tail;
+    }
+    for (int step : std::get<Delivered>(*outcome).skipped)
+      text += "; step " + std::to_string(step) + " skipped";
+    for (const auto& it : std::get<Delivered>(*outcome).warnings) text += "; " + it;
+    return text;
+  }
+  // The words of a command after its script.
+  std::string words(std::size_t exec) const {
+    std::string text;
+    const auto& command = execs.at(exec).request().command;
+    for (std::size_t i = 4; i < command.size(); ++i) text += (i > 4 ? "|" : "") + command[i];
+    return text;
+  }
+
+  std::string printed;  // by runs
+  Loop loop;
+  FakeApiServer api{loop};
+  std::map<int, std::pair<Millis, Callback>> timers;
+  int next_timer = 0;
+  TarTransport transport{api,
+                         [this](Millis delay, Callback work) -> Handle {
+                           if (delay == Millis(0)) return loop.after(delay, std::move(work));
+                           timers[++next_timer] = {delay, std::move(work)};
+                           return Handle([this, id = next_timer] { timers.erase(id); });
+                         },
+                         [] { return Time(); }};
+  std::shared_ptr<const Delivery> delivery;
+  std::deque<FakeExec> execs;
+  std::function<void(FakeExec&)> answer = [](FakeExec& it) { it.exit(0); };
+  std::optional<DeliveryOutcome> outcome;
+  Handle job;
+};
+
+DeliveryWrite file(const std::string& path, const std::string& text, const std::string& root = "/app") {
+  return {path,         root, FileType::File,
+          0644,         {},   text.size(),
+          sha256(text), "",   {{0, Encoding::Identity, std::make_shared<std::string>(text)}}};
+}
+DeliveryRun run(int step, OnFailure on_failure = OnFailure::Stop) {
+  return {step, {"do", std::to_string(step)}, "", 300, on_failure};
+}
+
+Delivery everything() {
+  Delivery d;
+  d.sequence = 7;
+  d.before_sync = {run(1)};
+  d.deletes = {{"old", "/app/old", FileType::File, "/app"}};
+  d.writes = {file("/app/a", "aa")};
+  d.after_sync = {run(2), run(3)};
+  d.restart = Restart{RestartSignal{"HUP"}, {}};
+  return d;
+}
+
+// The given exec, counted from 0, ends like this; all others with 0.
+std::function<void(FakeExec&)> only(Situation& s, std::size_t which, std::function<void(FakeExec&)> how) {
+  return
+      [&s, which, how = std::move(how)](FakeExec& it) { s.execs.size() == which + 1 ? how(it) : it.exit(0); };
+}
+
+constexpr Millis kIdle{30'000}, kTimeout{300'000};
+
+}  // namespace
+
+TEST_CASE("4.1: runs before, deletes and files in one exec, runs after, restart") {
+  Situation s;
+  s.given(everything()).deliver();
+  CHECK(s.told() == "delivered");
+  REQUIRE(s.execs.size() == 5);
+  CHECK(s.words(0) == "|7|/app/a\n/app/old|do|1");
+  CHECK(s.words(1) == "1|7|root|@|./app|file|@/app|./a|.|/app/old");
+  CHECK(s.words(2) == "|7|/app/a\n/app/old|do|2");
+  CHECK(s.words(3) == "|7|/app/a\n/app/old|do|3");
+  CHECK(s.words(4) == "HUP|1");
+  CHECK(s.execs[1].request().stdin_open);
+  CHECK(!s.execs[2].request().stdin_open);
+  CHECK(s.timers.empty());
+}
+
+TEST_CASE("a delivery of nothing is delivered, on a later turn") {
+  Situation s;
+  s.given({}).deliver();
+  CHECK(s.told() == "delivered");
+  CHECK(s.execs.empty());
+}
+
+TEST_CASE("only deletes need no tar") {
+  Situation s;
+  Delivery d;
+  d.deletes = {{"d/x", "/app/d/x", FileType::File, "/app"}, {"d", "/app/d", FileType::Directory, "/app"}};
+  s.given(d).deliver();
+  CHECK(s.words(0) == "0|6|off|@/app|./d|gone|./d|.|/app/d/x");
+  CHECK(!s.execs[0].request().stdin_open);
+}
+
+TEST_CASE("4.7: after a failed run the next ones and the restart are not reached; the files are there") {
+  Situation s;
+  s.answer = only(s, 0, [](FakeExec& it) {
+    it.err("live-update: pid=12 group\n");
+    it.out("no such module\n");
+    it.exit(3);
+  });
+  s.given(everything()).deliver();
+  CHECK(s.told() ==
+        "delivered; step 1 exit 3: no such module; step 2 skipped; step 3 skipped; step 0 skipped");
+  CHECK(s.execs.size() == 2);
+}
+
+TEST_CASE("4.7: with Continue the others go on") {
+  Situation s;
+  Delivery d = everything();
+  d.after_sync[0].on_failure = OnFailure::Continue;
+  s.answer = only(s, 2, [](FakeExec& it) { it.exit(1); });
+  s.given(d).deliver();
+  CHECK(s.told() == "delivered; step 2 exit 1: ");
+  CHECK(s.execs.size() == 5);
+}
+
+TEST_CASE("4.6: a run that takes too long is ended by a second exec") {
+  Situation s;
+  Delivery d;
+  d.after_sync = {run(4), run(5)};
+  s.answer = only(s, 0, [](FakeExec& it) {
+    it.err("live-update: pid=1");
+    it.err("234 group\nwarming up\n");
+  });
+  s.given(d).deliver();
+  CHECK(!s.pass(kIdle));  // silence is fine
+  CHECK(s.pass(kTimeout));
+  REQUIRE(s.execs.size() == 2);
+  CHECK(s.words(1) == "-1234");
+  CHECK(s.told() == "nothing yet");
+  s.execs[0].exit(143);
+  s.turn();
+  CHECK(s.told() == "delivered; step 4 timed out: warming up; step 5 skipped");
+}
+
+TEST_CASE("4.6: a killed run whose session does not end is given up") {
+  Situation s;
+  Delivery d;
+  d.after_sync = {run(4)};
+  s.answer = only(s, 0, [](FakeExec& it) { it.err("live-update: pid=1234 single\n"); });
+  s.given(d).deliver();
+  CHECK(s.pass(kTimeout));
+  CHECK(s.words(1) == "1234");
+  CHECK(s.pass(Millis(5'000)));
+  CHECK(s.told() == "delivered; step 4 timed out: ");
+}
+
+TEST_CASE("4.9: a connection cut during a run is tried again, what is left of the run is killed") {
+  Situation s;
+  s.answer = only(s, 2, [](FakeExec& it) {
+    it.err("live-update: pid=55 group\n");
+    it.cut({ErrorKind::Unavailable, "connection reset by peer"});
+  });
+  s.given(everything()).deliver();
+  CHECK(s.words(3) == "-55");
+  CHECK(s.told() ==
+        "Unreachable, curable: shop/web-1, container web: connection reset by peer; it is tried again");
+}
+
+TEST_CASE("4.9: what an exec that could not start means") {
+  const std::vector<std::pair<Error, std::string>> cases{
+      {{ErrorKind::Internal,
+        "OCI runtime exec failed: exec failed: unable to start container process: exec: \"sh\": executable "
+        "file not found in $PATH: unknown"},
+       "ToolMissing: shop/web-1, container web: the image has no `sh` on its PATH"},
+      {{ErrorKind::Forbidden, "pods \"web-1\" is forbidden: cannot create resource \"pods/exec\""},
+       "Forbidden, curable: "},
+      {{ErrorKind::NotFound, "pods \"web-1\" not found"}, "Waiting, curable: "},
+      {{ErrorKind::Internal, "container not found (\"web\")"}, "Waiting, curable: "},
+      {{ErrorKind::Internal, "container is in CONTAINER_EXITED state"}, "Waiting, curable: "},
+      {{ErrorKind::Unavailable, "cut"}, "Unreachable, curable: "},
+  };
+  for (const auto& [error, expected] : cases) {
+    Situation s;
+    s.answer = [&](FakeExec& it) { it.cut(error); };
+    s.given(everything()).deliver();
+    CAPTURE(s.told());
+    CHECK(s.told().starts_with(expected));
+    CHECK(s.execs.size() == 1);
+  }
+}
+
+TEST_CASE("4.9: what a failed batch means") {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"tar: app/a: Cannot open: Permission denied\ntar: Exiting with failure status due to previous "
+       "errors\nlive-update: tar uid=1000 \n",
+       "NotWritable: shop/web-1, container web: /app/a is not writable for user ID 1000 (tar: app/a: Cannot "
+       "open: Permission denied); make it"},
+      {"tar: can't open 'app/a': Permission denied\nlive-update: tar uid=unknown \n",
+       "NotWritable: shop/web-1, container web: /app/a is not"},
+      {"tar: can't open 'app/a': Read-only file system\nlive-update: tar uid=0 \n",
+       "ReadOnlyFileSystem: shop/web-1, container web: /app/a is on"},
+      {"tar: app/a: Wrote only 4608 of 10240 bytes\n",
+       "NoSpace: shop/web-1, container web: /app/a does not fit"},
+      {"tar: can't remove old file app/a: Device or resource busy\n", "NotWritable: "},
+      {"mkdir: cannot create directory '/app': Permission denied\nlive-update: create uid=7 /app/x\n",
+       "NotWritable: shop/web-1, container web: /app is"},
+      {"live-update: symlink uid=0 /app/ln\n",
+       "PathEscapes: shop/web-1, container web: /app/ln is a symbolic link in the container"},
+      {"live-update: tool uid=0 tar\n", "ToolMissing: shop/web-1, container web: the image has no `tar`"},
+      {"sh: 1: rm: not found\nlive-update: remove uid=0 /app/x\n",
+       "ToolMissing: shop/web-1, container web: the image has no `rm`"},
+      {"tar: something new\nlive-update: tar uid=0 \n",
+       "Failed: shop/web-1, container web: unpacking failed with exit code 2: tar: something new"},
+  };
+  for (const auto& [err, expected] : cases) {
+    Situation s;
+    s.answer = only(s, 1, [&](FakeExec& it) {
+      it.err(err);
+      it.exit(2);
+    });
+    s.given(everything()).deliver();
+    CAPTURE(s.told());
+    CHECK(s.told().starts_with(expected));
+    CHECK(s.execs.size() == 2);
+  }
+}
+
+TEST_CASE("4.9: a tar that was killed is tried again") {
+  Situation s;
+  s.answer = only(s, 1, [](FakeExec& it) { it.exit(137); });
+  s.given(everything()).deliver();
+  CHECK(
+      s.told().starts_with("Retrying, curable: shop/web-1, container web: unpacking was killed by signal 9"));
+}
+
+TEST_CASE("4.4: a directory of another user keeps its mode, with a warning") {
+  Situation s;
+  s.answer = only(s, 1, [](FakeExec& it) {
+    it.err(
+        "tar: app/d: Cannot utime: Operation not permitted\ntar: app/d: Cannot change mode to rwxr-xr-x: "
+        "Operation not permitted\n"
+        "tar: Exiting with failure status due to previous errors\nlive-update: tar uid=1000 \n");
+    it.exit(2);
+  });
+  s.given(everything()).deliver();
+  CHECK(s.told() ==
+        "delivered; shop/web-1, container web: mode and time of /app/d stay as they are: it belongs to "
+        "another user");
+}
+
+TEST_CASE("a wrong digest: nothing is sent, to no replica") {
+  Situation s;
+  Delivery d = everything();
+  d.writes[0].digest = sha256("other");
+  s.given(d).deliver();
+  CHECK(s.told().starts_with(
+      "DigestMismatch: shop/web-1, container web: /app/a: its content has the digest sha256:"));
+  CHECK(s.execs.empty());
+}
+
+TEST_CASE("4.3: a path outside of its root: nothing is sent") {
+  for (const auto& [to, root] :
+       std::vector<std::pair<std::string, std::string>>{{"/etc/passwd", "/app"},
+                                                        {"/application", "/app"},
+                                                        {"/app/../etc", "/app"},
+                                                        {"app/a", "app"},
+                                                        {"/app//a", "/app"},
+                                                        {"/app/./a", "/app"},
+                                                        {"/", "/"},
+                                                        {"/app/a/", "/app"},
+                                                        {std::string("/app/a\0b", 8), "/app"}}) {
+    CAPTURE(to);
+    Situation s;
+    Delivery d;
+    d.writes = {file(to, "x", root)};
+    s.given(d).deliver();
+    CHECK(s.told().starts_with("PathEscapes: shop/web-1"));
+    CHECK(s.execs.empty());
+    Situation t;
+    d.writes.clear();
+    if (to == "/") continue;
+    d.deletes = {{"x", to, FileType::File, root}};
+    t.given(d).deliver();
+    CHECK(t.told().starts_with("PathEscapes: shop/web-1"));
+    CHECK(t.execs.empty());
+  }
+}
+
+TEST_CASE("4.3: a write below a link of the same batch: nothing is sent") {
+  Situation s;
+  Delivery d;
+  d.writes = {{"/app/ln", "/app", FileType::Symlink, 0777, {}, 0, "", "/etc", {}},
+              file("/app/ln/sub/passwd", "x", "/app/ln/sub")};
+  s.given(d).deliver();
+  CHECK(s.told().contains(
+      "/app/ln/sub/passwd lies below a path that is a file or a symbolic link in the same batch"));
+  CHECK(s.execs.empty());
+}
+
+TEST_CASE("an exec without progress for 30 s is cut; one with progress is not") {
+  Situation s;
+  s.answer = [](FakeExec&) {};
+  s.given(everything()).deliver();
+  s.execs[0].out("something");
+  s.turn();
+  CHECK(s.timers.size() == 1);
+  CHECK(s.pass(kIdle));
+  CHECK(s.told() ==
+        "Unreachable, curable: shop/web-1, container web: no progress for 30 s, the connection was cut; it "
+        "is tried again");
+  CHECK(!s.execs[0].alive());
+}
+
+TEST_CASE("an abandoned delivery says nothing any more and leaves no session") {
+  Situation s;
+  s.answer = only(s, 1, [](FakeExec&) {});
+  s.given(everything()).deliver();
+  REQUIRE(s.execs.size() == 2);
+  s.job.reset();
+  CHECK(!s.execs[1].alive());
+  s.turn();
+  CHECK(s.told() == "nothing yet");
+  CHECK(s.timers.empty());
+}
+
+TEST_CASE("4.8: a restart that cannot be: the reason and the remedy") {
+  Situation s;
+  Delivery d = everything();
+  d.restart = Restart{RestartProcess{}, {}};
+  s.given(d).deliver();
+  CHECK(
+      s.told().starts_with("Unsupported: shop/web-1, container web: the files are there, but restart.process "
+                           "needs the supervising agent"));
+  Situation t;
+  t.answer = only(t, 4, [](FakeExec& it) {
+    it.err("live-update: unhandled uid=0 sleep\n");
+    it.exit(kRefusedExit);
+  });
+  d.restart = Restart{RestartContainer{}, {}};
+  t.given(d).deliver();
+  CHECK(t.words(4) == "TERM|15");
+  CHECK(t.told().starts_with(
+      "RestartFailed: shop/web-1, container web: sleep is process 1 and has no handler for the signal"));
+}
+
+TEST_CASE("4.8: a container that goes while it is restarted was restarted") {
+  Situation s;
+  Delivery d = everything();
+  d.restart = Restart{RestartContainer{}, {}};
+  s.answer = only(s, 4, [](FakeExec& it) { it.cut({ErrorKind::Unavailable, "end of stream"}); });
+  s.given(d).deliver();
+  CHECK(s.told() == "delivered");
+}
+
+TEST_CASE("4.6: the list of changed paths is cut at whole lines") {
+  Delivery d;
+  for (int i = 0; i < 1000; ++i)
+    d.writes.push_back(file("/app/" + std::string(90, 'x') + std::to_string(i), ""));
+  const std::string lines = changed_paths(d);
+  CHECK(lines.size() <= 32 * 1024);
+  CHECK(lines.size() > 31 * 1024);
+  CHECK(lines.ends_with("x" + std::to_string(std::ranges::count(lines, '\n'))));
+}

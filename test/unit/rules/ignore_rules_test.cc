@@ -1,0 +1,186 @@
+#include "core/rules/ignore_rules.h"
+
+#include "test/unit/rules/rules_fixture.h"
+
+using namespace live_update;
+
+namespace {
+
+// "no", "by X", "by X, whole".
+std::string text(const IgnoreRules::Verdict& verdict) {
+  if (!verdict.ignored) return verdict.whole ? "not ignored, but whole" : "no";
+  return "by " + std::string(verdict.by) + (verdict.whole ? ", whole" : "");
+}
+
+struct rules {
+  LiveUpdateSpec spec = spec_with({sync(".", "/app")});
+  std::optional<IgnoreFile> file;
+
+  rules& list(std::vector<std::string> patterns) { return spec.source.ignore = std::move(patterns), *this; }
+  rules& ignore_file(std::string text) { return file = IgnoreFile{".dockerignore", std::move(text)}, *this; }
+  rules& falls_back_on(std::vector<std::string> paths) {
+    return spec.steps.insert(spec.steps.begin(), fall_back_on(std::move(paths))), *this;
+  }
+  std::string check(std::string_view path) const {
+    const auto compiled = IgnoreRules::compile(spec, file);
+    REQUIRE(compiled);
+    const std::string one = text(compiled->check(path));
+    if (path == ".") return one;
+    IgnoreRules::Directory directory = compiled->root();
+    std::string_view rest = path;
+    for (std::size_t slash; (slash = rest.find('/')) != rest.npos; rest.remove_prefix(slash + 1))
+      directory = directory.enter(rest.substr(0, slash));
+    CHECK_MESSAGE(text(directory.check(rest)) == one, "a walk and one look-up differ: " << path);
+    return one;
+  }
+  std::string errors() const {
+    const auto compiled = IgnoreRules::compile(spec, file);
+    std::string out;
+    if (!compiled) {
+      for (const FieldError& error : compiled.error()) out += error.field + " ";
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("2.2 nothing is ignored without a reason") {
+  CHECK(rules().check("src/a.py") == "no");
+  CHECK(rules().check(".gitignore") == "no");
+  CHECK(rules().check("a.git/x") == "no");
+  CHECK(rules().check(".") == "no");
+}
+
+TEST_CASE("2.2 each pattern says where it stands") {
+  CHECK(rules().list({"a", "**/*.pyc"}).check("src/x.pyc") == "by spec.source.ignore[1]: **/*.pyc, whole");
+  CHECK(rules().ignore_file("# comment\n\nnode_modules\n").check("node_modules/x") ==
+        "by .dockerignore:3: node_modules, whole");
+  CHECK(rules().ignore_file("  /build/  \r\n").check("build") == "by .dockerignore:1: /build/, whole");
+}
+
+TEST_CASE("2.2 .git is ignored at any depth, whatever the patterns say") {
+  CHECK(rules().check(".git") == "by built in: **/.git, whole");
+  CHECK(rules().check(".git/HEAD") == "by built in: **/.git, whole");
+  CHECK(rules().check("vendor/lib/.git/config") == "by built in: **/.git, whole");
+  CHECK(rules().list({"!.git"}).ignore_file("!**/.git").check(".git/HEAD") == "by built in: **/.git, whole");
+}
+
+TEST_CASE("2.2 a ! un-ignores only within its own matcher") {
+  CHECK(rules().list({"*.log", "!keep.log"}).check("keep.log") == "no");
+  CHECK(rules().list({"*.log"}).ignore_file("!keep.log").check("keep.log") ==
+        "by spec.source.ignore[0]: *.log, whole");
+  CHECK(rules().list({"!keep.log"}).ignore_file("*.log").check("keep.log") ==
+        "by .dockerignore:1: *.log, whole");
+}
+
+TEST_CASE("2.3 the last matching pattern decides") {
+  CHECK(rules().list({"a", "!a", "a"}).check("a") == "by spec.source.ignore[2]: a, whole");
+  CHECK(rules().list({"a", "!a"}).check("a/b") == "no");
+  CHECK(rules().list({"!a", "a"}).check("a") == "by spec.source.ignore[1]: a, whole");
+  CHECK(rules().list({"a", "!a/b", "a/b/c"}).check("a/b/c/d") == "by spec.source.ignore[2]: a/b/c, whole");
+  CHECK(rules().list({"a", "!a/b", "a/b/c"}).check("a/b/d") == "no");
+  CHECK(rules().list({"*", "!src"}).check("src/a.py") == "no");
+  CHECK(rules().list({"*", "!src"}).check("README") == "by spec.source.ignore[0]: *, whole");
+}
+
+TEST_CASE("2.3 a BOM, blank lines and # in the first column are skipped in files") {
+  CHECK(rules().ignore_file("\xEF\xBB\xBF#x\n \t\n a\n").check("a") == "by .dockerignore:3: a, whole");
+  CHECK(rules()
+            .ignore_file("\xEF\xBB\xBF"
+                         "a\n")
+            .check("a") == "by .dockerignore:1: a, whole");
+  CHECK(rules().ignore_file("#a").check("#a") == "no");
+  CHECK(rules().ignore_file(" #a").check("#a") == "by .dockerignore:1: #a, whole");
+  CHECK(rules().ignore_file("").check("a") == "no");
+}
+
+TEST_CASE("2.3 in a list # is an ordinary character") {
+  CHECK(rules().list({"#a"}).check("#a") == "by spec.source.ignore[0]: #a, whole");
+}
+
+TEST_CASE("2.3 what matches nothing ignores nothing") {
+  CHECK(rules().list({"", ".", "/", "..", "!", "../a"}).check("a") == "no");
+  CHECK(rules().list({"**"}).check(".") == "no");
+}
+
+TEST_CASE("2.4 every malformed pattern is an error with its place") {
+  CHECK(rules().list({"a", "[", "b", "[z-a]"}).ignore_file("ok\n# [\n[x\n").errors() ==
+        "spec.source.ignore[1] spec.source.ignore[3] .dockerignore:3 ");
+  CHECK(rules().list({"[a]"}).errors() == "");
+}
+
+TEST_CASE("2.5 temporary files of editors") {
+  for (const char* path : {"a___jb_old___",
+                           "src/a___jb_tmp___",
+                           ".idea",
+                           ".idea/workspace.xml",
+                           "x/.#lock",
+                           "#auto#",
+                           "src/flymake_a.py",
+                           "4913",
+                           "src/4913",
+                           "a.py~",
+                           ".a.swp",
+                           "src/.a.py.swx",
+                           ".a.swo",
+                           ".a.swn",
+                           ".a.kate-swp",
+                           "a-go-tmp-umask",
+                           ".DS_Store",
+                           "a/.nfs000123",
+                           ".goutputstream-X1",
+                           "dir~/below"}) {
+    CHECK_MESSAGE(rules().check(path).starts_with("by built in: **/"), path);
+  }
+  for (const char* path : {"a.swp", "49130", "idea", "#a", "a#", "flymake_a", "xflymake_a.py", "~a",
+                           "DS_Store", "goutputstream-X", ".swp", "nfs1", "a.kate-swp"}) {
+    if (std::string_view(path) == ".swp") continue;  // "**/.*.swp" needs a second dot
+    CHECK_MESSAGE(rules().check(path) == "no", path);
+  }
+  CHECK(rules().check(".swp") == "no");
+}
+
+TEST_CASE("2.6 an ignored directory is whole unless a later ! could match below") {
+  CHECK(rules().list({"a", "!a/b/keep"}).check("a") == "by spec.source.ignore[0]: a");
+  CHECK(rules().list({"a", "!a/b/keep"}).check("a/b") == "by spec.source.ignore[0]: a");
+  CHECK(rules().list({"a", "!a/b/keep"}).check("a/c") == "by spec.source.ignore[0]: a, whole");
+  CHECK(rules().list({"a", "!a/b/keep"}).check("a/b/keep/x") == "no");
+  CHECK(rules().list({"!a/b", "a"}).check("a") == "by spec.source.ignore[1]: a, whole");
+  CHECK(rules().list({"a", "!**/keep"}).check("a/b/c") == "by spec.source.ignore[0]: a");
+  CHECK(rules().list({"a", "!b/*"}).check("a") == "by spec.source.ignore[0]: a, whole");
+  CHECK(rules().list({"a", "!a/b", "a"}).check("a") == "by spec.source.ignore[2]: a, whole");
+  CHECK(rules().list({"a"}).ignore_file("!a/b").check("a") == "by spec.source.ignore[0]: a, whole");
+}
+
+TEST_CASE("2.6 whole if any matcher ignores it as a whole, and that one is named") {
+  CHECK(rules().list({"a", "!a/b"}).ignore_file("a").check("a") == "by .dockerignore:1: a, whole");
+  CHECK(rules().list({"a", "!a/b"}).ignore_file("a\n!a/c").check("a") == "by spec.source.ignore[0]: a");
+}
+
+TEST_CASE("2.2 a literal fallBackOn path is never ignored, what is below it is") {
+  CHECK(rules().list({"Dockerfile"}).falls_back_on({"./Dockerfile"}).check("Dockerfile") == "no");
+  CHECK(rules().list({"a"}).falls_back_on({"a"}).check("a") == "no");
+  CHECK(rules().list({"a"}).falls_back_on({"a"}).check("a/b") == "by spec.source.ignore[0]: a, whole");
+  CHECK(rules().falls_back_on({".git/HEAD"}).check(".git/HEAD") == "no");
+  CHECK(rules().list({"a.proto"}).falls_back_on({"*.proto"}).check("a.proto") ==
+        "by spec.source.ignore[0]: a.proto, whole");
+}
+
+TEST_CASE("2.6 a directory with a literal fallBackOn path below is not whole") {
+  CHECK(rules().list({"a"}).falls_back_on({"a/b/c"}).check("a") == "by spec.source.ignore[0]: a");
+  CHECK(rules().list({"a"}).falls_back_on({"a/b/c"}).check("a/b") == "by spec.source.ignore[0]: a");
+  CHECK(rules().list({"a"}).falls_back_on({"a/b/c"}).check("a/x") == "by spec.source.ignore[0]: a, whole");
+  CHECK(rules().list({"a"}).falls_back_on({"a/b*"}).check("a") == "by spec.source.ignore[0]: a, whole");
+  CHECK(rules().falls_back_on({".git/HEAD"}).check(".git") == "by built in: **/.git");
+}
+
+TEST_CASE("2.1 a path that is not UTF-8 is ignored") {
+  CHECK(rules().check("a\xFF") == "by built in: a path that is not UTF-8 cannot be sent, whole");
+  CHECK(rules().check("\xC3\xA4") == "no");
+}
+
+TEST_CASE("the operator's rules leave malformed patterns out") {
+  LiveUpdateSpec spec = ignoring({"[", "b"}, spec_with({sync(".", "/app")}));
+  CHECK(text(IgnoreRules::from_spec(spec).check("b")) == "by spec.source.ignore[1]: b, whole");
+}

@@ -1,0 +1,411 @@
+#include "watcher/session.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "core/api/codec.h"
+#include "run/content.h"
+#include "test/fakes/fake_api_server.h"
+#include "test/fakes/temp_tree.h"
+#include "watcher/feed.h"
+
+using namespace live_update;
+
+namespace {
+
+const std::string kApi = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/";
+
+struct Lines : Console {
+  std::vector<std::string> said, problems;
+  void say(const std::string& line) override { said.push_back(line); }
+  void problem(const std::string& line) override { problems.push_back(line); }
+  void failure(const std::string& line) override { problems.push_back(line); }
+};
+
+// Prints well where it differs.
+struct Texts : std::vector<std::string> {
+  using vector::vector;
+};
+std::ostream& operator<<(std::ostream& out, const Texts& texts) {
+  for (const std::string& text : texts) out << '[' << text << ']';
+  return out;
+}
+
+// A developer's machine with one root, an API server, and a watcher in between that may be stopped and
+// started.
+struct Given {
+  TempTree disk, state;
+  Loop loop;
+  FakeApiServer api{loop};
+  Lines console;
+  SessionOptions options;
+  std::unique_ptr<Feed> feed;
+  std::optional<int> exit_code;
+  int starts = 0;
+
+  explicit Given(const std::string& steps = R"({"sync":{"from":"src","to":"/app"}})",
+                 const std::string& more = "") {
+    options = {.root = std::filesystem::canonical(disk.root()),
+               .server = "https://a",
+               .user = "ada",
+               .state_directory = state.root()};
+    disk.mkdir("src");
+    apply(steps, more);
+  }
+  void apply(const std::string& steps, const std::string& more = "", const std::string& status = "{}",
+             const std::string& uid = "u-1") {
+    api.objects.set(
+        kApi + "liveupdates/web",
+        R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","metadata":{"namespace":"shop","name":"web","uid":")" +
+            uid + R"("},"spec":{"target":{"workload":{"kind":"Deployment","name":"web"}},"steps":[)" + steps +
+            "]" + more + R"(},"status":)" + status + "}");
+  }
+  void start() {
+    options.id = "s" + std::to_string(++starts);
+    exit_code.reset();
+    feed = std::make_unique<Feed>(loop, api, console, ObjectKey{"shop", "web"}, options,
+                                  [this](int code) { exit_code = code; });
+    feed->start();
+    until([&] { return api.watches() == 2 || exit_code; });
+    settle();
+  }
+  void stop() {
+    feed->end();
+    feed.reset();
+  }
+  void until(const std::function<bool()>& condition) {
+    bool met = false;
+    const Handle check = loop.every(Millis(1), [&] {
+      if (condition()) met = true, loop.stop();
+    });
+    const Handle deadline = loop.after(Millis(10'000), [&] { loop.stop(); });
+    loop.run();
+    REQUIRE(met);
+  }
+  // What has happened on the disk has been seen and sent: nothing is due, and nothing under way.
+  void settle() {
+    const Handle enough = loop.after(Millis(40), [&] { loop.stop(); });
+    loop.run();
+  }
+  std::vector<ChangeSet> posted() {
+    std::vector<ChangeSet> all;
+    for (const auto& json : api.objects.list(*parse_resource_path(kApi + "changesets"), {})) {
+      auto change_set = decode_change_set(*json);
+      REQUIRE(change_set);
+      all.push_back(*change_set);
+    }
+    std::ranges::sort(all, {}, [](const ChangeSet& it) { return it.spec.sequence; });
+    return all;
+  }
+  // "1: +src/a -src/b" for each ChangeSet, "S" before the paths of a Snapshot.
+  Texts sent() {
+    Texts lines;
+    for (const ChangeSet& it : posted()) {
+      std::string line = std::to_string(it.spec.sequence) + ":";
+      if (it.spec.type == ChangeSetType::Snapshot) line += " S";
+      for (const Change& change : it.spec.changes)
+        line += std::string(" ") + (change.op == Op::Delete ? '-' : change.content ? '+' : '*') + change.path;
+      lines.push_back(line);
+    }
+    return lines;
+  }
+  void set_status(const ChangeSet& it, const std::string& status) {
+    ChangeSet bare = it;
+    bare.status = {};
+    std::string json = encode_change_set(bare);
+    json.pop_back();
+    api.objects.set(kApi + "changesets/" + it.meta.name, json + ",\"status\":" + status + "}");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a saved file becomes a ChangeSet, and its status a line") {
+  Given g;
+  g.start();
+  CHECK(g.sent() == Texts{});
+  g.disk.write("src/a.py", "print()");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: +src/a.py"});
+  const ChangeSet posted = g.posted()[0];
+  CHECK(posted.meta.name == "web-s1-000001");
+  CHECK(posted.spec.user == "ada");
+  CHECK(posted.spec.observed_at);
+  const Change& change = posted.spec.changes[0];
+  CHECK(change.digest == sha256("print()"));
+  CHECK(change.mode == 0644);
+  CHECK(decode_content(change.encoding, *change.content, 100) == "print()");
+  g.set_status(posted, R"({"phase":"Applied","containers":3,"targets":3})");
+  g.until([&] { return g.console.said.size() == 2; });
+  CHECK(g.console.said[1].starts_with("src/a.py -> 3/3 pods in "));
+}
+
+TEST_CASE("4.7 each save that fails has its line, also if all fail alike") {
+  Given g;
+  g.start();
+  for (std::size_t saves : {1, 2}) {
+    g.disk.write("src/a", std::to_string(saves));
+    g.until([&] { return g.posted().size() == saves; });
+    g.set_status(g.posted().back(), R"({"phase":"Failed","containers":1,"targets":1,"message":"boom"})");
+    g.until([&] { return g.console.problems.size() == saves; });
+    CHECK(g.console.problems.back() == "src/a -> 1/1 pods, failed: boom");
+  }
+}
+
+TEST_CASE("2.7 a touch is nothing, a chmod the mode, a rename a delete and a write") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  g.disk.write("src/a", "1");
+  g.settle();
+  CHECK(g.sent() == Texts{});
+  g.disk.chmod("src/a", 0755);
+  g.until([&] { return g.posted().size() == 1; });
+  g.disk.rename("src/a", "src/b");
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent() == Texts{"1: *src/a", "2: -src/a +src/b"});
+  CHECK(g.posted()[0].spec.changes[0].mode == 0755);
+}
+
+TEST_CASE("2.1 what is ignored or outside the context does not exist") {
+  Given g(R"({"sync":{"from":"src","to":"/app"}})", R"(,"source":{"ignore":["**/*.pyc"]})");
+  g.disk.write(".dockerignore", "src/out\n");
+  g.start();
+  for (const char* path : {"src/a.pyc", "other.txt", "src/out/x", "src/.git/HEAD", "src/a~"})
+    g.disk.write(path, "1");
+  g.disk.write("src/a", "1");
+  g.until([&] { return !g.posted().empty(); });
+  g.settle();
+  CHECK(g.sent() == Texts{"1: +src/a"});
+}
+
+TEST_CASE("2.4 the ignore file is read again; malformed, the old rules stay and the error is shown") {
+  Given g;
+  g.disk.write("src/out/x", "1");
+  g.start();
+  g.disk.write(".dockerignore", "src/out\n");
+  g.until([&] { return g.console.said.size() == 2; });
+  g.disk.write("src/out/x", "2");
+  g.settle();
+  CHECK(g.sent() == Texts{});
+  g.disk.write(".dockerignore", "src/[a\n");
+  g.until([&] { return !g.console.problems.empty(); });
+  CHECK(g.console.problems[0].find(".dockerignore:1") != std::string::npos);
+  CHECK(g.console.problems[0].ends_with("the rules from before stay in force until this is repaired"));
+  g.disk.remove(".dockerignore");
+  g.until([&] { return !g.posted().empty(); });
+  CHECK(g.sent() == Texts{"1: *src/out +src/out/x"});
+}
+
+TEST_CASE("7.2 a start posts what happened since the last run") {
+  Given g;
+  for (const char* path : {"src/a", "src/b", "src/c"}) g.disk.write(path, "1");
+  g.start();
+  g.disk.write("src/a", "2");
+  g.until([&] { return g.posted().size() == 1; });
+  g.stop();
+  g.disk.write("src/a", "3");
+  g.disk.remove("src/b");
+  g.disk.write("src/new", "1");
+  g.start();
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/a -src/b +src/new");
+  CHECK(g.posted()[1].spec.session == "s2");
+  g.stop();
+  g.start();
+  g.settle();
+  CHECK(g.posted().size() == 2);
+}
+
+TEST_CASE("7.2 without its notes, a start goes by what ChangeSets say") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  g.disk.write("src/a", "2");
+  g.until([&] { return g.posted().size() == 1; });
+  g.stop();
+  g.state.remove("");
+  g.disk.write("src/a", "3");
+  g.start();
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/a");
+}
+
+TEST_CASE("7.3 the API server is away: said once, and what waits goes as one batch when it is back") {
+  Given g;
+  g.start();
+  g.api.set_away(true);
+  g.disk.write("src/a", "1");
+  const auto says_waiting = [](const std::string& p) {
+    return p.find("waiting to be sent") != std::string::npos;
+  };
+  g.until([&] { return std::ranges::any_of(g.console.problems, says_waiting); });
+  g.disk.write("src/a", "2");
+  g.disk.write("src/b", "1");
+  g.settle();
+  g.disk.write("src/b", "2");
+  g.settle();
+  g.api.set_away(false);
+  g.until([&] { return g.posted().size() == 2; });
+  g.settle();
+  CHECK(g.sent() == Texts{"1: +src/a", "2: +src/a +src/b"});
+  CHECK(std::ranges::count_if(g.console.problems, says_waiting) == 1);
+}
+
+TEST_CASE("initialSync: the first thing posted is a Snapshot, once") {
+  Given g(R"({"initialSync":{}},{"sync":{"from":"src","to":"/app"}})");
+  g.disk.write("src/a", "1");
+  g.disk.write("src/d/b", "1");
+  g.start();
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: S *src +src/a *src/d +src/d/b"});
+  g.stop();
+  g.start();
+  g.settle();
+  CHECK(g.posted().size() == 1);
+}
+
+TEST_CASE("the operator asks for a Snapshot") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  g.apply(
+      R"({"sync":{"from":"src","to":"/app"}})", "",
+      R"({"conditions":[{"type":"SnapshotNeeded","status":"True","reason":"HistoryLost","message":"gone"}]})");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: S *src +src/a"});
+}
+
+TEST_CASE("5.6 the annotation asks for a Snapshot") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  g.api.objects.set(
+      kApi + "liveupdates/web",
+      R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","metadata":{"namespace":"shop","name":"web","uid":"u-1",)"
+      R"("annotations":{"liveupdate.dev/sync-requested-at":"now"}},"spec":{"steps":[{"sync":{"from":"src","to":"/app"}}],)"
+      R"("target":{"workload":{"kind":"Deployment","name":"web"}}}})");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: S *src +src/a"});
+}
+
+TEST_CASE("the spec changes while watching: a new sync is sent, the rest is taken as it is") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.disk.write("static/s", "1");
+  g.start();
+  g.apply(R"({"sync":{"from":"src","to":"/app"}},{"sync":{"from":"static","to":"/static"}})");
+  g.until([&] { return g.posted().size() == 1; });
+  g.disk.write("static/s", "2");
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent() == Texts{"1: *static +static/s", "2: +static/s"});
+}
+
+TEST_CASE("7.4 more deletes than maxDeletes stop the watcher with a question") {
+  Given g(R"({"sync":{"from":"src","to":"/app"}})", R"(,"source":{"maxDeletes":3})");
+  for (const char* path : {"src/a", "src/b", "src/c", "src/d", "src/keep"}) g.disk.write(path, "1");
+  g.start();
+  for (const char* path : {"src/a", "src/b", "src/c", "src/d"}) g.disk.remove(path);
+  g.until([&] { return g.exit_code.has_value(); });
+  CHECK(*g.exit_code == 1);
+  CHECK(g.sent() == Texts{});
+  CHECK(g.console.problems.at(0) ==
+        "4 of 6 paths below " + g.options.root +
+            " are gone, more than spec.source.maxDeletes (3). Was that meant, or "
+            "is a disk not mounted? They are not deleted in the containers. To delete them in "
+            "the containers, start again with --allow-deletes");
+  g.stop();
+  g.options.allow_deletes = true;
+  g.start();
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: -src/a -src/b -src/c -src/d"});
+}
+
+TEST_CASE("7.4 the root is gone for good") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  g.disk.remove("");
+  g.until([&] { return g.exit_code.has_value(); });
+  CHECK(g.sent() == Texts{});
+  CHECK(g.console.problems.at(0).find("is gone. Was that meant, or is a disk not mounted?") !=
+        std::string::npos);
+}
+
+TEST_CASE("3.3 a delete that uncovers another file for the same place is completed by that file") {
+  Given g(R"({"sync":{"from":"src","to":"/app"}},{"sync":{"from":"base","to":"/app"}})");
+  g.disk.write("src/a", "1");
+  g.disk.write("base/a", "2");
+  g.start();
+  g.disk.remove("src/a");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: -src/a +base/a"});
+}
+
+TEST_CASE("a LiveUpdate that is deleted and made again gets a new session") {
+  Given g;
+  g.start();
+  g.disk.write("src/a", "1");
+  g.until([&] { return g.posted().size() == 1; });
+  REQUIRE(g.api.objects.remove(*parse_resource_path(kApi + "liveupdates/web")));
+  g.until([&] { return g.console.said.back().find("was deleted") != std::string::npos; });
+  g.disk.write("src/b", "1");
+  g.settle();
+  CHECK(g.posted().size() == 1);
+  g.apply(R"({"sync":{"from":"src","to":"/app"}})", "", "{}", "u-2");
+  g.until([&] { return g.console.said.back().find("watching") != std::string::npos; });
+  g.disk.write("src/c", "1");
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/c");
+}
+
+TEST_CASE("a file above the limit is refused with a clear message, and the rest goes on") {
+  Given g;
+  g.start();
+  g.disk.write("src/big", "");
+  REQUIRE(truncate(g.disk.at("src/big").c_str(), static_cast<off_t>(kMaxFileSize + 1)) == 0);
+  g.disk.write("src/a", "1");
+  g.until([&] { return !g.posted().empty() && !g.console.problems.empty(); });
+  g.settle();
+  CHECK(g.console.problems[0] ==
+        "src/big: not synced: it has 32.0 MB, and files above 32 MB are refused; ignore it");
+  for (const ChangeSet& it : g.posted())
+    for (const Change& change : it.spec.changes) CHECK(change.path == "src/a");
+}
+
+TEST_CASE("rules that are broken end the start, each on a line") {
+  Given g(R"({"sync":{"from":"../x","to":"app"}})");
+  g.start();
+  CHECK(g.exit_code == 1);
+  CHECK(g.console.problems.at(0).find("spec.steps[0].sync.from") != std::string::npos);
+  CHECK(g.console.problems.at(0).find("spec.steps[0].sync.to") != std::string::npos);
+}
+
+TEST_CASE("push: one Snapshot, and the exit code says what became of it") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.options.once = true;
+  g.start();
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: S *src +src/a"});
+  g.set_status(g.posted()[0], R"({"phase":"Applied","containers":1,"targets":1})");
+  g.settle();
+  CHECK_FALSE(g.exit_code);  // the LiveUpdate does not say so yet
+  g.apply(
+      R"({"sync":{"from":"src","to":"/app"}})", "",
+      R"({"sequence":1,"conditions":[{"type":"Synced","status":"True","reason":"Synced","message":""}]})");
+  g.until([&] { return g.exit_code.has_value(); });
+  CHECK(*g.exit_code == 0);
+}
+
+TEST_CASE("push: what failed ends it at once") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.options.once = true;
+  g.start();
+  g.until([&] { return g.posted().size() == 1; });
+  g.set_status(g.posted()[0], R"({"phase":"Failed","containers":0,"targets":1,"message":"boom"})");
+  g.until([&] { return g.exit_code.has_value(); });
+  CHECK(*g.exit_code == 1);
+}
