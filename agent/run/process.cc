@@ -7,10 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "agent/fd.h"
@@ -89,6 +92,28 @@ std::optional<pid_t> oldest_process(const std::function<bool(pid_t)>& counts) {
   return oldest;
 }
 
+// Whether a process is in our mount namespace, and known to be. /proc/PID/ns tells only who could also trace
+// the process; the mounts that it sees are there to be read for everybody, and the number of a mount is its
+// own in the whole system.
+class OurMounts {
+ public:
+  bool has(pid_t pid) const {
+    if (const auto other = mount_namespace(pid); other != 0 && namespace_ != 0) return other == namespace_;
+    const auto others = numbers_in(read_small_file(proc(pid, "mountinfo")));
+    return std::ranges::any_of(others, [&](const auto& it) { return numbers_.contains(it); });
+  }
+
+ private:
+  static std::set<std::string> numbers_in(const std::string& mounts) {
+    std::set<std::string> numbers;
+    for (std::size_t at = 0; at < mounts.size(); at = std::min(mounts.find('\n', at), mounts.size() - 1) + 1)
+      numbers.emplace(mounts, at, std::min(mounts.find(' ', at), mounts.size()) - at);
+    return numbers;
+  }
+  const std::uint64_t namespace_ = mount_namespace(0);
+  const std::set<std::string> numbers_ = numbers_in(read_small_file("/proc/self/mountinfo"));
+};
+
 std::int64_t now_ns() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -132,9 +157,15 @@ std::uint64_t mount_namespace(pid_t pid) {
 }
 
 pid_t main_process() {
-  const auto ours = mount_namespace(0), first = mount_namespace(1);
-  if (ours == 0 || first == 0 || ours == first) return 1;
-  return oldest_process([&](pid_t pid) { return mount_namespace(pid) == ours; }).value_or(1);
+  std::array<char, 16> self{};
+  // The /proc of another PID namespace has other numbers.
+  if (readlink("/proc/self", self.data(), self.size() - 1) <= 0 || std::to_string(getpid()) != self.data())
+    return 0;
+  const OurMounts ours;
+  if (ours.has(1)) return 1;
+  // Who is younger than we are did not begin the container.
+  const auto since = start_of(getpid());
+  return oldest_process([&](pid_t pid) { return start_of(pid) < since && ours.has(pid); }).value_or(0);
 }
 
 pid_t process_of_container(std::string_view id) {

@@ -18,8 +18,8 @@ std::uint64_t start_of(pid_t pid);
 // Whether a signal would do anything to a process 1 of its PID namespace, which has no default actions: it is
 // caught, or blocked and so waited for. True if that cannot be told.
 bool takes_signal(pid_t pid, int signal);
-// The main process of the container: 1, or with a shared PID namespace the oldest process that sees our
-// files.
+// The main process of the container, the oldest one in our mount namespace: 1, or another where the pod shares
+// its PID namespace or the node's. 0: it cannot be known; process 1 may then be the node's own (rule 4.8).
 pid_t main_process();
 // The oldest process of the container with this ID (as the runtime has it, without "containerd://"); 0: none
 // is to be seen.

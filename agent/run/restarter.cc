@@ -30,6 +30,13 @@ Failure ignored(pid_t pid, int signal) {
           "container"};
 }
 
+Failure not_known() {
+  return {Code::NotRestarted, 0, "",
+          "the container's main process cannot be told from others: the pod shares a process namespace, and "
+          "process 1 is not known to be the container's own",
+          "set shareProcessNamespace and hostPID of the pod to false, or use another `restart`"};
+}
+
 Failure not_sent(pid_t pid, int signal, int error) {
   return {
       error == EPERM ? Code::Permission : Code::NotRestarted, error, "",
@@ -56,6 +63,7 @@ Restarter::Restarter(const Restart& restart, std::int64_t now)
 
 void Restarter::send_signal() {
   const auto pid = restart_.pid ? static_cast<pid_t>(restart_.pid) : main_process();
+  if (pid == 0) return fail(not_known());
   if (pid == 1 && !takes_signal(pid, restart_.signal)) return fail(ignored(pid, restart_.signal));
   if (kill(pid, restart_.signal) != 0) return fail(not_sent(pid, restart_.signal, errno));
   over_ = Restarted{restart_.request, 0};
@@ -63,6 +71,7 @@ void Restarter::send_signal() {
 
 void Restarter::end_container() {
   const auto pid = restart_.pid ? static_cast<pid_t>(restart_.pid) : main_process();
+  if (pid == 0) return fail(not_known());
   if (pid == 1 && !takes_signal(pid, SIGTERM)) {
     auto failure = ignored(pid, SIGTERM);
     failure.remedy = "the pod has to be deleted to restart it, or the program has to handle SIGTERM";

@@ -22,7 +22,8 @@ class Restarter {
   void add_polls(std::vector<pollfd>& polls) const;
   // Looks for the supervisor's answer, and at the clock.
   void tick(std::int64_t now);
-  std::int64_t due() const { return deadline_; }
+  // At once where it is over: it may have been when it began.
+  std::int64_t due() const { return over_ ? 0 : deadline_; }
   // Restarted or Failed, once it is over.
   const std::optional<Answer>& over() const { return over_; }
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "test/agent/agent_process.h"
@@ -222,6 +223,35 @@ TEST_CASE("the end of a session leaves no process, even if the agent is killed")
     CHECK(agent.child().wait() == (signal == SIGKILL ? 128 + SIGKILL : 0));
     CHECK(soon([&] { return !alive(container.at("pid")); }));
   }
+}
+
+TEST_CASE("4.8 a restart behind a run is over when it is over: nobody waits for its grace time") {
+  TempTree container;
+  Child app({.arguments = {"supervise", "--", "sh", "-c",
+                           "trap 'exit 5' HUP; echo ready; while :; do sleep 0.05; done"}});
+  char block[16];
+  REQUIRE(read(app.out.get(), block, sizeof block) > 0);
+  AgentProcess agent;
+  const auto began = std::chrono::steady_clock::now();
+  Restart hup{2, {}, RestartHow::Signal, SIGHUP, static_cast<std::uint32_t>(app.pid())};
+  hup.grace_ms = 600'000;
+  CHECK(failure_of(agent.ask({shell(1, "sleep 0.1"), hup}, 2)) == "");
+  CHECK(app.wait() == 5);
+  // One that fails at once, and everything else that can stand behind a run.
+  Restart gone{4, {}, RestartHow::Signal, SIGHUP, 1u << 22};
+  Restart none{5, {}, RestartHow::Process, SIGTERM};
+  gone.grace_ms = none.grace_ms = 600'000;
+  container.mkdir("app");
+  agent.send(std::vector<Request>{shell(3, "sleep 0.1"), gone, none, shell(6, "true"),
+                                  Run{.request = 7, .argv = {"/no"}},
+                                  Begin{8, {}, 1, {container.at("app")}}} +
+             file("a", "x") + std::vector<Request>{Commit{1}});
+  CHECK(failure_of(agent.answer_to(4)).starts_with("NotRestarted: cannot send SIGHUP"));
+  CHECK(failure_of(agent.answer_to(5)).starts_with("Missing: there is no supervisor"));
+  CHECK(how(agent.answer_to(6)) == "exited 0");
+  CHECK(failure_of(agent.answer_to(7)) != "");
+  CHECK(confirmed(agent.answer_to(8)));
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(emulated() ? 60 : 9));
 }
 
 TEST_CASE("4.8 restart: signal") {

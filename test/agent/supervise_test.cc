@@ -194,14 +194,72 @@ struct Namespace {
                           {"sh", "-c", "exec sh \"$0\" \"$1\"", tree.at("app.sh"), tree.root()});
     outer = std::make_unique<Child>(setup);
     REQUIRE(soon([&] { return !tree.read("ready").empty(); }));
-    const auto pid = std::to_string(outer->pid());
-    const auto children = TempTree().read("../../proc/" + pid + "/task/" + pid + "/children");
-    inside.before = {"nsenter", "--pid", "--mount", "--target", std::to_string(std::atoi(children.c_str()))};
+    first = child_of(*outer);
+    inside.before = {"nsenter", "--pid", "--mount", "--target", first};
+  }
+  static std::string child_of(const Child& parent) {
+    const auto pid = std::to_string(parent.pid());
+    return std::to_string(
+        std::atoi(TempTree().read("../../proc/" + pid + "/task/" + pid + "/children").c_str()));
   }
   TempTree tree;
   std::unique_ptr<Child> outer;
+  std::string first;  // process 1, as it is called outside
   Setup inside;
 };
+
+TEST_CASE("4.8 hostPID: the container's own main process gets the signal, never the node's process 1") {
+  if (!can_mount()) return;
+  const std::string says_so =
+      "trap 'echo 1 > $1/hup' HUP; trap 'echo 1 > $1/term; exit' TERM; echo 1 > $1/ready; while :; do sleep "
+      "0.02; "
+      "done";
+  Namespace node(says_so, false);
+  // Not to be traced, so that /proc/1/ns tells nothing.
+  const std::vector<std::string> confined{"setpriv", "--bounding-set", "-sys_ptrace"};
+  const auto joined = [](std::vector<std::string> all, const std::vector<std::string>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  {
+    Setup alone;
+    alone.before = joined(joined(node.inside.before, {"unshare", "--mount"}), confined);
+    AgentProcess agent(alone);
+    for (const auto how : {RestartHow::Signal, RestartHow::Container})
+      CHECK(failure_of(agent.ask({Restart{.request = 1, .how = how, .signal = SIGHUP}}, 1)) ==
+            "NotRestarted: the container's main process cannot be told from others: the pod shares a process "
+            "namespace, and process 1 is not known to be the container's own (set shareProcessNamespace and "
+            "hostPID of "
+            "the pod to false, or use another `restart`)");
+  }
+  TempTree tree;
+  tree.write("app.sh", says_so);
+  Setup app;
+  app.before = joined(node.inside.before, {"unshare", "--mount", "sh", "-c", "exec sh \"$0\" \"$1\"",
+                                           tree.at("app.sh"), tree.root()});
+  Child container(app, false);
+  REQUIRE(soon([&] { return !tree.read("ready").empty(); }));
+  Setup exec;
+  exec.before = joined({"nsenter", "--pid=/proc/" + node.first + "/ns/pid",
+                        "--mount=/proc/" + Namespace::child_of(container) + "/ns/mnt"},
+                       confined);
+  AgentProcess agent(exec);
+  CHECK(failure_of(agent.ask({Restart{.request = 1, .how = RestartHow::Signal, .signal = SIGHUP}}, 1)) == "");
+  CHECK(soon([&] { return tree.read("hup") == "1\n"; }));
+  agent.send({Restart{.request = 2, .how = RestartHow::Container, .grace_ms = 5000}});
+  CHECK(soon([&] { return tree.read("term") == "1\n"; }));
+  CHECK(node.tree.read("hup").empty());
+  CHECK(node.tree.read("term").empty());
+}
+
+TEST_CASE("4.8 process 1 that may not be traced is the container's own all the same") {
+  if (!can_mount()) return;
+  Namespace container("trap 'echo 1 > $1/hup' HUP; echo 1 > $1/ready; while :; do sleep 0.02; done", false);
+  container.inside.before.insert(container.inside.before.end(), {"setpriv", "--bounding-set", "-sys_ptrace"});
+  AgentProcess agent(container.inside);
+  CHECK(failure_of(agent.ask({Restart{.request = 1, .how = RestartHow::Signal, .signal = SIGHUP}}, 1)) == "");
+  CHECK(soon([&] { return container.tree.read("hup") == "1\n"; }));
+}
 
 TEST_CASE("4.8 container: process 1 gets TERM; one that does not handle it is said to be unreachable") {
   if (!can_mount()) return;
