@@ -33,6 +33,24 @@ bool of_the_system(std::string_view path) {
   });
 }
 
+constexpr std::uint64_t kMostPassed = 16 << 20;  // of content, for the sake of naming all places
+
+// Whether it is still the one that was looked at, unchanged.
+bool unchanged(const struct stat& was, const struct stat& is) {
+  const auto equal = [](const timespec& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+  };
+  return was.st_dev == is.st_dev && was.st_ino == is.st_ino && was.st_size == is.st_size &&
+         equal(was.st_mtim, is.st_mtim) && equal(was.st_ctim, is.st_ctim);
+}
+
+std::string link_target(int directory, const char* name) {
+  std::string target(kMaxPath + 1, '\0');
+  const auto size = readlinkat(directory, name, target.data(), target.size());
+  target.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return target;
+}
+
 // A file mounted by itself; known from Linux 5.8 on, noticed by EBUSY before.
 bool mounted_by_itself(int directory, const char* name) {
   struct statx there;
@@ -83,6 +101,7 @@ Try<> Batch::open() {
 
 Try<> Batch::count_one() {
   if (open_file_) return failed(nonsense("the content of " + open_spot_.shown() + " is not complete"));
+  if (!passing_.empty()) return failed(nonsense("the content of " + passing_ + " is not complete"));
   if (++entries_ <= kMaxEntries) return {};
   return failed({Code::BadRequest, 0, "", "the batch has more than " + std::to_string(kMaxEntries) + " paths",
                  "send it in parts"});
@@ -102,6 +121,34 @@ Try<Spot> Batch::spot(std::uint16_t index, const std::string& path) {
   Spot spot{root.at, root.prefix.empty() ? path : root.prefix + '/' + path};
   if (of_the_system(spot.shown())) return failed(bad_path(spot.shown(), "belongs to the system"));
   return spot;
+}
+
+// A place that cannot be written does not end the staging: there may be others. What is behind it is only
+// looked at.
+Try<> Batch::refuse(const Failure& failure, const std::string& with_content) {
+  if (!obstacles_.take(failure)) return failed(obstacles_.any() ? obstacles_.failure() : failure);
+  passing_ = with_content;
+  return {};
+}
+
+Try<> Batch::pass_over(std::uint64_t bytes, bool last) {
+  if (last) passing_.clear();
+  passed_ += bytes;
+  return passed_ > kMostPassed ? failed(obstacles_.failure()) : Try<>();
+}
+
+Try<> Batch::check_writable(const Spot& spot, std::string_view directory, const char* what) {
+  const auto fd = spot.root->open(directory);
+  if (!fd || faccessat((*fd)->get(), ".", W_OK | X_OK, 0) == 0) return {};
+  return failed(errno_failure(errno, what, spot.shown()));
+}
+
+// Whether the way to one of the batch's roots would lead through something at this place (rule 4.3).
+bool Batch::leads_to_root(const Spot& spot) const {
+  const auto place = spot.shown();
+  return std::ranges::any_of(begin_.roots, [&](const std::string& root) {
+    return root.starts_with(place) && (root.size() == place.size() || root[place.size()] == '/');
+  });
 }
 
 Try<std::string> Batch::nearest(const Spot& spot) {
@@ -160,27 +207,50 @@ Try<> Batch::add(const File& file) {
   auto where = spot(file.root, file.path);
   if (!where) return failed(where.error());
   if (file.content == Content::Kept) return keep_content(std::move(*where), file);
+  const auto content = file.size == 0 ? std::string() : where->shown();
   auto at = place(*where, true);
-  if (!at) return failed(at.error());
+  if (!at) return refuse(at.error(), content);
   const auto directory = where->root->open(at->directory);
   if (!directory)
-    return failed(errno_failure(directory.error(), "cannot open the directory of", where->shown()));
+    return refuse(errno_failure(directory.error(), "cannot open the directory of", where->shown()), content);
   auto staged = StagedFile::create((*directory)->get(), std::move(*at), where->shown(), file);
-  if (!staged) return failed(staged.error());
+  if (!staged) return refuse(staged.error(), content);
+  if (obstacles_.any()) {
+    puts_.push_back({std::move(*where), staged->at(), file});
+    passing_ = content;
+    return {};
+  }
   inflater_.reset();
   open_file_ = std::make_unique<StagedFile>(std::move(*staged));
   open_spot_ = std::move(*where);
   return file.size == 0 ? finish_file() : Try<>();
 }
 
+// What is there gives its owner, and stays itself if its content is equal and it can have the mode.
 Try<> Batch::finish_file() {
-  const auto done = open_file_->finish(inflater_);
-  puts_.push_back({std::move(open_spot_), open_file_->at(), open_file_->file()});
+  const auto directory = open_spot_.root->open(parent_of(open_spot_.path));
+  struct stat there;
+  const bool replaces = directory &&
+                        fstatat((*directory)->get(), std::string(name_of(open_spot_.path)).c_str(), &there,
+                                AT_SYMLINK_NOFOLLOW) == 0 &&
+                        S_ISREG(there.st_mode);
+  const auto done = open_file_->finish(inflater_, replaces ? &there : nullptr);
+  Put put{open_spot_, open_file_->at(), open_file_->file()};
+  if (done && replaces && static_cast<std::uint64_t>(there.st_size) == put.file.size) {
+    const auto old = open_file(open_spot_);
+    struct stat opened;
+    if (old && fstat(old->get(), &opened) == 0 && unchanged(there, opened) && open_file_->same_as(old->get()))
+      put.same = std::make_unique<struct stat>(there);
+  }
+  if (!open_file_->owner_trouble().empty() && !put.same)
+    warnings().push_back({0, open_spot_.shown(), open_file_->owner_trouble()});
+  puts_.push_back(std::move(put));
   open_file_.reset();
   return done;
 }
 
 Try<> Batch::add(const Data& data) {
+  if (!passing_.empty()) return pass_over(data.bytes.size(), data.last);
   if (!open_file_) return failed(nonsense("content came that belongs to no file"));
   if (auto added = open_file_->add(data, inflater_); !added) return added;
   return data.last ? finish_file() : Try<>();
@@ -201,6 +271,7 @@ Try<Fd> Batch::open_file(const Spot& spot) {
 }
 
 Try<> Batch::add(const Copy& copy) {
+  if (!passing_.empty()) return pass_over(copy.length, copy.last);
   if (!open_file_) return failed(nonsense("content came that belongs to no file"));
   auto from = copy.path.empty() && copy.root == open_file_->file().root ? Try<Spot>(open_spot_)
                                                                         : spot(copy.root, copy.path);
@@ -216,42 +287,56 @@ Try<> Batch::add(const Copy& copy) {
 // copied.
 Try<> Batch::keep_content(Spot where, const File& file) {
   const auto fd = open_file(where);
-  if (!fd) return failed(fd.error());
+  if (!fd) return refuse(fd.error());
   struct stat there;
-  if (fstat(fd->get(), &there) != 0) return failed(errno_failure(errno, "cannot read", where.shown()));
+  if (fstat(fd->get(), &there) != 0) return refuse(errno_failure(errno, "cannot read", where.shown()));
   const auto digest = digest_of(fd->get());
-  if (!digest) return failed(errno_failure(digest.error(), "cannot read", where.shown()));
+  if (!digest) return refuse(errno_failure(digest.error(), "cannot read", where.shown()));
   if (*digest != file.digest)
-    return failed({Code::Digest, 0, where.shown(),
+    return refuse({Code::Digest, 0, where.shown(),
                    where.shown() + " does not have the content it should have", "send its content"});
-  if (there.st_uid == geteuid() || geteuid() == 0) {
+  const bool as_it_is = (there.st_mode & 07777) == (file.mode & 0777);
+  if (as_it_is || there.st_uid == geteuid() || geteuid() == 0) {
     puts_.push_back({std::move(where), {}, file, true});
     return {};
   }
   auto copied = file;
   copied.content = Content::Sent;
   copied.size = static_cast<std::uint64_t>(there.st_size);
-  if (auto added = add(copied); !added || copied.size == 0) return added;
-  if (auto added = open_file_->add_range(fd->get(), 0, copied.size, inflater_); !added) return added;
-  return finish_file();
+  if (auto added = add(copied); !added) return added;
+  if (!passing_.empty()) return pass_over(0, true);
+  if (copied.size > 0) {
+    if (auto added = open_file_->add_range(fd->get(), 0, copied.size, inflater_); !added) return added;
+    if (auto done = finish_file(); !done) return done;
+  }
+  if (obstacles_.any()) return {};
+  puts_.back().same.reset();
+  puts_.back().time = Mtime{there.st_mtim.tv_sec, static_cast<std::uint32_t>(there.st_mtim.tv_nsec)};
+  return {};
 }
 
 Try<> Batch::add(const Symlink& symlink) {
   if (auto counted = count_one(); !counted) return counted;
   auto where = spot(symlink.root, symlink.path);
   if (!where) return failed(where.error());
+  if (leads_to_root(*where))
+    return failed({Code::Escapes, 0, where->shown(),
+                   "no symlink is put at " + where->shown() + ": a sync leads to it, or through it",
+                   "let the link lead from another place, or sync what it points to"});
   auto at = place(*where, false);
-  if (!at) return failed(at.error());
+  if (!at) return refuse(at.error());
   const auto directory = where->root->open(at->directory);
   if (!directory || symlinkat(symlink.target.c_str(), (*directory)->get(), at->name.c_str()) != 0)
-    return failed(errno_failure(directory ? errno : directory.error(), "cannot create a symlink beside",
+    return refuse(errno_failure(directory ? errno : directory.error(), "cannot create a symlink beside",
                                 where->shown()));
-  if (symlink.mtime) {
-    const timespec times[2] = {{0, UTIME_NOW},
-                               {symlink.mtime->seconds, static_cast<long>(symlink.mtime->nanoseconds)}};
-    utimensat((*directory)->get(), at->name.c_str(), times, AT_SYMLINK_NOFOLLOW);
-  }
-  puts_.push_back({.spot = std::move(*where), .staged = std::move(*at), .is_file = false});
+  Put put{.spot = std::move(*where), .staged = std::move(*at), .is_file = false};
+  const std::string name(name_of(put.spot.path));
+  struct stat there;
+  if (put.staged.directory == parent_of(put.spot.path) &&
+      fstatat((*directory)->get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISLNK(there.st_mode) && link_target((*directory)->get(), name.c_str()) == symlink.target)
+    put.same = std::make_unique<struct stat>(there);
+  puts_.push_back(std::move(put));
   return {};
 }
 
@@ -265,7 +350,11 @@ Try<> Batch::add(const Directory& directory) {
   auto where = spot(directory.root, directory.path);
   if (!where) return failed(where.error());
   going_.insert(where->shown());
-  if (auto at = nearest(*where); !at) return failed(at.error());
+  const auto at = nearest(*where);
+  if (!at) return refuse(at.error());
+  if (!where->root->open(where->path)) {
+    if (auto may = check_writable(*where, *at, "cannot make the directory"); !may) return refuse(may.error());
+  }
   directories_.emplace_back(std::move(*where), directory.mode);
   return {};
 }
@@ -277,8 +366,20 @@ Try<> Batch::add(const Delete& gone) {
   going_.insert(where->shown());
   if (gone.how == DeleteHow::Whole) whole_.insert(where->shown());
   touched_[where->root].emplace(parent_of(where->path));
+  if (auto may = check_deletable(*where, gone.how); !may) return refuse(may.error());
   deletes_.emplace_back(std::move(*where), gone.how);
   return {};
+}
+
+// Of what fails the whole batch when it cannot be deleted.
+Try<> Batch::check_deletable(const Spot& spot, DeleteHow how) {
+  const auto directory = spot.root->open(parent_of(spot.path));
+  struct stat there;
+  if (how == DeleteHow::Tracked || !directory ||
+      fstatat((*directory)->get(), std::string(name_of(spot.path)).c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+    return {};
+  if (how == DeleteHow::File && S_ISDIR(there.st_mode)) return {};
+  return check_writable(spot, parent_of(spot.path), "cannot delete");
 }
 
 Try<> Batch::switch_all() {
@@ -294,15 +395,32 @@ Try<> Batch::switch_all() {
     if (auto done = switch_.make_directory(spot, mode); !done) return done;
   }
   for (const auto& put : puts_) {
-    auto done = put.retouch ? switch_.retouch(put.spot, put.file.mode, put.file.mtime)
-                            : switch_.put(put.spot, put.staged, put.is_file ? &put.file : nullptr);
-    if (!done) return done;
+    if (auto done = switch_one(put); !done) return done;
   }
   return {};
 }
 
+Try<> Batch::switch_one(const Put& put) {
+  if (put.retouch) return switch_.retouch(put.spot, put.file.mode);
+  if (put.same) {
+    const auto directory = put.spot.root->open(parent_of(put.spot.path));
+    struct stat there;
+    if (directory &&
+        fstatat((*directory)->get(), std::string(name_of(put.spot.path)).c_str(), &there,
+                AT_SYMLINK_NOFOLLOW) == 0 &&
+        unchanged(*put.same, there) && (!put.is_file || switch_.retouch(put.spot, put.file.mode))) {
+      switch_.drop(put.spot, put.staged);
+      return {};
+    }
+  }
+  return switch_.put(put.spot, put.staged, put.is_file ? &put.file : nullptr, put.time);
+}
+
 Try<> Batch::commit() {
-  if (open_file_) return failed(nonsense("the content of " + open_spot_.shown() + " is not complete"));
+  if (open_file_ || !passing_.empty())
+    return failed(
+        nonsense("the content of " + (open_file_ ? open_spot_.shown() : passing_) + " is not complete"));
+  if (obstacles_.any()) return failed(obstacles_.failure());
   for (auto& [path, root] : sync_roots_) root->forget();
   auto done = switch_all();
   if (done) {

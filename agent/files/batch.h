@@ -2,15 +2,20 @@
 //
 // add() stages: content lies under temporary names, in the destination's directory or the nearest one above
 // that is there, and no reader sees anything of it. commit() switches; if a step fails, what was switched is
-// put back. A batch that is destroyed without having been committed leaves nothing.
+// put back. A batch that is destroyed without having been committed leaves nothing. Places that cannot be
+// written fail it with commit(), so that the answer names them all.
 #pragma once
+
+#include <sys/stat.h>
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "agent/files/obstacles.h"
 #include "agent/files/staged.h"
 #include "agent/files/switch.h"
 
@@ -53,20 +58,29 @@ class Batch {
     Spot spot;
     StagedAt staged;
     File file;
-    bool retouch = false;  // nothing staged: only mode and time
+    bool retouch = false;  // nothing staged: only the mode
     bool is_file = true;
+    std::optional<Mtime> time;          // of a copy that stands for the old file
+    std::unique_ptr<struct stat> same;  // of what is there, if it had the same content when this was staged
   };
 
   SyncRoot& sync_root(const std::string& path);
   Try<Spot> spot(std::uint16_t root, const std::string& path);
   Try<> count_one();
+  Try<> refuse(const Failure& failure, const std::string& with_content = "");
+  Try<> pass_over(std::uint64_t bytes, bool last);
   // Where to stage for this destination: the nearest directory that is there and stays.
   Try<std::string> nearest(const Spot& spot);
   bool goes_away(const Spot& spot) const { return going_.contains(spot.shown()); }
   Try<StagedAt> place(const Spot& spot, bool file);
+  // Whether something at the place of a directory's entry could be changed, as far as that can be seen.
+  Try<> check_writable(const Spot& spot, std::string_view directory, const char* what);
+  Try<> check_deletable(const Spot& spot, DeleteHow how);
+  bool leads_to_root(const Spot& spot) const;
   Try<> keep_content(Spot spot, const File& file);
   Try<Fd> open_file(const Spot& spot);
   Try<> finish_file();
+  Try<> switch_one(const Put& put);
   Try<> switch_all();
 
   Begin begin_;
@@ -83,6 +97,9 @@ class Batch {
       whole_;  // absolute paths that are deleted or become directories; deleted entirely
   std::unique_ptr<StagedFile> open_file_;
   Spot open_spot_;
+  Obstacles obstacles_;
+  std::string passing_;  // the file whose content is coming and not wanted, as there are obstacles
+  std::uint64_t passed_ = 0;
   std::map<SyncRoot*, std::set<std::string>> touched_;
   Switch switch_;
   bool committed_ = false;

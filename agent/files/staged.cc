@@ -3,14 +3,24 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace live_update::agent {
 namespace {
 
-// From this size on it is worth asking for the space first: a full disk is told at once.
-constexpr std::uint64_t kReserve = 1 << 20;
+// From this size on it is worth asking whether it fits: a full disk is told at once. Nothing is reserved, as
+// the size is only what somebody says.
+constexpr std::uint64_t kWorthAsking = 1 << 20;
+
+bool cannot_fit(int fd, std::uint64_t size) {
+  struct statvfs there;
+  if (size < kWorthAsking || fstatvfs(fd, &there) != 0 || there.f_blocks == 0 || there.f_frsize == 0)
+    return false;
+  return size / there.f_frsize > (geteuid() == 0 ? there.f_bfree : there.f_bavail);
+}
 
 Failure wrong_content(const std::string& path, const std::string& what) {
   return {Code::Digest, 0, path, "the content that came for " + path + " " + what, "send it again"};
@@ -21,16 +31,12 @@ Failure wrong_content(const std::string& path, const std::string& what) {
 Try<StagedFile> StagedFile::create(int directory, StagedAt at, std::string shown, const File& file) {
   StagedFile staged(std::move(at), std::move(shown), file);
   if (!staged.at_.memory) {
-    staged.fd_ = Fd(openat(directory, staged.at_.name.c_str(),
-                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    staged.fd_ = Fd(
+        openat(directory, staged.at_.name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!staged.fd_) return failed(errno_failure(errno, "cannot create a file beside", staged.shown_));
-  }
-  if (file.size >= kReserve) {
-    const int error = fallocate(staged.fd(), 0, 0, static_cast<off_t>(file.size)) == 0 ? 0 : errno;
-    // Only these are final; others mean that the file system cannot reserve.
-    if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-      if (!staged.at_.memory) unlinkat(directory, staged.at_.name.c_str(), 0);
-      return failed(errno_failure(error, "cannot write", staged.shown_));
+    if (cannot_fit(staged.fd(), file.size)) {
+      unlinkat(directory, staged.at_.name.c_str(), 0);
+      return failed(errno_failure(ENOSPC, "cannot write", staged.shown_));
     }
   }
   return staged;
@@ -85,15 +91,39 @@ Try<> StagedFile::add_range(int from, std::uint64_t offset, std::uint64_t length
   return result();
 }
 
-Try<> StagedFile::finish(const Inflater& inflater) {
+Try<> StagedFile::finish(const Inflater& inflater, const struct stat* replaced) {
   if (!inflater.between_frames()) return failed(wrong_content(shown_, "has a zstd frame without an end"));
   if (size_ != file_.size) return failed(wrong_content(shown_, "is shorter than was promised"));
   if (sha_.finish() != file_.digest)
     return failed(wrong_content(shown_, "does not have the promised digest"));
-  const int error = at_.memory ? 0 : dress(fd(), file_.mode, file_.mtime);
-  fd_.reset();
-  if (error != 0) return failed(errno_failure(error, "cannot set mode and time of", shown_));
+  if (at_.memory) return {};
+  if (replaced) own_like(*replaced);
+  const int error = dress(fd(), file_.mode, {});
+  if (error != 0) return failed(errno_failure(error, "cannot set the mode of", shown_));
   return {};
+}
+
+void StagedFile::own_like(const struct stat& replaced) {
+  struct stat ours;
+  if (geteuid() != 0 || fstat(fd(), &ours) != 0) return;
+  if (ours.st_uid == replaced.st_uid && ours.st_gid == replaced.st_gid) return;
+  if (fchown(fd(), replaced.st_uid, replaced.st_gid) == 0) return;
+  const auto said = [](const struct stat& it) {
+    return std::to_string(it.st_uid) + ":" + std::to_string(it.st_gid);
+  };
+  owner_trouble_ = "belonged to " + said(replaced) + " and belongs to " + said(ours) +
+                   " now: its owner could not be kept: " + errno_text(errno);
+}
+
+bool StagedFile::same_as(int other) const {
+  std::string ours(64 << 10, '\0'), theirs(64 << 10, '\0');
+  for (off_t at = 0;;) {
+    const auto got = pread(fd(), ours.data(), ours.size(), at);
+    if (got < 0 || pread(other, theirs.data(), theirs.size(), at) != got) return false;
+    if (got == 0) return true;
+    if (memcmp(ours.data(), theirs.data(), static_cast<std::size_t>(got)) != 0) return false;
+    at += got;
+  }
 }
 
 int dress(int fd, std::uint16_t mode, const std::optional<Mtime>& mtime) {

@@ -2,6 +2,8 @@
 // comes.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 
@@ -27,8 +29,13 @@ class StagedFile {
   // Errors: those of writing, and Digest where more comes than was promised.
   Try<> add(const Data& data, Inflater& inflater);
   Try<> add_range(int from, std::uint64_t offset, std::uint64_t length, Inflater& inflater);
-  // Checks size and digest, sets mode and time.
-  Try<> finish(const Inflater& inflater);
+  // Checks size and digest. Then, before anybody can see it: the owner of the file that it replaces, if root
+  // can give it that (rule 4.4), and the mode.
+  Try<> finish(const Inflater& inflater, const struct stat* replaced);
+  // Whether another file has the same bytes; while this one is open.
+  bool same_as(int other) const;
+  // Why it could not be given that owner; empty: it was, or there was no need.
+  const std::string& owner_trouble() const { return owner_trouble_; }
 
   const StagedAt& at() const { return at_; }
   const File& file() const { return file_; }
@@ -38,6 +45,7 @@ class StagedFile {
       : at_(std::move(at)), shown_(std::move(shown)), file_(file) {}
   bool write(std::string_view bytes);
   Try<> result() const;
+  void own_like(const struct stat& replaced);
   int fd() const { return at_.memory ? at_.memory->get() : fd_.get(); }
 
   StagedAt at_;
@@ -48,9 +56,11 @@ class StagedFile {
   std::uint64_t size_ = 0;
   int error_ = 0;
   bool too_long_ = false;
+  std::string owner_trouble_;
 };
 
-// Sets permission bits (never setuid, setgid or sticky, rule 4.4) and time of an open file. An errno, or 0.
+// Sets permission bits (never setuid, setgid or sticky, rule 4.4) and, where it is given, the time of an open
+// file. An errno, or 0.
 int dress(int fd, std::uint16_t mode, const std::optional<Mtime>& mtime);
 // All of a file's bytes from one descriptor to another, from the beginning of both; an errno, or 0.
 int copy_bytes(int from, int to);

@@ -19,11 +19,15 @@ bool nothing_there(int error) { return error == ENOENT || error == ENOTDIR || er
 std::string name_in(const Spot& spot) { return std::string(name_of(spot.path)); }
 std::string directory_of(const Spot& spot) { return std::string(parent_of(spot.path)); }
 
-int touch(int directory, const char* name, std::uint16_t mode, const std::optional<Mtime>& mtime) {
-  if (fchmodat(directory, name, mode & 0777, AT_SYMLINK_NOFOLLOW) != 0) return errno;
-  if (!mtime) return 0;
-  const timespec times[2] = {{0, UTIME_OMIT}, {mtime->seconds, static_cast<long>(mtime->nanoseconds)}};
-  return utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+int set_mode(int directory, const char* name, std::uint16_t mode) {
+  return fchmodat(directory, name, mode & 0777, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+}
+
+// Just before it is seen: what somebody built from the old content while the batch was staged has to be older.
+void set_time(int directory, const char* name, const std::optional<Mtime>& time) {
+  const timespec then{time ? time->seconds : 0, time ? static_cast<long>(time->nanoseconds) : UTIME_NOW};
+  const timespec times[2] = {{0, UTIME_NOW}, then};
+  utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
 }  // namespace
@@ -115,13 +119,15 @@ Try<> Switch::make_directory(const Spot& spot, std::uint16_t mode) {
   return {};
 }
 
-Try<> Switch::put(const Spot& spot, const StagedAt& staged, const File* file) {
+Try<> Switch::put(const Spot& spot, const StagedAt& staged, const File* file,
+                  const std::optional<Mtime>& time) {
   const auto to = parent(spot);
   if (!to) return failed(to.error());
   if (staged.memory) return put_in_place(staged.memory->get(), (*to)->get(), spot, file);
   const auto from = staged.directory == parent_of(spot.path) ? *to : spot.root->open(staged.directory);
   if (!from) return failed(errno_failure(from.error(), "cannot open what was staged for", spot.shown()));
   const int source = (*from)->get(), target = (*to)->get();
+  set_time(source, staged.name.c_str(), time);
   if (renameat2(source, staged.name.c_str(), target, name_in(spot).c_str(), RENAME_EXCHANGE) == 0) {
     ++changed_;
     undo_.push_back({.how = How::ExchangeBack, .spot = spot, .other = staged});
@@ -200,7 +206,7 @@ Try<> Switch::put_in_place(int source, int directory, const Spot& spot, const Fi
   const Mtime before{there.st_mtim.tv_sec, static_cast<std::uint32_t>(there.st_mtim.tv_nsec)};
   undo_.push_back(
       {How::WriteBack, spot, {{}, {}, old}, static_cast<std::uint16_t>(there.st_mode & 0777), before});
-  if (file) dress(target.get(), file->mode, file->mtime);
+  if (file) dress(target.get(), file->mode, {});
   ++changed_;
   warn(spot,
        "is mounted by itself and cannot be replaced: it was written in place, so a reader may see a part of "
@@ -208,18 +214,22 @@ Try<> Switch::put_in_place(int source, int directory, const Spot& spot, const Fi
   return {};
 }
 
-Try<> Switch::retouch(const Spot& spot, std::uint16_t mode, const std::optional<Mtime>& mtime) {
+void Switch::drop(const Spot& spot, const StagedAt& staged) {
+  if (!staged.memory) old_.push_back({spot.root, staged.directory, staged.name});
+}
+
+Try<> Switch::retouch(const Spot& spot, std::uint16_t mode) {
   const auto directory = spot.root->open(parent_of(spot.path));
   if (!directory) return failed(errno_failure(directory.error(), "cannot change the mode of", spot.shown()));
   const auto name = name_in(spot);
   struct stat there;
   if (fstatat((*directory)->get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
     return failed(errno_failure(errno, "cannot change the mode of", spot.shown()));
-  if (const int error = touch((*directory)->get(), name.c_str(), mode, mtime))
+  if ((there.st_mode & 07777) == (mode & 0777)) return {};
+  if (const int error = set_mode((*directory)->get(), name.c_str(), mode))
     return failed(errno_failure(error, "cannot change the mode of", spot.shown()));
   ++changed_;
-  const Mtime before{there.st_mtim.tv_sec, static_cast<std::uint32_t>(there.st_mtim.tv_nsec)};
-  undo_.push_back({How::Retouch, spot, {}, static_cast<std::uint16_t>(there.st_mode & 0777), before});
+  undo_.push_back({How::Retouch, spot, {}, static_cast<std::uint16_t>(there.st_mode & 0777), {}});
   return {};
 }
 
@@ -257,7 +267,7 @@ int Switch::undo(const Undo& step) {
       return dress(target.get(), step.mode, step.mtime);
     }
     case How::Retouch:
-      return touch(fd, name.c_str(), step.mode, step.mtime);
+      return set_mode(fd, name.c_str(), step.mode);
     case How::Nothing:
       break;
   }

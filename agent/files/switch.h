@@ -34,8 +34,13 @@ class Switch {
   // With finish, if it is empty then.
   void remove_directory(const Spot& spot) { directories_.push_back(spot); }
   Try<> make_directory(const Spot& spot, std::uint16_t mode);
-  Try<> put(const Spot& spot, const StagedAt& staged, const File* file);
-  Try<> retouch(const Spot& spot, std::uint16_t mode, const std::optional<Mtime>& mtime);
+  // It gets the time of this moment, or `time` (rule 4.4). `file`: null for what is none.
+  Try<> put(const Spot& spot, const StagedAt& staged, const File* file,
+            const std::optional<Mtime>& time = {});
+  // Only the mode; the file and its time stay.
+  Try<> retouch(const Spot& spot, std::uint16_t mode);
+  // What was staged is not needed, as what is there is the same.
+  void drop(const Spot& spot, const StagedAt& staged);
 
   // Undoes all, in reverse. What could not be put back; empty: nothing.
   std::vector<std::string> roll_back();

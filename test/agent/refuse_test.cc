@@ -97,6 +97,38 @@ TEST_CASE("4.3 the last component: the symlink itself is replaced; the root itse
   }
 }
 
+TEST_CASE("4.3 no symlink is put where a sync leads to, or on the way there") {
+  TempTree container;
+  container.write("app/static/x", "old");
+  container.mkdir("app/deep/b");
+  container.mkdir("outside");
+  const auto before = tree_of(container.root());
+  const auto app = container.at("app"), inner = container.at("app/static"), deep = container.at("app/deep/b");
+  const auto refused = [&](const std::string& place) {
+    return "Escapes: no symlink is put at " + place +
+           ": a sync leads to it, or through it (let the link lead from another place, or sync what it "
+           "points to)";
+  };
+  AgentProcess agent;
+  // The root of the only sync; what the next batch wrote would land in the link's target.
+  CHECK(failure_of(agent.apply({inner}, {Symlink{0, "", container.at("outside"), {}}})) == refused(inner));
+  CHECK(failure_of(agent.apply(
+            {app, inner},
+            file("fine", "x") + std::vector<Request>{Symlink{0, "static", container.at("outside"), {}}})) ==
+        refused(inner));
+  CHECK(failure_of(agent.apply({app, deep}, {Symlink{0, "deep", container.at("outside"), {}}})) ==
+        refused(container.at("app/deep")));
+  // A single file's sync, and a directory that is exchanged for a link within one batch.
+  CHECK(failure_of(agent.apply({container.at("app/file")}, {Symlink{0, "", "/etc/passwd", {}}})) ==
+        refused(container.at("app/file")));
+  CHECK(failure_of(agent.apply({inner}, {Delete{0, "", DeleteHow::Whole}, Symlink{0, "", "/", {}}})) ==
+        refused(inner));
+  CHECK(tree_of(container.root()) == before);
+  CHECK(confirmed(agent.apply({inner}, file("x", "new"))));
+  CHECK(container.read("app/static/x") == "new");
+  CHECK(confirmed(agent.apply({app, inner}, {Symlink{0, "static-2", "static", {}}})));
+}
+
 TEST_CASE("1.4 4.3 paths that lead out or into the system") {
   TempTree container;
   AgentProcess agent;
@@ -146,6 +178,79 @@ TEST_CASE("4.2 a full file system: nothing of the batch is visible, and nothing 
     CHECK(tree_of(container.at("app")) == before);
   }
   CHECK(confirmed(agent.apply({container.at("app")}, file("b", small_one))));
+}
+
+TEST_CASE(
+    "4.9 several places that cannot be written: one answer names them, five at most, and how many more") {
+  if (!can_mount()) return;
+  TempTree container;
+  chmod(container.root().c_str(), 0755);
+  for (const char* place : {"a", "b", "c", "d", "e", "f", "g"})
+    container.write("app/" + std::string(place) + "/old", "x");
+  container.write("app/open/old", "old");
+  container.chmod("app/open", 0777);
+  container.mkdir("app/ro");
+  const Mounted read_only("tmpfs", "tmpfs", container.at("app/ro"), MS_RDONLY, nullptr);
+  const auto before = tree_of(container.at("app"));
+  AgentProcess agent({.uid = kNobody});
+  const auto app = container.at("app");
+  const auto some = [&](std::initializer_list<const char*> places) {
+    auto all = file("open/old", "new");
+    for (const auto* place : places) all = std::move(all) + file(place, std::string(300'000, 'x'));
+    return all;
+  };
+  CHECK(failure_of(agent.apply({app}, some({"a/x", "a/y", "ro/x", "open/new", "b/x"}))) ==
+        "Permission: cannot create a file beside " + app + "/a/x: Permission denied (EACCES); also " + app +
+            "/ro/x (EROFS), " + app +
+            "/b/x (let uid 65534 write there: change the owner in the image, or set runAsUser or fsGroup in "
+            "the "
+            "pod)");
+  CHECK(failure_of(agent.apply({app}, some({"a/x", "b/x", "c/x", "d/x", "e/x", "f/x", "g/x"})))
+            .starts_with("Permission: cannot create a file beside " + app +
+                         "/a/x: Permission denied (EACCES); also " + app + "/b/x, " + app + "/c/x, " + app +
+                         "/d/x, " + app + "/e/x and 2 more (let uid"));
+  // Whatever is to happen there.
+  File kept{.path = "c/old", .mode = 0700, .size = 1, .digest = sha256_of("x"), .content = Content::Kept};
+  CHECK(failure_of(agent.apply(
+                       {app}, {Delete{0, "a/old"}, Directory{0, "b/new"}, kept, Symlink{0, "d/link", "x", {}},
+                               Delete{0, "e/none"}, Delete{0, "f", DeleteHow::Tracked}}))
+            .starts_with("Permission: cannot delete " + app + "/a/old: Permission denied (EACCES); also " +
+                         app + "/b/new, " + app + "/c/old, " + app + "/d/link (let uid"));
+  CHECK(tree_of(app) == before);
+  // Much content is not waited for.
+  const std::string much(1 << 20, 'm');
+  agent.send(std::vector<Request>{Begin{7, {}, 77, {app}}} + file("a/x", "x"));
+  for (int i = 0; i < 20; ++i) agent.send(file("open/" + std::to_string(i), much));
+  CHECK(
+      failure_of(agent.answer_to(7)).starts_with("Permission: cannot create a file beside " + app + "/a/x"));
+  agent.send({Commit{77}});
+  CHECK(confirmed(agent.apply({app}, file("open/old", "new"))));
+}
+
+TEST_CASE("no space is reserved for what is only announced") {
+  if (!can_mount()) return;
+  TempTree container;
+  container.mkdir("app");
+  const Mounted large("tmpfs", "tmpfs", container.at("app"), 0, "size=64m");
+  AgentProcess agent;
+  const auto blocks = [&] {
+    blkcnt_t all = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(container.at("app"))) {
+      struct stat there{};
+      if (stat(entry.path().c_str(), &there) == 0) all += there.st_blocks;
+    }
+    return all;
+  };
+  File head{.path = "big", .size = 32 << 20, .digest = sha256_of("no")};
+  const auto zeros = zstd_of(std::string(100'000, 'z'));
+  agent.send({Begin{1, {}, 1, {container.at("app")}}, head, Data{Coding::Zstd, zeros, false}});
+  REQUIRE(std::holds_alternative<Pong>(agent.ask({Ping{2}}, 2)));
+  CHECK(blocks() <= 256);
+  CHECK(failure_of(agent.ask({Abort{1}}, 1)).starts_with("Aborted"));
+  // What cannot fit is told before anything is written.
+  head.size = std::uint64_t{1} << 45;
+  CHECK(failure_of(agent.ask({Begin{3, {}, 3, {container.at("app")}}, head}, 3))
+            .starts_with("NoSpace: cannot write"));
 }
 
 TEST_CASE("4.9 a read-only file system") {

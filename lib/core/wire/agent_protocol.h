@@ -98,14 +98,14 @@ struct Begin {
 };
 enum class Content : std::uint8_t {
   Sent,  // Data and Copy frames follow, the last one marked; none if size is 0
-  Kept,  // nothing follows: what is there has this digest, only mode and mtime change (rule 2.7)
+  Kept,  // nothing follows: what is there has this digest, only the mode changes (rule 2.7)
 };
 struct File {
   static constexpr std::uint8_t kType = 3;
   std::uint16_t root = 0;
   std::string path;
   std::uint16_t mode = 0644;
-  std::optional<Mtime> mtime;
+  std::optional<Mtime> mtime;  // the host's; what changes gets the time at which it does (rule 4.4)
   std::uint64_t size = 0;
   Digest digest{};  // of the whole content
   Content content = Content::Sent;
