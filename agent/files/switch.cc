@@ -19,6 +19,11 @@ bool nothing_there(int error) { return error == ENOENT || error == ENOTDIR || er
 std::string name_in(const Spot& spot) { return std::string(name_of(spot.path)); }
 std::string directory_of(const Spot& spot) { return std::string(parent_of(spot.path)); }
 
+// The kernel tells of the first name's new content last, and that is what counts for whoever watches it.
+int exchange(int directory, const std::string& name, int other, const std::string& temporary) {
+  return renameat2(directory, name.c_str(), other, temporary.c_str(), RENAME_EXCHANGE);
+}
+
 int set_mode(int directory, const char* name, std::uint16_t mode) {
   return fchmodat(directory, name, mode & 0777, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
@@ -128,7 +133,7 @@ Try<> Switch::put(const Spot& spot, const StagedAt& staged, const File* file,
   if (!from) return failed(errno_failure(from.error(), "cannot open what was staged for", spot.shown()));
   const int source = (*from)->get(), target = (*to)->get();
   set_time(source, staged.name.c_str(), time);
-  if (renameat2(source, staged.name.c_str(), target, name_in(spot).c_str(), RENAME_EXCHANGE) == 0) {
+  if (exchange(target, name_in(spot), source, staged.name) == 0) {
     ++changed_;
     undo_.push_back({.how = How::ExchangeBack, .spot = spot, .other = staged});
     old_.push_back({spot.root, staged.directory, staged.name});
@@ -245,10 +250,10 @@ int Switch::undo(const Undo& step) {
     case How::RenameBack: {
       const auto from = step.spot.root->open(step.other.directory);
       if (!from) return from.error();
-      const unsigned flags = step.how == How::ExchangeBack ? RENAME_EXCHANGE : 0;
-      done = renameat2((*from)->get(), step.other.name.c_str(), fd, name.c_str(), flags);
-      if (done == 0 || flags != 0 ||
-          (errno != ENOTDIR && errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST))
+      const bool both = step.how == How::ExchangeBack;
+      done = both ? exchange(fd, name, (*from)->get(), step.other.name)
+                  : renameat((*from)->get(), step.other.name.c_str(), fd, name.c_str());
+      if (done == 0 || both || (errno != ENOTDIR && errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST))
         break;
       // A directory gives way to nothing but an empty one.
       if (const int error = remove_tree(fd, name)) return error;

@@ -4,6 +4,11 @@
 // then at the temporary name and goes later. What is deleted is renamed away first. Every step notes how to
 // undo it: if one fails, the caller rolls back, and all is as before. Where the file system has no exchange,
 // a second name keeps the old content while the new one is renamed over it.
+//
+// Programs in the container watch these directories. Of an exchange of `a` with `.tmp.swp` inotify says, in
+// this order: MOVED_FROM a, MOVED_TO .tmp.swp, MOVED_FROM .tmp.swp, MOVED_TO a. In the other direction `a`
+// would come first and its MOVED_FROM last, which they take for a deletion. Whatever is done here, forwards
+// or back, the last that is said of a name that exists is that something came there.
 #pragma once
 
 #include <functional>

@@ -17,7 +17,7 @@
 namespace live_update::agent {
 namespace {
 
-constexpr std::string_view kPrefix = ".live-update-";
+constexpr std::string_view kPrefix = ".live-update-", kEnding = ".swp";
 constexpr time_t kForeignAge = 3600;
 
 struct Owner {
@@ -46,7 +46,7 @@ std::optional<Owner> owner_of(std::string_view name) {
     if (i < 3 && !name.starts_with('-')) return std::nullopt;
     if (i < 3) name.remove_prefix(1);
   }
-  if (!name.empty()) return std::nullopt;
+  if (!name.empty() && name != kEnding) return std::nullopt;
   return Owner{parts[0], parts[1], parts[2], parts[3]};
 }
 
@@ -76,7 +76,7 @@ std::string next_temp_name() {
                                     hex(static_cast<std::uint64_t>(getpid())) + '-' +
                                     hex(start_of(getpid())) + '-';
   static std::uint64_t number = 0;
-  return prefix + hex(++number);
+  return prefix + hex(++number) + std::string(kEnding);
 }
 
 bool is_temp_name(std::string_view name) { return owner_of(name).has_value(); }

@@ -1,5 +1,7 @@
-// Names of what is staged beside its destination: `.live-update-<namespace>-<pid>-<start>-<number>`,
-// hexadecimal.
+// Names of what is staged beside its destination: `.live-update-<namespace>-<pid>-<start>-<number>.swp`,
+// hexadecimal. They end as an editor's swap files do, which programs that rebuild on changes ignore: chokidar
+// (Vite, nodemon), watchfiles, watchexec and listen would else build for our file, too. Earlier agents' names
+// had no ending.
 //
 // They tell whose they are, so that what a killed agent left is removed, and never what a living one works
 // with: of the same PID namespace, when no such process is alive; of another one (a volume that pods share, a
