@@ -12,6 +12,12 @@ CASES = [(kind, case) for kind, table in REFUSED.items() for case in table["case
 pytestmark = pytest.mark.usefixtures("crds")
 
 
+@pytest.fixture(scope="session")
+def cluster(cluster):
+    """As the user of the examples: where the chart is installed, its policies look at that, too."""
+    return cluster.acting_as("ada", "system:masters")
+
+
 def schemas():
     for file in ("liveupdate", "changeset"):
         crd = load_yaml(f"crds/{file}.yaml")

@@ -38,12 +38,17 @@ std::vector<Triggers> triggers_of(const LiveUpdateSpec& spec) {
   return out;
 }
 
+bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+bool is_letter(char c) { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 class Validator {
  public:
   explicit Validator(const LiveUpdateSpec& spec) : spec_(spec) {}
 
   std::vector<FieldError> validate() {
     target();
+    names();
     source();
     order();
     for (std::size_t i = 0; i < spec_.steps.size(); ++i) {
@@ -107,6 +112,24 @@ class Validator {
               "none");
       }
     }
+  }
+
+  // What is printed where others read it, or becomes part of a request (rule 8.4).
+  void names() {
+    const TargetSpec& target = spec_.target;
+    const auto among = [](std::string_view text, bool (*allowed)(char)) {
+      return std::ranges::all_of(text, allowed);
+    };
+    if (target.workload && !among(target.workload->kind, [](char c) { return is_letter(c) || is_digit(c); }))
+      wrong("spec.target.workload.kind", "must be a kind, such as Deployment: letters and digits");
+    if (target.workload && !among(target.workload->name,
+                                  [](char c) { return is_lower(c) || is_digit(c) || c == '-' || c == '.'; }))
+      wrong("spec.target.workload.name",
+            "must be the name of an object: lower-case letters, digits, - and .");
+    if (!among(target.container, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; }))
+      wrong("spec.target.container", "must be the name of a container: lower-case letters, digits and -");
+    if (!among(target.image, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; }))
+      wrong("spec.target.image", "must not contain spaces or control characters: write it as in the pod");
   }
 
   // Rules 1.5, 2.4.
@@ -249,9 +272,15 @@ class Validator {
 
   void rest() {
     if (spec_.fall_back.build) {
-      if (spec_.fall_back.build->command.empty())
-        wrong("spec.fallBack.build.command", "must have at least one word: the program to run");
-      at_least("spec.fallBack.build.timeoutSeconds", spec_.fall_back.build->timeout_seconds, 1);
+      wrong(
+          "spec.fallBack.build",
+          "fallBack.build is not supported yet: builds on the developer's machine come with a later version; "
+          "remove it");
+    }
+    if (spec_.fall_back.redeploy == Redeploy::SetImage) {
+      wrong("spec.fallBack.redeploy",
+            "SetImage is not supported yet: it comes with fallBack.build in a later version; use Restart or "
+            "None");
     }
     at_least("spec.debounce.quietMilliseconds", spec_.debounce.quiet_milliseconds, 0);
     at_least("spec.debounce.maxMilliseconds", spec_.debounce.max_milliseconds, 0);

@@ -1,4 +1,5 @@
 """kubectl as a Python object."""
+import functools
 import json
 import subprocess
 
@@ -6,16 +7,18 @@ import pytest
 
 
 class Kubectl:
-    """kubectl with a kubeconfig and, unless a call says otherwise, a namespace."""
+    """kubectl with a kubeconfig and, unless a call says otherwise, a namespace; as somebody else, if told so: (user, groups...)."""
 
-    def __init__(self, program, kubeconfig, namespace=None):
-        self.program, self.kubeconfig, self.namespace = program, str(kubeconfig), namespace
+    def __init__(self, program, kubeconfig, namespace=None, somebody=()):
+        self.program, self.kubeconfig, self.namespace, self.somebody = program, str(kubeconfig), namespace, somebody
 
     def command(self, *args):
         """The argument vector."""
         command = [self.program, "--kubeconfig", self.kubeconfig]
         if self.namespace:
             command += ["--namespace", self.namespace]
+        for flag, name in zip(["--as"] + ["--as-group"] * len(self.somebody), self.somebody):
+            command += [flag, name]
         return command + [str(a) for a in args]
 
     def run(self, *args, stdin=None, timeout=60):
@@ -42,4 +45,13 @@ class Kubectl:
         return done.stderr
 
     def within(self, namespace):
-        return Kubectl(self.program, self.kubeconfig, namespace)
+        return Kubectl(self.program, self.kubeconfig, namespace, self.somebody)
+
+    def acting_as(self, user, *groups):
+        """With the name and rights of somebody else; a cluster admin may do that."""
+        return Kubectl(self.program, self.kubeconfig, self.namespace, (user, *groups))
+
+    @functools.cached_property
+    def user(self):
+        """The name by which the API server knows us."""
+        return json.loads(self("auth", "whoami", "-o", "json"))["status"]["userInfo"]["username"]

@@ -249,8 +249,11 @@ TEST_CASE("1.8 validate says what the API server says") {
                         run({.triggers = {"/a"}, .when = RunWhen::Always, .working_dir = "x"}), run({})}));
   broken.target = {.container = "a", .image = "b"};
   broken.fall_back.build.emplace();
+  broken.fall_back.redeploy = Redeploy::SetImage;
   broken.debounce = {50, 5};
   std::get<Run>(broken.steps[7]).triggers.clear();
+  collect(broken, said);
+  broken.target = {.workload = WorkloadRef{"A-", "a/b"}, .container = "A", .image = "a\x1b"};
   collect(broken, said);
   broken.target = {.selector = LabelSelector{}};
   broken.target.selector->match_expressions = {{"a", "In", {}}};
@@ -270,7 +273,8 @@ TEST_CASE("1.8 validate says what the API server says") {
   for (std::sregex_iterator it(text.begin(), text.end(), message), end; it != end; ++it) {
     std::string words = std::regex_replace((*it)[1].str(), std::regex("''"), "'");
     if (words.contains("must have exactly one of initialSync") ||
-        words.contains("must have exactly one of process") || words.contains("at most 63 characters"))
+        words.contains("must have exactly one of process") || words.contains("must have at least one word") ||
+        words.contains("at most 63 characters"))
       continue;
     ++compared;
     if (const auto at = words.find("outside of spec.source.context"); at != words.npos) {
