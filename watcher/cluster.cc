@@ -33,18 +33,30 @@ Result<Response> request_now(Loop& loop, ApiServer& api, Request request) {
   return answer;
 }
 
-std::string who_am_i(Loop& loop, ApiServer& api) {
+Result<std::string> who_am_i(Loop& loop, ApiServer& api) {
   auto answer = request_now(loop, api,
                             {.method = Method::Post,
                              .path = "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                              .content_type = "application/json",
                              .body = kWhoAmI});
   auto json = answer ? parse_json(answer->body) : std::unexpected(answer.error());
-  if (!json) return "";
+  if (!json) return std::unexpected(json.error());
   FieldErrors errors;
   std::string user;
   ObjectReader(&*json, {}, errors).object("status").object("userInfo").read("username", user);
+  if (user.empty())
+    return fail(ErrorKind::Invalid, "the API server's answer to a SelfSubjectReview has no user");
   return user;
+}
+
+Result<std::string> own_name(Loop& loop, ApiServer& api, Console& console) {
+  auto name = who_am_i(loop, api);
+  if (name || name.error().retryable()) return name;
+  console.problem(fmt::format(
+      "{}; so what is sent from here has no name, and the chart's objectPolicy, where it is on, refuses it. "
+      "The ClusterRole system:basic-user has the right to ask for one's own name",
+      name.error().message));
+  return "";
 }
 
 std::string live_updates_path(const std::string& ns, const std::string& name) {

@@ -11,6 +11,7 @@
 #include "kube/api_server.h"
 #include "kube/kubeconfig.h"
 #include "run/loop.h"
+#include "watcher/console.h"
 
 namespace live_update {
 
@@ -23,8 +24,11 @@ Result<Cluster> connect(Loop& loop, const KubeOptions& options);
 // Runs the loop until the answer is there: only before anything else is under way.
 Result<Response> request_now(Loop& loop, ApiServer& api, Request request);
 
-// The user name that the API server knows us by; "" if it does not say.
-std::string who_am_i(Loop& loop, ApiServer& api);
+// The user name that the API server knows us by: what spec.user of our ChangeSets must be.
+Result<std::string> who_am_i(Loop& loop, ApiServer& api);
+// The same to begin with. A name that will not be told is no reason not to begin, as not every cluster has the
+// policy that asks for it: "" then, and the console says what that means. Errors: those that pass.
+Result<std::string> own_name(Loop& loop, ApiServer& api, Console& console);
 
 // NotFound names those that there are.
 Result<LiveUpdate> get_live_update(Loop& loop, ApiServer& api, const ObjectKey& key);

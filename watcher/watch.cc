@@ -118,10 +118,12 @@ class Watcher {
   Watcher(Loop& loop, const WatchOptions& options) : loop_(loop), options_(options) {}
 
   Result<> start(Cluster& cluster, const std::vector<LiveUpdate>& live_updates, const std::string& root) {
+    auto user = own_name(loop_, *cluster.api, terminal_);
+    if (!user) return std::unexpected(user.error());
     SessionOptions session{
         .root = root,
         .server = cluster.config.server,
-        .user = who_am_i(loop_, *cluster.api),
+        .user = std::move(*user),
         .state_directory = state_directory(environment("XDG_STATE_HOME"), environment("HOME")),
         .id = random_session(),
         .allow_deletes = options_.command.allow_deletes,
