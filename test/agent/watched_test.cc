@@ -1,56 +1,19 @@
 // What programs that watch the container's directories are told while a batch is applied (rule 4.2).
 #include <doctest/doctest.h>
-#include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "test/agent/agent_process.h"
 #include "test/agent/mounts.h"
 #include "test/fakes/temp_tree.h"
+#include "test/fakes/watched.h"
 
 namespace live_update::agent {
 namespace {
 
 TEST_SUITE_BEGIN("agent: seen by watchers");
 
-constexpr std::uint32_t kGone = IN_MOVED_FROM | IN_DELETE;
-constexpr std::uint32_t kChanges = kGone | IN_MOVED_TO | IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB;
-
-struct Event {
-  std::string name;
-  std::uint32_t mask = 0;
-};
-
-// All that inotify says of one directory.
-class Watched {
- public:
-  explicit Watched(const std::string& directory) : fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-    REQUIRE(inotify_add_watch(fd_.get(), directory.c_str(), kChanges) >= 0);
-  }
-  const std::vector<Event>& events() {
-    alignas(inotify_event) char block[64 << 10];
-    for (ssize_t got; (got = read(fd_.get(), block, sizeof block)) > 0;) {
-      for (const char* at = block; at < block + got;) {
-        const auto* event = reinterpret_cast<const inotify_event*>(at);
-        events_.push_back({event->len ? event->name : "", event->mask});
-        at += sizeof *event + event->len;
-      }
-    }
-    return events_;
-  }
-  // The last that is said of each name.
-  std::map<std::string, std::uint32_t> last() {
-    std::map<std::string, std::uint32_t> last;
-    for (const auto& event : events()) last[event.name] = event.mask;
-    return last;
-  }
-
- private:
-  Fd fd_;
-  std::vector<Event> events_;
-};
+constexpr auto kGone = Watched::kGone;
 
 bool ours(const std::string& name) { return name.starts_with(".live-update-"); }
 

@@ -15,6 +15,7 @@
 #include "run/content.h"
 #include "run/loop.h"
 #include "test/fakes/local_exec.h"
+#include "test/fakes/watched.h"
 
 using namespace live_update;
 namespace fs = std::filesystem;
@@ -173,6 +174,30 @@ TEST_CASE("4.1 to 4.4: files, directories and links arrive, with mode and time, 
     CHECK(c.get("src/empty") == "");
     CHECK(c.get("src/deep/down/b.py").size() == 300'000);
     CHECK(mode_of(c.at("src/deep/down/b.py")) == 0600);
+  });
+}
+
+TEST_CASE("4.2: the last that watchers hear of a saved file is that it came, not that it went") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("a", "old");
+    c.put("b", "old");
+    c.put("to-file/x", "x");
+    c.put("gone", "x");
+    fs::create_symlink("a", c.at("link"));
+    Watched watched(c.root().string());
+    Delivery delivery;
+    delivery.writes = {file(c, "a", "new"), file(c, "b", "new"), file(c, "to-file", "x"),
+                       file(c, "fresh", "x"), link(c, "link", "b")};
+    delivery.deletes = {gone(c, "gone"), gone(c, "to-file/x")};
+    CHECK(told(c.deliver(delivery)) == "delivered");
+    const auto last = watched.last();
+    for (const auto& [name, mask] : last) {
+      CAPTURE(name);
+      CAPTURE(mask);
+      CHECK(c.has(name) == ((mask & Watched::kGone) == 0));
+    }
+    CHECK(last.size() == 6);  // and no temporary name
   });
 }
 
