@@ -143,13 +143,16 @@ NotDelivered diagnose(const ContainerRef& to, const Error& error) {
     return tool_missing(to, "sh");
   }
   if (error.kind == ErrorKind::Forbidden) {
-    return {std::string(reason::kForbidden),
-            to_string(to) +
-                ": the API server does not allow the operator to execute there: " + clean(error.message) +
-                "; the operator's role needs the verbs get and create on pods/exec in this namespace (the "
-                "chart's ClusterRole has them: is the "
-                "namespace among watchNamespaces?)",
-            true};
+    const bool by_role = has(said, " cannot ");  // a policy says itself what to do
+    return {
+        std::string(reason::kForbidden),
+        to_string(to) +
+            ": the API server does not allow the operator to execute there: " + clean(error.message) +
+            (by_role
+                 ? "; the operator's role needs the verbs get and create on pods/exec in this namespace (the "
+                   "chart's ClusterRole has them: is the namespace among watchNamespaces?)"
+                 : ""),
+        true};
   }
   static constexpr std::array kNotRunning{
       "container not found", "not running", "not created or running", "stopped", "container_exited",
