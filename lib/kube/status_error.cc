@@ -100,8 +100,7 @@ std::string user_in(std::string_view message, const ServerNames& names) {
 // The chart's role that allows this to people; empty if none does.
 std::string role_for(std::string_view verb, const Target& target) {
   const bool reads = verb == "get" || verb == "list" || verb == "watch";
-  if (target.resource == "leases" || target.resource == "blobs") return "live-update-user";
-  if (target.resource == "changesets") return reads ? "live-update-viewer" : "live-update-user";
+  if (target.resource == "changesets" || target.resource == "blobs") return "live-update-user";
   if (target.resource == "liveupdates") return reads ? "live-update-viewer" : "live-update-author";
   if (target.resource == "events" && reads) return "live-update-viewer";
   return {};

@@ -29,7 +29,7 @@ def hand(shared, request):
 
         def change_set(self, sequence, *changes, session="hand", **spec):
             return {"apiVersion": "liveupdate.dev/v1alpha1", "kind": "ChangeSet", "metadata": {"name": f"{name}-{session}-{sequence:06}"},
-                    "spec": {"liveUpdate": name, "session": session, "sequence": sequence, "changes": list(changes), **spec}}
+                    "spec": {"liveUpdate": name, "session": session, "sequence": sequence, "user": shared.kubectl.user, "changes": list(changes), **spec}}
 
         def post(self, sequence, *changes, **spec):
             shared.kubectl("create", "-f", "-", stdin=self.change_set(sequence, *changes, **spec))

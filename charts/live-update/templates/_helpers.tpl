@@ -35,6 +35,25 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
 
+{{/* Something unless the value says `enabled: false`: a release that was made before the value is on. */}}
+{{- define "live-update.enabled" -}}
+{{- if ne (dig "enabled" true (default dict .) | toString) "false" }}yes{{ end -}}
+{{- end -}}
+
+{{/* Better no release than one whose policies are not there. Only a real cluster tells all that it knows (v1/Pod, say). */}}
+{{- define "live-update.needsPolicies" -}}
+{{- $known := .root.Capabilities.APIVersions -}}
+{{- if and ($known.Has "v1/Pod") (not ($known.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy")) -}}
+{{- fail (printf "this cluster (Kubernetes %s) has no ValidatingAdmissionPolicies, which come with 1.30, so what %s forbids would be allowed: upgrade it, or say --set %s.enabled=false if everybody in it may do that" .root.Capabilities.KubeVersion.Version .value .value) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* none, careful or all. true and false are of earlier releases; what true gave to all has become a choice. */}}
+{{- define "live-update.aggregate" -}}
+{{- $value := .Values.roles.aggregate | toString -}}
+{{- if eq $value "false" }}none{{ else if has $value (list "none" "all") }}{{ $value }}{{ else }}careful{{ end -}}
+{{- end -}}
+
 {{/* What the operator does, as rights. Bound in all namespaces, or in those of watchNamespaces. */}}
 {{- define "live-update.operatorRules" -}}
 # The objects it works for.

@@ -53,9 +53,9 @@ TEST_CASE("403 says who may not do what, and which role would help") {
   CHECK(role(Method::Get, kOurs + "liveupdates") == bind + "live-update-viewer to you in namespace shop");
   CHECK(role(Method::Patch, kOurs + "liveupdates/web") ==
         bind + "live-update-author to you in namespace shop");
-  CHECK(role(Method::Get, kOurs + "changesets") == bind + "live-update-viewer to you in namespace shop");
+  CHECK(role(Method::Get, kOurs + "changesets") == bind + "live-update-user to you in namespace shop");
   CHECK(role(Method::Put, "/apis/coordination.k8s.io/v1/namespaces/shop/leases/web") ==
-        bind + "live-update-user to you in namespace shop");
+        "ask an administrator of the cluster for that right");
   CHECK(role(Method::Get, "/apis/liveupdate.dev/v1alpha1/liveupdates") == bind + "live-update-viewer to you");
   CHECK(role(Method::Delete, "/api/v1/namespaces/shop/pods/a") ==
         "ask an administrator of the cluster for that right");
