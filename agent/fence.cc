@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <optional>
 
-#include "agent/failure.h"
-#include "agent/run/local_socket.h"
-#include "agent/run/process.h"
+#include "agent/system/failure.h"
+#include "agent/system/local_socket.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

@@ -1,7 +1,7 @@
 // One agent per container (docs/agent-protocol.md): a session that was lost must not change anything after
 // the next one has looked at what is there. Its agent may still live, with frames on their way to it.
 //
-// Two names in the container (agent/run/local_socket.h), each for one user: "serve", which the agent holds, and
+// Two names in the container (agent/system/local_socket.h), each for one user: "serve", which the agent holds, and
 // "runs", which it shares with the guardian of its runs. Who gets both knows that whoever had them has ended,
 // and the process group of its run: a name is free when the kernel has closed the last descriptor. (What can
 // still change files then is at the end of that page's section.)
@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/fd.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

@@ -13,11 +13,11 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/fd.h"
 #include "agent/files/content.h"
 #include "agent/place.h"
 #include "agent/run/supervise.h"
 #include "agent/session.h"
+#include "agent/system/fd.h"
 #include "agent/version.h"
 
 namespace live_update::agent {

@@ -13,13 +13,13 @@
 #include <charconv>
 #include <expected>
 
-#include "agent/failure.h"
-#include "agent/fd.h"
 #include "agent/files/content.h"
 #include "agent/files/sync_root.h"
 #include "agent/files/temp_name.h"
 #include "agent/files/tree_ops.h"
-#include "agent/run/process.h"
+#include "agent/system/failure.h"
+#include "agent/system/fd.h"
+#include "agent/system/process.h"
 #include "core/wire/agent_notes.h"
 #include "core/wire/agent_protocol.h"
 

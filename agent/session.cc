@@ -13,8 +13,8 @@
 #include <cerrno>
 #include <climits>
 
-#include "agent/run/process.h"
 #include "agent/run/supervisor_socket.h"
+#include "agent/system/process.h"
 #include "agent/version.h"
 
 namespace live_update::agent {

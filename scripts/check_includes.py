@@ -18,6 +18,23 @@ FOLDERS = {
     "test": {"core", "run", "kube", "operator", "watcher", "agent", "test"},
 }
 
+# room -> rooms of the same folder that its files may include; a room that is not listed may include them all.
+ROOMS = {
+    "core/base": set(),
+    "core/api": {"core/base"},
+    "core/rules": {"core/base", "core/api"},
+    "core/desired": {"core/base", "core/api", "core/rules"},
+    "core/reconcile": {"core/base", "core/api", "core/rules", "core/desired"},
+    "core/cluster": {"core/base", "core/api"},
+    "core/wire": {"core/base"},
+    "operator/exec": set(),
+    "operator/tar": {"operator/exec"},
+    "operator/agent": {"operator/exec", "operator"},
+    "agent/system": set(),
+    "agent/files": {"agent/system"},
+    "agent/run": {"agent/system"},
+}
+
 # library headers -> the only files that may include them (by prefix of the path; tests may include what they test with)
 LIBRARIES = {
     r"cpprest/|pplx/": ["lib/kube/http_client.cc", "lib/kube/io.cc"],
@@ -41,6 +58,10 @@ IMPURE = re.compile(
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 
 
+def room_of(path):
+    return path.removeprefix("lib/").rpartition("/")[0]
+
+
 def folder_of(path):
     return next((f for f in FOLDERS if path == f or path.startswith(f + "/")), None)
 
@@ -57,6 +78,9 @@ def check(path, text):
         ours = name.split("/")[0] if "/" in name else None
         if '"' in line and ours and ours not in FOLDERS[folder]:
             yield number, f'{folder} may include only {", ".join(sorted(FOLDERS[folder]))}, not "{name}"'
+        room, theirs = room_of(path), room_of(name)
+        if '"' in line and room in ROOMS and theirs.split("/")[0] == room.split("/")[0] and theirs not in ROOMS[room] | {room}:
+            yield number, f'{room} may include only {", ".join(sorted(ROOMS[room])) or "nothing"} of its neighbours, not "{name}"'
         if folder == "lib/kube" and name.startswith("run/") and name != "run/loop.h":
             yield number, f'lib/kube may use only run/loop.h of lib/run, not "{name}"'
         for pattern, files in LIBRARIES.items():

@@ -45,6 +45,15 @@ def check_reasons(header, page):
     errors.extend(f"{page} has two entries for {name}" for name in set(entries) if entries.count(name) > 1)
 
 
+def check_reasons_are_set(header):
+    """A reason that nothing sets is a promise that nothing keeps."""
+    body = text(header).split("namespace reason {")[1].split("}  // namespace reason")[0]
+    code = "".join(file.read_text() for folder in ("lib", "operator") for file in (REPO / folder).rglob("*.cc") if file.name != "conditions.cc")
+    for constant, word in re.findall(r"(k\w+) = \"(\w+)\"", body):
+        if f"reason::{constant}" not in code and f'"{word}"' not in code:
+            errors.append(f"{header}: nothing sets the reason {word}: take it out")
+
+
 def anchors(page):
     heads = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
@@ -65,6 +74,7 @@ def check_links(page):
 check_kind("crds/liveupdate.yaml", "docs/liveupdate.md")
 check_kind("crds/changeset.yaml", "docs/changeset.md")
 check_reasons("lib/core/api/conditions.h", "docs/troubleshooting.md")
+check_reasons_are_set("lib/core/api/conditions.h")
 for page in [*REPO.glob("*.md"), *REPO.glob("docs/**/*.md"), *REPO.glob("test/**/*.md"), *REPO.glob("charts/**/*.md")]:
     check_links(page)
 print("\n".join(errors) or "docs: fine")

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "agent/failure.h"
+#include "agent/system/failure.h"
 
 struct ZSTD_DCtx_s;
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/failure.h"
+#include "agent/system/failure.h"
 
 namespace live_update::agent {
 

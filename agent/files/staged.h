@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 
-#include "agent/failure.h"
-#include "agent/fd.h"
 #include "agent/files/content.h"
+#include "agent/system/failure.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

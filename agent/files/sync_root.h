@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/failure.h"
-#include "agent/fd.h"
+#include "agent/system/failure.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

@@ -12,7 +12,7 @@
 #include <optional>
 
 #include "agent/files/tree_ops.h"
-#include "agent/run/process.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

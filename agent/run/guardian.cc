@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <vector>
 
-#include "agent/run/local_socket.h"
-#include "agent/run/process.h"
+#include "agent/system/local_socket.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <expected>
 
-#include "agent/fd.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

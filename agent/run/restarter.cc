@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <charconv>
 
-#include "agent/run/process.h"
 #include "agent/run/supervisor_socket.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "agent/failure.h"
-#include "agent/fd.h"
+#include "agent/system/failure.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "agent/run/process.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

@@ -13,9 +13,9 @@
 #include <optional>
 #include <vector>
 
-#include "agent/fd.h"
 #include "agent/run/guardian.h"
 #include "agent/run/launch.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

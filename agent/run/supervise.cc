@@ -15,8 +15,8 @@
 #include <optional>
 
 #include "agent/run/launch.h"
-#include "agent/run/process.h"
 #include "agent/run/supervisor_socket.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

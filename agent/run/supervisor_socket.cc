@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "agent/run/local_socket.h"
+#include "agent/system/local_socket.h"
 
 namespace live_update::agent {
 namespace {

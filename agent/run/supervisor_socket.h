@@ -1,4 +1,4 @@
-// Where `serve` finds `supervise`: a local socket (agent/run/local_socket.h), one message each way.
+// Where `serve` finds `supervise`: a local socket (agent/system/local_socket.h), one message each way.
 //
 //   restart SIGNAL GRACE_MS ALIVE_MS   ->   done PID | error TEXT
 //
@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/fd.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

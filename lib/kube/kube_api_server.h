@@ -1,11 +1,9 @@
 // The real ApiServer: credentials, HTTP and exec sessions put together, with the rules on when to try again.
 //
 // - A 401, or a certificate that is refused: the credentials and certificates are read again, and the request
-// is tried once more if
-//   they have changed.
+//   is tried once more if they have changed.
 // - A cut connection: GET, PUT, PATCH (apply and merge) and DELETE are tried once more, within the same
-// deadline. POST is not; but
-//   cpprestsdk may itself send it twice, so what is created must have a fixed name.
+//   deadline. POST is not; but cpprestsdk may itself send it twice, so what is created must have a fixed name.
 // - Everything else is the caller's to try again, by `Error::retryable`.
 #pragma once
 

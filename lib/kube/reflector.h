@@ -1,8 +1,9 @@
 // Keeps a Store equal to what the API server holds of one kind: the shell around core/cluster/informer.h.
 //
 //   Store<Pod> pods;
-//   Reflector<Pod> reflector(loop, api, {.path = "/api/v1/pods"}, pods, decode_pod, {.on_change = ...,
-//   .on_problem = ...}); reflector.start();
+//   Reflector<Pod> reflector(loop, api, {.path = "/api/v1/pods"}, pods, decode_pod,
+//                            {.on_change = ..., .on_problem = ...});
+//   reflector.start();
 //
 // Loop thread only. Destroying it ends the list or watch under way; the store stays as it is.
 #pragma once

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "core/desired/delivery.h"
-#include "operator/tar/tar_script.h"
 
 namespace live_update {
 namespace {

@@ -16,7 +16,7 @@
 #include "operator/agent/agent_frames.h"
 #include "operator/agent/agent_session.h"
 #include "operator/exec/output_tail.h"
-#include "operator/transport.h"
+#include "operator/exec/transport.h"
 
 namespace live_update {
 

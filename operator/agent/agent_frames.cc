@@ -5,8 +5,6 @@
 #include "core/api/signals.h"
 #include "core/base/path.h"
 #include "core/desired/delivery.h"
-#include "operator/tar/tar_script.h"
-#include "operator/tar/tar_stream.h"
 
 namespace live_update {
 namespace {

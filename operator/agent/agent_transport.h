@@ -20,7 +20,7 @@
 #include "operator/agent/agent_placer.h"
 #include "operator/agent/agent_program.h"
 #include "operator/agent/agent_session.h"
-#include "operator/transport.h"
+#include "operator/exec/transport.h"
 
 namespace live_update {
 

@@ -7,7 +7,7 @@
 #include "core/api/conditions.h"
 #include "core/base/text.h"
 #include "operator/exec/output_tail.h"
-#include "operator/tar/tar_script.h"
+#include "operator/exec/script_note.h"
 
 namespace live_update {
 namespace {

@@ -21,11 +21,16 @@ constexpr std::size_t kArgumentOverhead = 10;  // "&command=" and a little
 // that "@/dir" named. After ".": files that are to be deleted. Missing directories on the way get the mode
 // that the umask gives them; what the archive names gets the mode it says there, for which busybox needs the
 // umask 0 unless it is root.
-//   root   a sync root that must be a directory or a link to one   mkdir  one that is created now
-//   on     a directory on the way to a write                       made   the same, and on the way for
-//   another sync off    a directory on the way to a delete                      dir    a directory that is
-//   written file   a file or link that is written                          only   one that is itself a sync
-//   root gone   a directory to be deleted, deepest first                mode/0644  a file that gets this mode
+//   root       a sync root that must be a directory or a link to one
+//   mkdir      one that is created now
+//   on         a directory on the way to a write
+//   made       the same, and on the way for another sync
+//   off        a directory on the way to a delete
+//   dir        a directory that is written
+//   file       a file or link that is written
+//   only       one that is itself a sync root
+//   gone       a directory to be deleted, deepest first
+//   mode/0644  a file that gets this mode
 // `leave` reads the rest of the archive: an exec whose stdin nobody reads does not end.
 constexpr std::string_view kBatchScript = R"sh(export LC_ALL=C EXTRACT_UNSAFE_SYMLINKS=1
 uid() { id -u 2>/dev/null || echo unknown; }
@@ -368,26 +373,6 @@ Result<std::vector<BatchCommand>> batch_commands(const Delivery& delivery) {
   for (const std::string& path : survey.deleted_files()) packer.remove(path);
   for (const std::string& path : directories) packer.entry(path, "gone");
   return packer.finish(survey.with_tar());
-}
-
-Noted find_note(std::string_view err) {
-  constexpr std::string_view kMark = "live-update: ", kUid = " uid=";
-  Noted noted;
-  const std::size_t line = err.find("\nlive-update: ");
-  const std::size_t at = err.starts_with(kMark) ? 0 : line == std::string_view::npos ? line : line + 1;
-  const std::size_t uid = at == std::string_view::npos ? at : err.find(kUid, at);
-  if (uid == std::string_view::npos) return {false, {}, std::string(err)};
-  std::string_view rest = err.substr(uid + kUid.size());
-  const std::size_t space = rest.find(' ');
-  if (space == std::string_view::npos) return {false, {}, std::string(err)};
-  noted.found = true;
-  noted.note.word = err.substr(at + kMark.size(), uid - at - kMark.size());
-  noted.note.uid = rest.substr(0, space);
-  rest.remove_prefix(space + 1);
-  if (rest.ends_with('\n')) rest.remove_suffix(1);
-  noted.note.path = rest;
-  noted.rest = err.substr(0, at);
-  return noted;
 }
 
 Argv run_command(const DeliveryRun& run, const Delivery& delivery) {

@@ -38,23 +38,6 @@ Result<std::vector<BatchCommand>> batch_commands(const Delivery& delivery);
 // it.
 inline constexpr std::size_t kArgumentLimit = 96 * 1024;
 
-// How the scripts report what they found themselves: the exit code, and a line on stderr
-// `live-update: WORD uid=UID PATH`, the last one; PATH is what remains, newlines included.
-inline constexpr int kRefusedExit = 181;
-struct ScriptNote {
-  std::string
-      word;  // symlink, directory, mount, missing, remove, create, chmod, tool, tar, pid1, unhandled, kill
-  std::string uid;  // "unknown" where there is no `id`
-  std::string path;
-};
-// The note in this stderr, if there is one; `rest`: the other lines.
-struct Noted {
-  bool found = false;
-  ScriptNote note;
-  std::string rest;
-};
-Noted find_note(std::string_view err);
-
 // A run step (rule 4.6). The command is executed in place of the shell, so that its exit code and signals are
 // its own, in a process group of its own where that can be had. Before that one line on stderr: `live-update:
 // pid=PID group|single`.

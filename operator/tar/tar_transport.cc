@@ -6,6 +6,7 @@
 #include "core/api/conditions.h"
 #include "core/api/signals.h"
 #include "operator/exec/exec_diagnosis.h"
+#include "operator/exec/script_note.h"
 #include "operator/tar/run_step.h"
 
 namespace live_update {

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "operator/exec/exec_step.h"
+#include "operator/exec/transport.h"
 #include "operator/tar/tar_script.h"
 #include "operator/tar/tar_stream.h"
-#include "operator/transport.h"
 
 namespace live_update {
 

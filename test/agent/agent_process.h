@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/fd.h"
+#include "agent/system/fd.h"
 #include "core/wire/agent_protocol.h"
 
 namespace live_update::agent {

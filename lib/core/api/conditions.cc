@@ -32,10 +32,6 @@ constexpr std::array kReasons = {
            "Correct spec.target.container or spec.target.image; the message lists the containers there are."},
     Reason{reason::kWaiting, "A container does not run yet.",
            "See `kubectl describe pod` for what it waits for; changes are applied as soon as it runs."},
-    Reason{reason::kCrashLoop, "A container crashes again and again (CrashLoopBackOff).",
-           "See `kubectl logs --previous`; the message names the newest sequence before the crash. Save a "
-           "correction: it is "
-           "applied as soon as the container runs."},
     Reason{reason::kNotAllowed,
            "The pod refuses live updates with the annotation liveupdate.dev/allow: \"false\".",
            "Ask its owner, or select other pods."},
@@ -66,9 +62,6 @@ constexpr std::array kReasons = {
            "The message has the exit code and the last lines of output. Correct the cause and save: the step "
            "is run again with "
            "the next batch."},
-    Reason{reason::kRunTimedOut, "A run step took longer than its timeoutSeconds and was killed.",
-           "Raise spec.steps[].run.timeoutSeconds, or see why the command hangs; it is run again with the "
-           "next batch."},
     Reason{reason::kRestartFailed,
            "The restart step could not be carried out, or the new process ended at once.",
            "The message says which; see `kubectl logs`."},
@@ -87,11 +80,6 @@ constexpr std::array kReasons = {
            "Nothing, if that was meant; `live-update explain --changed PATH` shows which pattern matched."},
     Reason{reason::kUnmatched, "A path changed that belongs to the image, but that no sync covers.",
            "Add a sync for it, ignore it in spec.source.ignore, or set spec.source.onUnmatched: Ignore."},
-    Reason{reason::kBuilding, "The fall-back's build runs on the developer's machine.", ""},
-    Reason{reason::kBuildFailed, "The fall-back's build failed; nothing was redeployed.",
-           "The message has the end of its output. Correct the cause and save: it is built again."},
-    Reason{reason::kRedeployFailed, "The workload could not be redeployed.",
-           "The message says why; grant the operator the right it lacks, or redeploy yourself."},
 
     Reason{reason::kSequenceGap, "A ChangeSet is missing between two others, so the later ones wait.",
            "Start `live-update watch` again: it posts everything anew."},

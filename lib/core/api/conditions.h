@@ -46,7 +46,6 @@ inline constexpr std::string_view kNoTarget = "NoTarget";
 inline constexpr std::string_view kContainerNotChosen = "ContainerNotChosen";
 inline constexpr std::string_view kNoSuchContainer = "NoSuchContainer";
 inline constexpr std::string_view kWaiting = "Waiting";
-inline constexpr std::string_view kCrashLoop = "CrashLoop";
 inline constexpr std::string_view kNotAllowed = "NotAllowed";
 // What a container refuses.
 inline constexpr std::string_view kToolMissing = "ToolMissing";
@@ -57,7 +56,6 @@ inline constexpr std::string_view kPathEscapes = "PathEscapes";
 inline constexpr std::string_view kAgentUnavailable = "AgentUnavailable";
 inline constexpr std::string_view kUnsupported = "Unsupported";
 inline constexpr std::string_view kRunFailed = "RunFailed";
-inline constexpr std::string_view kRunTimedOut = "RunTimedOut";
 inline constexpr std::string_view kRestartFailed = "RestartFailed";
 inline constexpr std::string_view kRetrying = "Retrying";
 inline constexpr std::string_view kUnreachable = "Unreachable";
@@ -66,9 +64,6 @@ inline constexpr std::string_view kFailed = "Failed";
 // Falling back.
 inline constexpr std::string_view kStopPath = "StopPath";
 inline constexpr std::string_view kUnmatched = "Unmatched";
-inline constexpr std::string_view kBuilding = "Building";
-inline constexpr std::string_view kBuildFailed = "BuildFailed";
-inline constexpr std::string_view kRedeployFailed = "RedeployFailed";
 // ChangeSets.
 inline constexpr std::string_view kSequenceGap = "SequenceGap";
 inline constexpr std::string_view kDigestMismatch = "DigestMismatch";

@@ -4,10 +4,10 @@
 // The shell (kube/reflector.h) carries out the command that each step returns and reports what came of it as
 // the next input.
 //
-//   Idle      --Begin-->   Listing   --last page-->   Watching   --cut, or the server's time is over--> Idle,
-//   then Watching
-//                             ^                                   from the last resourceVersion
-//                             '------ 410 Gone: the version is too old, everything is listed again -------'
+//   Idle --Begin--> Listing --last page--> Watching --cut, or the server's time is over--.
+//                      ^                      ^  |                                       |
+//                      |                      '--|--- Idle, from the last version <------'
+//                      '-- 410 Gone: too old ----'    everything is listed again
 //
 // Guarantees: events between ListBegins and ListEnds describe a complete list, so a store can swap it in as
 // one; after that each Applied and Removed is newer than what was before. Nothing is lost by a cut stream, a

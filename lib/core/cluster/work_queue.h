@@ -3,8 +3,9 @@
 //   fair      keys are handed out in the order they were added;
 //   stingy    a key added several times before it is handed out is handed out once;
 //   single    a key is never handed out twice at a time; one added while it is worked on is handed out again
-//   after `done`; patient   `add_after` and `add_rate_limited` hold a key back until its time; an `add` of
-//   the same key does not wait for that.
+//             after `done`;
+//   patient   `add_after` and `add_rate_limited` hold a key back until its time; an `add` of the same key does
+//             not wait for that.
 //
 // Pure: time is an argument, nothing runs by itself. The caller asks `next_time` when to look again. One
 // thread.

@@ -1,8 +1,14 @@
 // What the operator knows of one LiveUpdate's files: its ChangeSets in order, joined to batches, and merged
 // (rules 5.3, 7.3).
 //
-// Pure. What comes, also when posts overtake each other, and superseded ones that go cost what they hold;
-// only where something is missing that is needed all is joined anew. Contents are shared, never copied.
+// How it works. `update` is given all ChangeSets there are, sorted by sequence. Those of one batch (part 1 to
+// `parts`, consecutive) are joined, a batch is merged into one tree, and for each path it is noted which batch
+// spoke last of it and which holds its bytes: a batch to which neither points, and which all targets have
+// confirmed, is superseded and may be deleted. What comes behind a gap waits for what is missing or for a
+// Snapshot. Usually only newer ones have come and superseded ones gone: then the history goes on from where it
+// is. Where something is missing that is needed all is joined anew, and `lost` says up to where nothing is known.
+//
+// Pure. Contents are shared, never copied.
 #pragma once
 
 #include <algorithm>
@@ -66,8 +72,7 @@ class History {
   // Whether there is a Snapshot after `sequence`.
   bool snapshot_since(std::int64_t sequence) const;
   // ChangeSets of which nothing is needed any more: every path of theirs has a later state, all targets have
-  // confirmed them
-  // (`confirmed`), and a newer batch exists.
+  // confirmed them (`confirmed`), and a newer batch exists.
   std::vector<ObjectMeta> superseded(std::int64_t confirmed) const;
 
  private:

@@ -2,6 +2,7 @@
 // test/wire/tar_shell_test.cc.
 #include "operator/tar/tar_transport.h"
 #include "core/desired/delivery.h"
+#include "operator/exec/script_note.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "agent/failure.h"
+#include "agent/system/failure.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "agent/run/local_socket.h"
+#include "agent/system/local_socket.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "agent/run/process.h"
+#include "agent/system/process.h"
 
 namespace live_update::agent {
 namespace {

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/fd.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 

@@ -1,4 +1,4 @@
-#include "agent/run/process.h"
+#include "agent/system/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <set>
 #include <string_view>
 
-#include "agent/fd.h"
+#include "agent/system/fd.h"
 
 namespace live_update::agent {
 namespace {
