@@ -47,9 +47,9 @@ class Product:
         return run(program, "--kubeconfig", self.cluster.kubeconfig, *args)
 
     def configure(self, **values):
-        """Installs it again with these values of the chart changed, others as they are."""
+        """Installs it again with these values of the chart changed, others as they are; `null` takes one back."""
         settings = ",".join(f"{name.replace('__', '.')}={value}" for name, value in values.items())
-        self._helm("upgrade", "live-update", REPO / "charts/live-update", "--namespace", NAMESPACE, "--reuse-values", "--wait",
+        self._helm("upgrade", "live-update", REPO / "charts/live-update", "--namespace", NAMESPACE, "--reset-then-reuse-values", "--wait",
                    "--timeout", "60s", "--set", settings)
 
     def operator_pods(self):
