@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "agent/files/temp_name.h"
@@ -14,24 +13,6 @@
 
 namespace live_update::agent {
 namespace {
-
-Failure nonsense(std::string reason) {
-  return {Code::Protocol, 0, "", "agent protocol: " + std::move(reason),
-          "this is a defect of the operator: report it"};
-}
-
-Failure bad_path(const std::string& path, const char* why) {
-  return {Code::BadRequest, EINVAL, path, "\"" + path + "\" " + why,
-          "let the sync lead to a path without such parts"};
-}
-
-// Rule 1.4.
-bool of_the_system(std::string_view path) {
-  constexpr std::array<std::string_view, 3> kSystem = {"/proc", "/sys", "/dev"};
-  return std::ranges::any_of(kSystem, [&](auto one) {
-    return path.starts_with(one) && (path.size() == one.size() || path[one.size()] == '/');
-  });
-}
 
 constexpr std::uint64_t kMostPassed = 16 << 20;  // of content, for the sake of naming all places
 
@@ -63,6 +44,7 @@ bool mounted_by_itself(int directory, const char* name) {
 Batch::Batch(const Begin& begin, Inflater& inflater)
     : begin_(begin),
       inflater_(inflater),
+      roots_(begin_.roots),
       switch_([this](const std::string& path) { return going_.contains(path); }) {}
 
 Batch::~Batch() {
@@ -77,50 +59,12 @@ Batch::~Batch() {
   for (auto made = made_.rbegin(); made != made_.rend(); ++made) rmdir(made->c_str());
 }
 
-SyncRoot& Batch::sync_root(const std::string& path) {
-  auto& root = sync_roots_[path];
-  if (!root) root = std::make_unique<SyncRoot>(path);
-  return *root;
-}
-
-Try<> Batch::open() {
-  for (const auto& path : begin_.roots) {
-    if (!valid_root(path)) return failed(bad_path(path, "is no absolute path of plain parts"));
-    if (of_the_system(path)) return failed(bad_path(path, "belongs to the system"));
-    struct stat there;
-    const bool other = path != "/" && stat(path.c_str(), &there) == 0 && !S_ISDIR(there.st_mode);
-    if (other) {
-      const auto above = parent_of(path);
-      roots_.push_back({&sync_root(above.empty() ? "/" : std::string(above)), std::string(name_of(path))});
-    } else {
-      roots_.push_back({&sync_root(path), ""});
-    }
-  }
-  return {};
-}
-
 Try<> Batch::count_one() {
   if (open_file_) return failed(nonsense("the content of " + open_spot_.shown() + " is not complete"));
   if (!passing_.empty()) return failed(nonsense("the content of " + passing_ + " is not complete"));
   if (++entries_ <= kMaxEntries) return {};
   return failed({Code::BadRequest, 0, "", "the batch has more than " + std::to_string(kMaxEntries) + " paths",
                  "send it in parts"});
-}
-
-Try<Spot> Batch::spot(std::uint16_t index, const std::string& path) {
-  if (index >= roots_.size())
-    return failed(nonsense("a path has the root " + std::to_string(index) + ", which Begin did not name"));
-  const auto& whole = begin_.roots[index];
-  if (!valid_path(path)) return failed(bad_path(path, "is no relative path of plain parts"));
-  if (path.empty()) {
-    if (whole == "/") return failed(bad_path("/", "cannot be replaced or deleted itself"));
-    const auto above = parent_of(whole);
-    return Spot{&sync_root(above.empty() ? "/" : std::string(above)), std::string(name_of(whole))};
-  }
-  const auto& root = roots_[index];
-  Spot spot{root.at, root.prefix.empty() ? path : root.prefix + '/' + path};
-  if (of_the_system(spot.shown())) return failed(bad_path(spot.shown(), "belongs to the system"));
-  return spot;
 }
 
 // A place that cannot be written does not end the staging: there may be others. What is behind it is only
@@ -141,14 +85,6 @@ Try<> Batch::check_writable(const Spot& spot, std::string_view directory, const 
   const auto fd = spot.root->open(directory);
   if (!fd || faccessat((*fd)->get(), ".", W_OK | X_OK, 0) == 0) return {};
   return failed(errno_failure(errno, what, spot.shown()));
-}
-
-// Whether the way to one of the batch's roots would lead through something at this place (rule 4.3).
-bool Batch::leads_to_root(const Spot& spot) const {
-  const auto place = spot.shown();
-  return std::ranges::any_of(begin_.roots, [&](const std::string& root) {
-    return root.starts_with(place) && (root.size() == place.size() || root[place.size()] == '/');
-  });
 }
 
 Try<std::string> Batch::nearest(const Spot& spot) {
@@ -204,7 +140,7 @@ Try<StagedAt> Batch::place(const Spot& spot, bool file) {
 
 Try<> Batch::add(const File& file) {
   if (auto counted = count_one(); !counted) return counted;
-  auto where = spot(file.root, file.path);
+  auto where = roots_.spot(file.root, file.path);
   if (!where) return failed(where.error());
   if (file.content == Content::Kept) return keep_content(std::move(*where), file);
   const auto content = file.size == 0 ? std::string() : where->shown();
@@ -274,7 +210,7 @@ Try<> Batch::add(const Copy& copy) {
   if (!passing_.empty()) return pass_over(copy.length, copy.last);
   if (!open_file_) return failed(nonsense("content came that belongs to no file"));
   auto from = copy.path.empty() && copy.root == open_file_->file().root ? Try<Spot>(open_spot_)
-                                                                        : spot(copy.root, copy.path);
+                                                                        : roots_.spot(copy.root, copy.path);
   if (!from) return failed(from.error());
   const auto fd = open_file(*from);
   if (!fd) return failed(fd.error());
@@ -317,9 +253,9 @@ Try<> Batch::keep_content(Spot where, const File& file) {
 
 Try<> Batch::add(const Symlink& symlink) {
   if (auto counted = count_one(); !counted) return counted;
-  auto where = spot(symlink.root, symlink.path);
+  auto where = roots_.spot(symlink.root, symlink.path);
   if (!where) return failed(where.error());
-  if (leads_to_root(*where))
+  if (roots_.leads_to_one(*where))
     return failed({Code::Escapes, 0, where->shown(),
                    "no symlink is put at " + where->shown() + ": a sync leads to it, or through it",
                    "let the link lead from another place, or sync what it points to"});
@@ -343,11 +279,8 @@ Try<> Batch::add(const Symlink& symlink) {
 Try<> Batch::add(const Directory& directory) {
   if (auto counted = count_one(); !counted) return counted;
   // The sync root itself may be reached by a symlink; else it is made as any other.
-  struct stat there;
-  if (directory.path.empty() && directory.root < begin_.roots.size() &&
-      stat(begin_.roots[directory.root].c_str(), &there) == 0 && S_ISDIR(there.st_mode))
-    return {};
-  auto where = spot(directory.root, directory.path);
+  if (directory.path.empty() && roots_.is_directory(directory.root)) return {};
+  auto where = roots_.spot(directory.root, directory.path);
   if (!where) return failed(where.error());
   going_.insert(where->shown());
   const auto at = nearest(*where);
@@ -361,7 +294,7 @@ Try<> Batch::add(const Directory& directory) {
 
 Try<> Batch::add(const Delete& gone) {
   if (auto counted = count_one(); !counted) return counted;
-  auto where = spot(gone.root, gone.path);
+  auto where = roots_.spot(gone.root, gone.path);
   if (!where) return failed(where.error());
   going_.insert(where->shown());
   if (gone.how == DeleteHow::Whole) whole_.insert(where->shown());
@@ -421,7 +354,7 @@ Try<> Batch::commit() {
     return failed(
         nonsense("the content of " + (open_file_ ? open_spot_.shown() : passing_) + " is not complete"));
   if (obstacles_.any()) return failed(obstacles_.failure());
-  for (auto& [path, root] : sync_roots_) root->forget();
+  roots_.forget();
   auto done = switch_all();
   if (done) {
     switch_.finish();

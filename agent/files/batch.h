@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/files/obstacles.h"
+#include "agent/files/roots.h"
 #include "agent/files/staged.h"
 #include "agent/files/switch.h"
 
@@ -30,7 +31,7 @@ class Batch {
   Batch& operator=(const Batch&) = delete;
 
   // Whether the roots are such that a batch can be made of them.
-  Try<> open();
+  Try<> open() { return roots_.open(); }
   // Code Protocol: the frames come in an order that makes no sense, and the session has to end.
   Try<> add(const File& file);
   Try<> add(const Data& data);
@@ -50,10 +51,6 @@ class Batch {
   std::vector<Warning>& warnings() { return switch_.warnings(); }
 
  private:
-  struct Root {
-    SyncRoot* at = nullptr;
-    std::string prefix;  // where the root is no directory (yet): its name, and `at` is the one above
-  };
   struct Put {
     Spot spot;
     StagedAt staged;
@@ -64,8 +61,6 @@ class Batch {
     std::unique_ptr<struct stat> same;  // of what is there, if it had the same content when this was staged
   };
 
-  SyncRoot& sync_root(const std::string& path);
-  Try<Spot> spot(std::uint16_t root, const std::string& path);
   Try<> count_one();
   Try<> refuse(const Failure& failure, const std::string& with_content = "");
   Try<> pass_over(std::uint64_t bytes, bool last);
@@ -76,7 +71,6 @@ class Batch {
   // Whether something at the place of a directory's entry could be changed, as far as that can be seen.
   Try<> check_writable(const Spot& spot, std::string_view directory, const char* what);
   Try<> check_deletable(const Spot& spot, DeleteHow how);
-  bool leads_to_root(const Spot& spot) const;
   Try<> keep_content(Spot spot, const File& file);
   Try<Fd> open_file(const Spot& spot);
   Try<> finish_file();
@@ -85,8 +79,7 @@ class Batch {
 
   Begin begin_;
   Inflater& inflater_;
-  std::map<std::string, std::unique_ptr<SyncRoot>> sync_roots_;
-  std::vector<Root> roots_;
+  Roots roots_;
   std::vector<std::string> made_;  // roots that were not there
   std::size_t entries_ = 0;
 

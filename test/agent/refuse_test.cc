@@ -129,6 +129,31 @@ TEST_CASE("4.3 no symlink is put where a sync leads to, or on the way there") {
   CHECK(confirmed(agent.apply({app, inner}, {Symlink{0, "static-2", "static", {}}})));
 }
 
+TEST_CASE("4.3 a root within another root is reached through that, and no symlink on the way is followed") {
+  for (const int openat2_error : {0, ENOSYS}) {
+    TempTree container;
+    container.mkdir("outside/sub");
+    container.mkdir("app/x");
+    container.link("app/b", container.at("outside"));
+    container.link("app/x/c", container.at("outside"));
+    const auto before = tree_of(container.root());
+    AgentProcess agent({.openat2_error = openat2_error});
+    const auto app = container.at("app");
+    for (const auto& root : {app + "/b", app + "/b/sub", app + "/x/c"}) {
+      const auto link = root == app + "/x/c" ? root : app + "/b";
+      CHECK(failure_of(agent.apply({app, root}, file("f", "evil", 0644, 1)))
+                .starts_with("Escapes: cannot write " + root + "/f: " + link + " is a symlink"));
+      CHECK(confirmed(agent.apply({app, root}, {Delete{1, "sub", DeleteHow::Whole}})));
+    }
+    CHECK(tree_of(container.root()) == before);
+    // A directory or file that takes the link's place is written into.
+    CHECK(failure_of(agent.apply({app, app + "/b"},
+                                 std::vector<Request>{Directory{1, ""}} + file("f", "x", 0644, 1))) == "");
+    CHECK(container.read("app/b/f") == "x");
+    CHECK(tree_of(container.at("outside")) == Tree{{"sub", "dir"}});
+  }
+}
+
 TEST_CASE("1.4 4.3 paths that lead out or into the system") {
   TempTree container;
   AgentProcess agent;
