@@ -46,6 +46,29 @@ def test_user_role_is_enough_to_watch_and_cannot_exec(shared, app):
     assert may.stdout.strip() == "no"
 
 
+@pytest.fixture
+def nameless(local, shared):
+    """Nobody but administrators may ask for the own name. On somebody else's cluster that is not ours to take away."""
+    binding = ("clusterrolebinding", "system:basic-user")
+    subjects = shared.cluster.get(*binding)["subjects"]
+
+    def change(to):
+        shared.cluster("patch", *binding, "--type=merge", "-p", json.dumps({"subjects": to}))
+    change([])
+    yield
+    change(subjects)
+
+
+def test_who_may_not_ask_for_the_own_name_is_told(nameless, shared, app):
+    """spec.user is missing then, and the policy refuses that: in words that say whose name it wants."""
+    kubeconfig = service_account(shared, "noname", "live-update-user")
+    watcher = shared.watch("app", kubeconfig=kubeconfig)
+    watcher.wait_line("so what is sent from here has no name, and the chart's objectPolicy, where it is on, refuses it")
+    write(shared.root / "src/a", "saved by nobody")
+    watcher.wait_line(r"waiting to be sent: .*spec\.user must be the name of the sender.*it is missing, the sender is system:serviceaccount:")
+    watcher.kill()
+
+
 def test_viewer_is_told_which_role_would_help(shared, app):
     kubeconfig = service_account(shared, "vic", "live-update-viewer")
     assert shared.run("status", "app", kubeconfig=kubeconfig).returncode == 0
