@@ -70,6 +70,8 @@ ACCEPTED = {
     "the root on both sides": {"spec.steps[1].sync.from": ".", "spec.steps[1].sync.to": "/"},
     "names that only begin like the kernel's": {"spec.steps[1].sync.to": "/process/dev"},
     "an empty context is none": {"spec.source": {"context": []}},
+    "an empty ignore file is none": {"spec.source": {"ignoreFile": ""}},
+    "an ignore file below the root": {"spec.source": {"ignoreFile": "./conf/..ignore"}},
     "a run alone, with a trigger": {"spec.steps": [{"run": {"command": ["make"], "when": "Always", "triggers": ["src"]}}]},
     "the same sync twice": {"spec.steps[1]": {"sync": {"from": "src", "to": "/a"}}},
     "an escaped !": {"spec.steps[0].fallBackOn.paths[0]": "\\!Dockerfile"},
