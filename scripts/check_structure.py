@@ -19,6 +19,7 @@ LONG_FILES = {
     "lib/kube/exec_client.cc": "one state machine of one connection",
     "test/agent/apply_test.cc": "one situation a case",
     "test/agent/fence_test.cc": "one situation a case",
+    "test/unit/watcher/session_test.cc": "one situation a case",
     "test/wire/agent_transport_test.cc": "one situation a case",
     "test/wire/exec_test.cc": "one trap of the protocol a case",
     "test/wire/tar_shell_test.cc": "one trap of shells and tars a case",

@@ -6,17 +6,27 @@
 #include "core/base/json.h"
 #include "kube/io.h"
 #include "kube/kube_api_server.h"
+#include "watcher/console.h"
 
 namespace live_update {
 namespace {
 
 constexpr const char* kWhoAmI = R"({"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"})";
 
+std::string say_insecure(const std::string& server) {
+  return fmt::format(
+      "the kubeconfig has insecure-skip-tls-verify for {}: whoever is on the way to it can read and change "
+      "all "
+      "that is sent; give its certificate authority instead",
+      server);
+}
+
 }  // namespace
 
 Result<Cluster> connect(Loop& loop, const KubeOptions& options) {
   auto config = load_client_config(options, KubeEnvironment::of_process());
   if (!config) return std::unexpected(config.error());
+  if (config->insecure) TerminalConsole().problem(say_insecure(config->server));
   init_kube_io();
   auto api = make_api_server(loop, *config);
   if (!api) return std::unexpected(api.error());

@@ -19,6 +19,7 @@ struct Cluster {
   ClientConfig config;
   std::unique_ptr<ApiServer> api;
 };
+// Says so where the API server's certificate is not looked at.
 Result<Cluster> connect(Loop& loop, const KubeOptions& options);
 
 // Runs the loop until the answer is there: only before anything else is under way.

@@ -109,6 +109,12 @@ class Parser {
     sub->add_flag("--allow-deletes", allow, "Delete even more than spec.source.maxDeletes paths at once");
   }
 
+  static void add_accept_spec(CLI::App* sub, bool& accept) {
+    sub->add_flag(
+        "--accept-spec", accept,
+        "Accept the LiveUpdate as the cluster has it now, however far it reaches into this machine");
+  }
+
   static void add_output(CLI::App* sub, std::string& output, const std::vector<std::string>& formats) {
     std::string list;
     for (const std::string& format : formats) list += (list.empty() ? "" : "|") + format;
@@ -124,6 +130,7 @@ class Parser {
     add_file(sub, watch_.file, "Apply this file first, and watch for what is in it; - is standard input");
     add_root(sub, watch_.root);
     add_allow_deletes(sub, watch_.allow_deletes);
+    add_accept_spec(sub, watch_.accept_spec);
     sub->add_flag("--timings", watch_.timings,
                   "Say behind each line when the save reached each stage of its way, in ms");
     sub->get_option("--filename")->excludes(sub->get_option("NAME"));
@@ -136,6 +143,7 @@ class Parser {
     add_file(sub, push_.file, "Apply this file first, and send to what is in it; - is standard input");
     add_root(sub, push_.root);
     add_allow_deletes(sub, push_.allow_deletes);
+    add_accept_spec(sub, push_.accept_spec);
     sub->add_option("--timeout", push_.timeout_seconds, "Give up after so many seconds; default: 300")
         ->type_name("SECONDS")
         ->check(CLI::Range(1, 86'400).description(""));

@@ -15,6 +15,7 @@ struct WatchCommand {
   std::string file;                // -f: applied first; "-" is standard input; empty: not given
   std::string root;                // --root; empty: the file's folder, else the current one
   bool allow_deletes = false;      // rule 7.4
+  bool accept_spec = false;        // rule 8.1
   bool timings = false;            // --timings
   bool operator==(const WatchCommand&) const = default;
 };
@@ -22,6 +23,7 @@ struct PushCommand {
   std::vector<std::string> names;
   std::string file, root;
   bool allow_deletes = false;
+  bool accept_spec = false;
   int timeout_seconds = 300;
   bool operator==(const PushCommand&) const = default;
 };

@@ -51,6 +51,10 @@ Question ask(const ExplainCommand& command, const FileSystem& files, const DiskT
       out.changes.push_back({.path = path, .op = op});
     } else if (files.look(path) == FileKind::Special) {
       out.special.push_back({path, "built in: a socket, a FIFO or a device cannot be sent", true});
+    } else if (files.look(path) == FileKind::Symlink && !disk.type(path)) {
+      out.special.push_back(
+          {path, "built in: " + say_refused(files.end(path)) + " is not sent in the place of a sync.from",
+           true});
     } else {
       out.changes.push_back({.path = path, .type = disk.type(path).value_or(FileType::File)});
     }

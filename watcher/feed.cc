@@ -9,6 +9,8 @@
 namespace live_update {
 namespace {
 
+constexpr Millis kLookAgain{500};  // at the file, while it does not allow what the cluster's spec asks
+
 std::string collection(const std::string& ns, const char* resource) {
   return fmt::format("/apis/{}/namespaces/{}/{}", kApiVersion, ns, resource);
 }
@@ -79,9 +81,70 @@ void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
       console_.say(
           fmt::format("LiveUpdate {} was deleted: changes are kept until it is back", to_string(key_)));
   }
-  if (!change.after) return;
-  if (session_) return session_->live_update_changed(*change.after);
-  begin_session();
+  if (change.after) return judge();
+  look_again_.reset();
+  question_.reset();
+  paused_.clear();
+}
+
+// Rule 8.2, whenever the spec or the ceiling may have changed.
+void Feed::judge() {
+  const auto live_update = live_updates_.get(key_);
+  if (!live_update || ended_) return;
+  const auto further = options_.ceiling->beyond(live_update->spec,
+                                                [this](const std::string& line) { console_.failure(line); });
+  const bool was_paused = !paused_.empty();
+  if (further.empty())
+    go_on();
+  else
+    pause(*live_update, further);
+  hand_on(*live_update);
+  if (was_paused && further.empty() && session_) session_->hold(false);
+}
+
+void Feed::pause(const LiveUpdate& live_update, const std::vector<FieldError>& further) {
+  if (session_) session_->hold(true);
+  auto why = say_further(live_update, *options_.ceiling, further);
+  if (why == paused_) return;
+  paused_ = std::move(why);
+  for (const std::string& line : paused_) console_.failure(line);
+  if (options_.once) return fail("nothing was sent: " + say_remedy(*options_.ceiling));
+  console_.failure("nothing is sent until that changes: " + say_remedy(*options_.ceiling));
+  if (options_.ceiling->has_file()) look_again();
+  ask(live_update);
+}
+
+void Feed::look_again() {
+  look_again_ = loop_.after(kLookAgain, [this] {
+    look_again();
+    if (options_.ceiling->file_changed()) judge();
+  });
+}
+
+void Feed::ask(const LiveUpdate& live_update) {
+  question_.reset();
+  if (!options_.consent || !options_.consent->can_ask()) return;
+  question_ = options_.consent->ask(fmt::format("Let LiveUpdate {} reach that far?", to_string(key_)),
+                                    [this, spec = live_update.spec](bool yes) {
+                                      if (!yes) return;
+                                      if (auto kept = options_.ceiling->accept(spec); !kept)
+                                        console_.problem(kept.error().message);
+                                      judge();
+                                    });
+}
+
+void Feed::go_on() {
+  look_again_.reset();
+  question_.reset();
+  if (std::exchange(paused_, {}).empty()) return;
+  console_.say("the LiveUpdate reaches no further than it may: going on");
+}
+
+// A session that is held learns what became of its changes, but keeps its rules.
+void Feed::hand_on(LiveUpdate live_update) {
+  if (!session_) return paused_.empty() ? begin_session() : void();
+  if (!paused_.empty()) live_update.spec = session_->spec();
+  session_->live_update_changed(live_update);
 }
 
 void Feed::change_set_changed(const ObjectChange<ChangeSet>& change) {
@@ -95,7 +158,7 @@ void Feed::change_set_changed(const ObjectChange<ChangeSet>& change) {
 
 void Feed::begin_session() {
   const auto live_update = live_updates_.get(key_);
-  if (session_ || ended_ || !live_update || !live_update_reflector_.synced() ||
+  if (session_ || ended_ || !paused_.empty() || !live_update || !live_update_reflector_.synced() ||
       !change_set_reflector_.synced())
     return;
   session_ = std::make_unique<Session>(loop_, api_, console_, options_, on_end_);
@@ -103,8 +166,11 @@ void Feed::begin_session() {
   for (const auto& [key, change_set] : change_sets_.all())
     if (belongs(*change_set, *live_update)) change_sets.push_back(*change_set);
   auto begun = session_->begin(*live_update, change_sets);
-  if (begun) return;
-  console_.problem(begun.error().message);
+  if (!begun) fail(begun.error().message);
+}
+
+void Feed::fail(const std::string& message) {
+  console_.problem(message);
   ended_ = true;
   on_end_(1);
 }

@@ -1,6 +1,7 @@
 // Feed: one LiveUpdate by its name, kept watched: its Session begins when the object is there, learns of
 // every change of it and of its ChangeSets, and ends when it is deleted. Made again under the same name, it
-// gets a new session. Lives on the loop's thread.
+// gets a new session. While its spec reaches further into this machine than the ceiling allows, the session
+// is held, or does not begin, and the user is asked (rule 8.2). Lives on the loop's thread.
 #pragma once
 
 #include <functional>
@@ -26,7 +27,14 @@ class Feed {
  private:
   void live_update_changed(const ObjectChange<LiveUpdate>& change);
   void change_set_changed(const ObjectChange<ChangeSet>& change);
+  void judge();
+  void pause(const LiveUpdate& live_update, const std::vector<FieldError>& further);
+  void look_again();
+  void ask(const LiveUpdate& live_update);
+  void go_on();
+  void hand_on(LiveUpdate live_update);
   void begin_session();
+  void fail(const std::string& message);
   void problem(const Error& error);
 
   Loop& loop_;
@@ -37,6 +45,8 @@ class Feed {
   const std::function<void(int)> on_end_;
   bool has_problem_ = false;
   bool ended_ = false;
+  std::vector<std::string> paused_;  // why, in lines; empty: it is not
+  Handle look_again_, question_;
 
   Store<LiveUpdate> live_updates_;
   Store<ChangeSet> change_sets_;

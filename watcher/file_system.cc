@@ -32,6 +32,12 @@ FileKind PosixFileSystem::follow(const std::string& path) const {
   return stat(absolute(path).c_str(), &info) == 0 ? kind_of(info) : FileKind::Missing;
 }
 
+LinkEnd PosixFileSystem::end(const std::string& path) const {
+  std::error_code error;
+  const auto root = std::filesystem::canonical(root_, error);
+  return error ? LinkEnd{} : link_end(root, path);
+}
+
 std::vector<std::string> PosixFileSystem::list(const std::string& directory) const {
   std::vector<std::string> names;
   std::error_code error;

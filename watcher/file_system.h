@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "watcher/links.h"
 
 namespace live_update {
 
@@ -26,6 +27,8 @@ class FileSystem {
   virtual FileKind look(const std::string& path) const = 0;
   // What a symlink leads to; Missing if to nothing. Else as `look`.
   virtual FileKind follow(const std::string& path) const = 0;
+  // Where the links on the way of a path lead, and one at its end (watcher/links.h).
+  virtual LinkEnd end(const std::string& path) const = 0;
   // Names in a directory, sorted, without "." and ".."; empty if it cannot be read.
   virtual std::vector<std::string> list(const std::string& directory) const = 0;
   // The bytes of a file, symlinks followed. NotFound, or Io with the reason.
@@ -39,6 +42,7 @@ class PosixFileSystem : public FileSystem {
   explicit PosixFileSystem(std::string root) : root_(std::move(root)) {}
   FileKind look(const std::string& path) const override;
   FileKind follow(const std::string& path) const override;
+  LinkEnd end(const std::string& path) const override;
   std::vector<std::string> list(const std::string& directory) const override;
   Result<std::string> read(const std::string& path) const override;
   const std::string& root() const override { return root_; }

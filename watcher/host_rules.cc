@@ -1,5 +1,7 @@
 #include "watcher/host_rules.h"
 
+#include <algorithm>
+
 #include "core/base/path.h"
 #include "core/rules/validate.h"
 
@@ -31,9 +33,46 @@ std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(cons
   return std::unexpected(std::move(errors));
 }
 
+namespace {
+
+// "a", "a/b", "a/b/c".
+std::vector<std::string> way_to(const std::string& path) {
+  std::vector<std::string> out;
+  for (std::string up = path; up != "."; up = parent_path(up)) out.push_back(up);
+  std::ranges::reverse(out);
+  return out;
+}
+
+}  // namespace
+
+std::vector<FieldError> link_errors(const LiveUpdateSpec& spec, const LiveUpdateSpec& ceiling,
+                                    const FileSystem& files) {
+  std::vector<FieldError> errors;
+  const Mapping mapping(spec), bound(ceiling);
+  for (const Route& route : mapping.routes()) {
+    const std::string field = "spec.steps[" + std::to_string(route.step) + "].sync.from";
+    for (const std::string& path : way_to(route.from)) {
+      if (files.look(path) != FileKind::Symlink || !mapping.follows(path)) continue;
+      const LinkEnd end = files.end(path);
+      if (end.where == LinkEnd::Outside) {
+        errors.push_back({field, path + " is " + say_refused(end) +
+                                     ": only what is inside can be synced, so put it there, or choose a root "
+                                     "that holds both with --root"});
+        break;
+      }
+      if (!bound.follows(path))
+        errors.push_back({field, path +
+                                     " is a link, which may leave this machine only as a link: sync what it "
+                                     "leads to"});
+    }
+  }
+  return errors;
+}
+
 std::vector<FieldError> root_errors(const LiveUpdateSpec& spec, const IgnoreRules& rules,
                                     const FileSystem& files) {
   std::vector<FieldError> errors = ignored_sources(spec, rules);
+  for (FieldError& error : link_errors(spec, spec, files)) errors.push_back(std::move(error));
   const Mapping mapping(spec);
   const DiskTree disk(files, mapping, rules);
   std::vector<Change> suspects;  // only below "/" can something lead to them
@@ -67,13 +106,25 @@ std::optional<FileType> DiskTree::type(const std::string& path) const {
     case FileKind::Directory:
       return FileType::Directory;
     case FileKind::Symlink:
-      return mapping_.follows(path) && files_.follow(path) == FileKind::Directory ? FileType::Directory
-                                                                                  : FileType::Symlink;
+      return link_type(path);
     case FileKind::Missing:
     case FileKind::Special:
       break;
   }
   return {};
+}
+
+std::optional<FileType> DiskTree::link_type(const std::string& path) const {
+  if (!mapping_.follows(path)) return FileType::Symlink;
+  if (files_.end(path).where != LinkEnd::Inside) return {};
+  switch (files_.follow(path)) {
+    case FileKind::File:
+      return FileType::File;
+    case FileKind::Directory:
+      return FileType::Directory;
+    default:
+      return {};
+  }
 }
 
 std::vector<std::string> DiskTree::files_below(const std::string& directory) const {

@@ -23,12 +23,19 @@ struct LoadedIgnoreRules {
 std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
                                                                             const FileSystem& files);
 
+// A sync.from, or a folder on the way to it, that is a link out of the root (rule 3.3), or one that `ceiling`,
+// which may be the same spec, sends as a link.
+std::vector<FieldError> link_errors(const LiveUpdateSpec& spec, const LiveUpdateSpec& ceiling,
+                                    const FileSystem& files);
+
 // The breaches that need the files at hand, for a spec that `validate` has no complaint about: a sync.from or
-// trigger that is ignored as a whole (rule 2.2), a file that would go to /proc, /sys or /dev (rule 1.4).
+// trigger that is ignored as a whole (rule 2.2), a sync.from that leads out of the root (rule 3.3), a file that
+// would go to /proc, /sys or /dev (rule 1.4).
 std::vector<FieldError> root_errors(const LiveUpdateSpec& spec, const IgnoreRules& rules,
                                     const FileSystem& files);
 
-// What is on the disk. Links are not followed but for those that Mapping::follows; directories that are
+// What is on the disk. Links are not followed but for those that Mapping::follows and that end inside the
+// root; directories that are
 // ignored as a whole are not entered; sockets, FIFOs and devices do not exist.
 class DiskTree : public HostTree {
  public:
@@ -40,6 +47,7 @@ class DiskTree : public HostTree {
 
  private:
   bool behind_link(const std::string& path) const;
+  std::optional<FileType> link_type(const std::string& path) const;
 
   const FileSystem& files_;
   const Mapping& mapping_;

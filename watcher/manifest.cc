@@ -1,18 +1,10 @@
 #include "watcher/manifest.h"
 
 #include <spdlog/fmt/fmt.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/api/enums.h"
 #include "core/base/json.h"
-#include "run/content.h"
+#include "watcher/notes_file.h"
 
 namespace live_update {
 namespace {
@@ -117,18 +109,13 @@ std::string manifest_text(const ManifestKey& key, const HostManifest& manifest) 
               [&](const std::string& path) { write_entry(json, path, *manifest.posted.find(path)); });
     json.list("known", manifest.known, [&](const auto& item) { write_known(json, item.first, item.second); });
   });
-  const std::string body = json.take();
-  return fmt::format("{}{}\n{}", kFormat, sha256(body), body);
+  return seal_notes(kFormat, json.take());
 }
 
 Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view text) {
-  const auto end = text.find('\n');
-  if (!text.starts_with(kFormat) || end == std::string_view::npos)
-    return fail(ErrorKind::Invalid, "it has another format");
-  const std::string_view body = text.substr(end + 1);
-  if (text.substr(kFormat.size(), end - kFormat.size()) != sha256(body))
-    return fail(ErrorKind::Invalid, "it is damaged");
-  auto document = parse_json(body);
+  const auto body = open_notes(kFormat, text);
+  if (!body) return std::unexpected(body.error());
+  auto document = parse_json(*body);
   if (!document) return std::unexpected(document.error());
   FieldErrors errors;
   ObjectReader reader(&*document, {}, errors);
@@ -147,17 +134,14 @@ Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view tex
 }
 
 ManifestFile::ManifestFile(const std::string& directory, ManifestKey key)
-    : key_(std::move(key)), directory_(directory) {
-  const std::string name = sha256(fmt::format("{}\n{}\n{}\n{}", key_.server, key_.ns, key_.uid, key_.root));
-  path_ = fmt::format("{}/{}.manifest", directory_, name.substr(sizeof "sha256:" - 1, 24));
-}
+    : key_(std::move(key)),
+      path_(notes_path(directory, fmt::format("{}\n{}\n{}\n{}", key_.server, key_.ns, key_.uid, key_.root),
+                       "manifest")) {}
 
 Result<std::optional<HostManifest>> ManifestFile::load() const {
-  std::ifstream file(path_, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  auto manifest = parse_manifest(key_, text.view());
+  const auto text = read_notes(path_);
+  if (!text) return std::nullopt;
+  auto manifest = parse_manifest(key_, *text);
   if (manifest) return std::move(*manifest);
   return fail(ErrorKind::Invalid,
               fmt::format("the notes of the last run in {} are not used, {}: all files are read again", path_,
@@ -165,22 +149,13 @@ Result<std::optional<HostManifest>> ManifestFile::load() const {
 }
 
 Result<> ManifestFile::store(const HostManifest& manifest) const {
-  const std::string text = manifest_text(key_, manifest);
-  const std::string temporary = fmt::format("{}.{}", path_, getpid());
-  std::error_code error;
-  std::filesystem::create_directories(directory_, error);
-  chmod(directory_.c_str(), 0700);
-  std::ofstream file(temporary, std::ios::binary);
-  file << text;
-  file.close();
-  if (file && rename(temporary.c_str(), path_.c_str()) == 0) return {};
-  const int problem = errno;
-  unlink(temporary.c_str());
+  const auto stored = replace_notes(path_, manifest_text(key_, manifest));
+  if (stored) return {};
   return fail(
       ErrorKind::Io,
       fmt::format("the notes for the next start cannot be written to {} ({}): a restart will read all files "
                   "again; make the directory writable or set XDG_STATE_HOME",
-                  path_, std::strerror(problem)));
+                  path_, stored.error().message));
 }
 
 }  // namespace live_update

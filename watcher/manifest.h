@@ -50,7 +50,7 @@ class ManifestFile {
 
  private:
   const ManifestKey key_;
-  std::string directory_, path_;
+  std::string path_;
 };
 
 }  // namespace live_update

@@ -16,8 +16,10 @@ class PathFilter {
   // Whether to watch and walk a directory: it lies in the context or leads to it, and is not ignored as a
   // whole (rule 2.6).
   virtual bool enters(const std::string& directory) const = 0;
-  // Rule 3.3: a symlink at this path that leads to a directory is treated as that directory.
+  // Rule 3.3: a symlink at this path stands for what it leads to, if that is inside the root.
   virtual bool follows(const std::string& path) const = 0;
+  // Rule 2.8: it does not count, and only because it is a credential.
+  virtual bool holds_back(const std::string&) const { return false; }
   // Paths whose events are wanted though they may not count: the ignore file (rule 2.4).
   virtual bool wants_events(const std::string& path) const { return counts(path); }
 };

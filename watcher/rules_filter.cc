@@ -5,6 +5,7 @@
 #include "core/base/path.h"
 #include "core/base/text.h"
 #include "core/rules/plan.h"
+#include "core/rules/reach.h"
 #include "core/rules/validate.h"
 #include "run/content.h"
 #include "watcher/host_rules.h"
@@ -14,11 +15,13 @@ namespace {
 
 std::string clean(const std::string& path) { return path.empty() ? "." : path; }
 
-std::string rules_digest(const LiveUpdateSpec& spec, const std::string& ignore_text) {
-  LiveUpdate relevant;
+std::string rules_digest(const LiveUpdateSpec& spec, const LiveUpdateSpec& ceiling,
+                         const std::string& ignore_text) {
+  LiveUpdate relevant, bound;
   relevant.spec.source = spec.source;
   relevant.spec.steps = spec.steps;
-  return sha256(encode_live_update(relevant) + ignore_text);
+  bound.spec = reach_of(ceiling);
+  return sha256(encode_live_update(relevant) + encode_live_update(bound) + ignore_text);
 }
 
 void add_new(std::vector<FieldError>& errors, std::vector<FieldError> more) {
@@ -35,12 +38,31 @@ RulesFilter::RulesFilter(const LiveUpdateSpec& spec, IgnoreRules rules, std::str
       context_(context_of(spec)),
       ignore_file_(std::move(ignore_file)) {}
 
+RulesFilter RulesFilter::within(RulesFilter ceiling) const {
+  RulesFilter out = *this;
+  out.ceiling_ = std::make_shared<const RulesFilter>(std::move(ceiling));
+  return out;
+}
+
 bool RulesFilter::counts(const std::string& path) const {
+  if (ceiling_ && !ceiling_->counts(path)) return false;
   return in_context(clean(path), context_) && !verdict(clean(path)).ignored;
+}
+
+bool RulesFilter::holds_back(const std::string& path) const {
+  if (!in_context(clean(path), context_)) return false;
+  const IgnoreRules::Verdict own = verdict(clean(path));
+  if (own.ignored) return own.held_back();
+  return ceiling_ && ceiling_->holds_back(path);
+}
+
+bool RulesFilter::sends(const std::string& path) const {
+  return mapping_.route(clean(path)) && (!ceiling_ || ceiling_->sends(path));
 }
 
 bool RulesFilter::enters(const std::string& directory) const {
   const std::string path = clean(directory);
+  if (ceiling_ && !ceiling_->enters(directory)) return false;
   if (at_or_below(ignore_file_, path)) return true;
   const bool leads_in =
       in_context(path, context_) ||
@@ -48,22 +70,33 @@ bool RulesFilter::enters(const std::string& directory) const {
   return leads_in && !verdict(path).whole;
 }
 
-bool RulesFilter::follows(const std::string& path) const { return !path.empty() && mapping_.follows(path); }
+bool RulesFilter::follows(const std::string& path) const {
+  return !path.empty() && mapping_.follows(path) && (!ceiling_ || ceiling_->follows(path));
+}
 
-// Also of a name that is not UTF-8: it is skipped, but with a warning (rule 2.1).
+// Also of a name that is not UTF-8 or a credential: it is skipped, but with a warning (rules 2.1, 2.8).
 bool RulesFilter::wants_events(const std::string& path) const {
-  return path == ignore_file_ || counts(path) || (!is_utf8(path) && in_context(clean(path), context_));
+  if (path == ignore_file_ || counts(path)) return true;
+  return is_utf8(path) ? holds_back(path) : in_context(clean(path), context_);
 }
 
 std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,
-                                                               const LiveUpdateSpec& spec) {
+                                                               const LiveUpdateSpec& spec,
+                                                               const LiveUpdateSpec& ceiling) {
   const PosixFileSystem files(root);
-  auto errors = validate(spec);
-  auto loaded = load_ignore_rules(spec, files);
-  add_new(errors, loaded ? ignored_sources(spec, loaded->rules) : loaded.error());
+  LiveUpdateSpec own = spec;
+  own.source.credentials = ceiling.source.credentials;  // whatever the cluster says
+  auto errors = validate(own);
+  auto loaded = load_ignore_rules(own, files);
+  add_new(errors, loaded ? ignored_sources(own, loaded->rules) : loaded.error());
+  add_new(errors, link_errors(own, ceiling, files));
   if (!errors.empty()) return std::unexpected(errors);
-  return LoadedRules{RulesFilter(spec, std::move(loaded->rules), ignore_file_of(spec)),
-                     rules_digest(spec, loaded->text)};
+  const std::string digest = rules_digest(own, ceiling, loaded->text);
+  RulesFilter filter(own, std::move(loaded->rules), ignore_file_of(own));
+  if (reach_of(own) == reach_of(ceiling)) return LoadedRules{std::move(filter), digest};
+  auto bound = load_ignore_rules(ceiling, files);
+  if (!bound) return std::unexpected(bound.error());
+  return LoadedRules{filter.within({ceiling, std::move(bound->rules), ignore_file_of(ceiling)}), digest};
 }
 
 }  // namespace live_update

@@ -56,7 +56,7 @@ Session::~Session() = default;
 Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeSet>& change_sets) {
   live_update_ = live_update;
   buffer_.set_debounce(live_update.spec.debounce);
-  auto rules = load_rules(options_.root, live_update.spec);
+  auto rules = load_rules(options_.root, live_update.spec, *options_.ceiling->spec());
   if (!rules) return fail(ErrorKind::Invalid, say_errors(rules.error()));
   load_manifest();
   source_ = std::make_unique<Source>(options_.root, std::move(*rules), std::move(manifest_.known),
@@ -152,7 +152,7 @@ void Session::take_appeared(const std::vector<std::string>& appeared) {
 }
 
 void Session::reload_rules() {
-  auto rules = load_rules(options_.root, live_update_.spec);
+  auto rules = load_rules(options_.root, live_update_.spec, *options_.ceiling->spec());
   if (!rules)
     return console_.problem(say_errors(rules.error()) +
                             "\nthe rules from before stay in force until this is repaired");
@@ -296,7 +296,7 @@ void Session::find_root(int attempts_left) {
 // -------------------------------------------------------------------------------------------------- posting
 
 void Session::post_due() {
-  if (stopped_ || !publisher_->idle()) return;
+  if (stopped_ || held_ || !publisher_->idle()) return;
   if (snapshot_due_) return post_snapshot();
   if (outbox_.empty()) return;
   auto changes = outbox_.take(source_->tree());
@@ -422,6 +422,12 @@ void Session::write_manifest() {
   manifest_.posted = {};
   manifest_.known.clear();
   if (!stored) console_.problem(stored.error().message);
+}
+
+void Session::hold(bool held) {
+  if (std::exchange(held_, held) == held || held) return;
+  reload_rules();
+  post_due();
 }
 
 void Session::end() {

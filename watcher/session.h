@@ -19,6 +19,8 @@
 
 #include "core/rules/change_buffer.h"
 #include "kube/api_server.h"
+#include "watcher/ceiling.h"
+#include "watcher/consent.h"
 #include "watcher/console.h"
 #include "watcher/manifest.h"
 #include "watcher/outbox.h"
@@ -38,6 +40,8 @@ struct SessionOptions {
   bool allow_deletes = false;   // rule 7.4
   bool once = false;            // `push`: one Snapshot, no watching
   bool timings = false;         // say how long the stages of each save took
+  Ceiling* ceiling = nullptr;   // how far the spec may reach; outlives the session
+  Consent* consent = nullptr;   // who is asked when it reaches further; likewise
 };
 
 class Session {
@@ -59,9 +63,14 @@ class Session {
   void change_set_changed(const ChangeSet& change_set);
   void change_set_removed(const std::string& name);
 
+  // While it is held nothing leaves this machine; what happens on the disk stays due. When it is let go, the
+  // rules are those that the ceiling allows now.
+  void hold(bool held);
+
   // The watcher ends: what is known is written down.
   void end();
 
+  const LiveUpdateSpec& spec() const { return live_update_.spec; }
   const std::string& uid() const { return live_update_.meta.uid; }
   std::int64_t last_sequence() const { return manifest_.sequence; }
 
@@ -118,6 +127,7 @@ class Session {
   Results results_;
 
   bool snapshot_due_ = false;
+  bool held_ = false;
   bool stopped_ = false;
   std::string sending_;                           // what is under way, in words
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way

@@ -10,7 +10,9 @@
 #include <memory>
 #include <random>
 
+#include "watcher/ceiling.h"
 #include "watcher/cluster.h"
+#include "watcher/consent.h"
 #include "watcher/console.h"
 #include "watcher/feed.h"
 #include "watcher/manifest_file.h"
@@ -37,6 +39,19 @@ std::string random_session() {
   return fmt::format("{:08x}", random());
 }
 
+// Rule 8.1: a file in a home folder makes all of that folder the root, which is hardly meant.
+Result<> check_breadth(const std::string& root) {
+  std::error_code error;
+  const std::filesystem::path home = std::filesystem::canonical(environment("HOME"), error);
+  const bool holds_home = !error && (home == root || home.string().starts_with(root + '/'));
+  if (root != "/" && !holds_home) return {};
+  return fail(
+      ErrorKind::Invalid,
+      fmt::format("the root would be {}, which {}: start in the project's folder, or name the root with "
+                  "--root; if all of it is meant, with --root {}",
+                  root, root == "/" ? "is the whole machine" : "holds your home folder", root));
+}
+
 // The root as the kernel names it, so that a manifest is found whichever way it was given.
 Result<std::string> resolve_root(const WatchOptions& options) {
   std::filesystem::path root = options.command.root;
@@ -48,8 +63,16 @@ Result<std::string> resolve_root(const WatchOptions& options) {
   if (error)
     return fail(ErrorKind::Io, fmt::format("the root {}: {}; give an existing directory with --root",
                                            root.string(), error.message()));
+  if (auto narrow = check_breadth(resolved); options.command.root.empty() && !narrow)
+    return std::unexpected(narrow.error());
   return resolved.string();
 }
+
+// A LiveUpdate to watch for, and how far it may reach here.
+struct Chosen {
+  LiveUpdate live_update;
+  std::unique_ptr<Ceiling> ceiling;
+};
 
 // The LiveUpdates that are meant, as the API server has them.
 Result<std::vector<LiveUpdate>> choose(Loop& loop, ApiServer& api, const std::string& ns,
@@ -87,14 +110,19 @@ Result<std::vector<Manifest>> read_file(const WatchCommand& command, const std::
   return manifests;
 }
 
-// The LiveUpdates to watch; those of a file are applied first.
-Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, const WatchOptions& options,
-                                        const std::string& root) {
+// Where it is remembered what was accepted of a LiveUpdate.
+AcceptedSpec accepted_spec(const Cluster& cluster, const ObjectKey& key, const std::string& root) {
+  return {state_directory(environment("XDG_STATE_HOME"), environment("HOME")),
+          {cluster.config.server, key.ns, key.name, root}};
+}
+
+// The file's LiveUpdates, after they were applied.
+Result<std::vector<Chosen>> apply_file(Loop& loop, const Cluster& cluster, const WatchOptions& options,
+                                       const std::string& root) {
   const WatchCommand& command = options.command;
-  if (command.file.empty()) return choose(loop, *cluster.api, cluster.config.ns, command.names);
   auto manifests = read_file(command, root);
   if (!manifests) return std::unexpected(manifests.error());
-  std::vector<LiveUpdate> chosen;
+  std::vector<Chosen> chosen;
   for (const Manifest& manifest : *manifests) {
     const ObjectMeta& meta = manifest.live_update.meta;
     const ObjectKey key{meta.ns.empty() ? cluster.config.ns : meta.ns, meta.name};
@@ -107,17 +135,59 @@ Result<std::vector<LiveUpdate>> prepare(Loop& loop, const Cluster& cluster, cons
       return std::unexpected(applied.error());
     auto live_update = get_live_update(loop, *cluster.api, key);
     if (!live_update) return std::unexpected(live_update.error());
-    chosen.push_back(std::move(*live_update));
+    chosen.push_back(
+        {std::move(*live_update), std::make_unique<Ceiling>(accepted_spec(cluster, key, root), command.file,
+                                                            manifest.live_update.spec)});
   }
   if (chosen.empty()) return fail(ErrorKind::NotFound, "none of the LiveUpdates named is in " + command.file);
   return chosen;
 }
 
+// The LiveUpdates to watch; those of a file are applied first.
+Result<std::vector<Chosen>> prepare(Loop& loop, const Cluster& cluster, const WatchOptions& options,
+                                    const std::string& root) {
+  if (!options.command.file.empty()) return apply_file(loop, cluster, options, root);
+  auto named = choose(loop, *cluster.api, cluster.config.ns, options.command.names);
+  if (!named) return std::unexpected(named.error());
+  std::vector<Chosen> chosen;
+  for (LiveUpdate& it : *named) {
+    auto ceiling = std::make_unique<Ceiling>(accepted_spec(cluster, key_of(it.meta), root));
+    chosen.push_back({std::move(it), std::move(ceiling)});
+  }
+  return chosen;
+}
+
+// Rules 8.1 and 8.2 at the start. Where a file is given and nobody can be asked, the others begin, and this one
+// waits.
+Result<> settle(const Chosen& it, const WatchOptions& options, TerminalConsent& consent,
+                TerminalConsole& terminal) {
+  Ceiling& ceiling = *it.ceiling;
+  const auto further =
+      ceiling.beyond(it.live_update.spec, [&](const std::string& line) { terminal.problem(line); });
+  if (further.empty()) return {};
+  const bool first = !ceiling.spec();
+  const auto lines =
+      first ? say_reach(it.live_update, ceiling.key()) : say_further(it.live_update, ceiling, further);
+  if (!options.command.accept_spec) {
+    if (!consent.can_ask() && ceiling.has_file()) return {};
+    for (const std::string& line : lines) terminal.problem(line);
+    if (!consent.can_ask() || !consent.ask_now("Is that meant?"))
+      return fail(ErrorKind::Forbidden,
+                  fmt::format("nothing was sent of LiveUpdate {}: {}", to_string(key_of(it.live_update.meta)),
+                              say_remedy(ceiling)));
+  }
+  if (auto kept = ceiling.accept(it.live_update.spec); !kept) terminal.problem(kept.error().message);
+  return {};
+}
+
 class Watcher {
  public:
-  Watcher(Loop& loop, const WatchOptions& options) : loop_(loop), options_(options) {}
+  Watcher(Loop& loop, const WatchOptions& options) : loop_(loop), options_(options), consent_(loop) {}
 
-  Result<> start(Cluster& cluster, const std::vector<LiveUpdate>& live_updates, const std::string& root) {
+  Result<> start(Cluster& cluster, std::vector<Chosen> chosen, const std::string& root) {
+    for (const Chosen& it : chosen)
+      if (auto settled = settle(it, options_, consent_, terminal_); !settled) return settled;
+    chosen_ = std::move(chosen);
     auto user = own_name(loop_, *cluster.api, terminal_);
     if (!user) return std::unexpected(user.error());
     SessionOptions session{
@@ -128,12 +198,14 @@ class Watcher {
         .id = random_session(),
         .allow_deletes = options_.command.allow_deletes,
         .once = options_.once,
-        .timings = options_.command.timings};
-    for (const LiveUpdate& it : live_updates) {
-      consoles_.push_back(
-          std::make_unique<NamedConsole>(terminal_, live_updates.size() > 1 ? it.meta.name : ""));
-      feeds_.push_back(std::make_unique<Feed>(loop_, *cluster.api, *consoles_.back(), key_of(it.meta),
-                                              session, [this](int code) { ended(code); }));
+        .timings = options_.command.timings,
+        .consent = &consent_};
+    for (const Chosen& it : chosen_) {
+      const ObjectMeta& meta = it.live_update.meta;
+      session.ceiling = it.ceiling.get();
+      consoles_.push_back(std::make_unique<NamedConsole>(terminal_, chosen_.size() > 1 ? meta.name : ""));
+      feeds_.push_back(std::make_unique<Feed>(loop_, *cluster.api, *consoles_.back(), key_of(meta), session,
+                                              [this](int code) { ended(code); }));
       feeds_.back()->start();
     }
     open_ = feeds_.size();
@@ -161,6 +233,8 @@ class Watcher {
   Loop& loop_;
   const WatchOptions& options_;
   TerminalConsole terminal_;
+  TerminalConsent consent_;
+  std::vector<Chosen> chosen_;
   std::vector<std::unique_ptr<NamedConsole>> consoles_;
   std::vector<std::unique_ptr<Feed>> feeds_;
   std::vector<Handle> signals_;
@@ -175,10 +249,10 @@ Result<int> watch(const WatchOptions& options) {
   Loop loop;
   auto cluster = connect(loop, options.kube);
   if (!cluster) return std::unexpected(cluster.error());
-  auto live_updates = prepare(loop, *cluster, options, *root);
-  if (!live_updates) return std::unexpected(live_updates.error());
+  auto chosen = prepare(loop, *cluster, options, *root);
+  if (!chosen) return std::unexpected(chosen.error());
   Watcher watcher(loop, options);
-  if (auto started = watcher.start(*cluster, *live_updates, *root); !started)
+  if (auto started = watcher.start(*cluster, std::move(*chosen), *root); !started)
     return std::unexpected(started.error());
   const int code = loop.run();
   watcher.end();
@@ -203,7 +277,8 @@ int run_push(const KubeOptions& kube, const PushCommand& command) {
               .command = {.names = command.names,
                           .file = command.file,
                           .root = command.root,
-                          .allow_deletes = command.allow_deletes},
+                          .allow_deletes = command.allow_deletes,
+                          .accept_spec = command.accept_spec},
               .once = true,
               .timeout_seconds = command.timeout_seconds});
 }

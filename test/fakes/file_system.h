@@ -17,7 +17,7 @@ class FakeFileSystem : public FileSystem {
   }
   FakeFileSystem& directory(const std::string& path) { return add(path, {FileKind::Directory, {}}); }
   FakeFileSystem& special(const std::string& path) { return add(path, {FileKind::Special, {}}); }
-  // `target` is relative to the root.
+  // `target` is relative to the root; one that begins with / is outside of it.
   FakeFileSystem& link(const std::string& path, std::string target) {
     return add(path, {FileKind::Symlink, std::move(target)});
   }
@@ -27,6 +27,12 @@ class FakeFileSystem : public FileSystem {
     return it ? it->kind : FileKind::Missing;
   }
   FileKind follow(const std::string& path) const override { return look(resolved(path)); }
+  LinkEnd end(const std::string& path) const override {
+    const std::string real = resolved(path);
+    if (real.starts_with('/')) return {LinkEnd::Outside, real};
+    if (!find(real)) return {};
+    return {LinkEnd::Inside, real};
+  }
   std::vector<std::string> list(const std::string& directory) const override {
     std::vector<std::string> out;
     for (const auto& [path, entry] : entries_) {
@@ -57,7 +63,7 @@ class FakeFileSystem : public FileSystem {
   // With links in its parents followed.
   const Entry* find(const std::string& path) const {
     if (const auto it = entries_.find(path); it != entries_.end()) return &it->second;
-    if (path == ".") return nullptr;
+    if (path == "." || path.starts_with('/')) return nullptr;
     const std::string parent(parent_path(path)), real = resolved(parent);
     return real == parent ? nullptr : find(join_path(real, base_name(path)));
   }

@@ -74,7 +74,8 @@ enum class DeletePolicy { Tracked, Mirror, Never };
 struct SourceSpec {
   std::optional<std::vector<std::string>> context;  // not given: rule 3.2's default
   std::vector<std::string> ignore;
-  std::string ignore_file;  // empty: .dockerignore if there is one
+  std::string ignore_file;               // empty: .dockerignore if there is one
+  std::vector<std::string> credentials;  // patterns of those that may leave the machine (rule 2.8)
   OnUnmatched on_unmatched = OnUnmatched::FallBack;
   DeletePolicy deletes = DeletePolicy::Tracked;
   int max_deletes = 1000;
@@ -239,10 +240,18 @@ struct LiveUpdateStatus {
   bool operator==(const LiveUpdateStatus&) const = default;
 };
 
+// Who wrote something last, as metadata.managedFields has it.
+struct LastWriter {
+  std::string manager;
+  std::optional<Time> time;
+  bool operator==(const LastWriter&) const = default;
+};
+
 struct LiveUpdate {
   ObjectMeta meta;
   LiveUpdateSpec spec;
   LiveUpdateStatus status;
+  LastWriter writer;  // of all but the status; read only
   bool operator==(const LiveUpdate&) const = default;
 };
 

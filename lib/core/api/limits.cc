@@ -20,6 +20,7 @@ class Limits {
     list("spec.source.context", spec.source.context.value_or(std::vector<std::string>{}), 24, 256);
     list("spec.source.ignore", spec.source.ignore, 256, 1024);
     text("spec.source.ignoreFile", spec.source.ignore_file, 1024);
+    list("spec.source.credentials", spec.source.credentials, 32, 512);
     entries("spec.steps", spec.steps.size(), 64);
     for (std::size_t i = 0; i < spec.steps.size(); ++i) {
       const std::string field = "spec.steps[" + std::to_string(i) + "].";

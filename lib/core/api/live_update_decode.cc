@@ -25,6 +25,7 @@ void read_source(ObjectReader source, SourceSpec& out) {
   source.read("context", out.context);
   source.read("ignore", out.ignore);
   source.read("ignoreFile", out.ignore_file);
+  source.read("credentials", out.credentials);
   source.read("onUnmatched", out.on_unmatched);
   source.read("deletes", out.deletes);
   source.read("maxDeletes", out.max_deletes, 0);
@@ -200,6 +201,18 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
   }
 }
 
+// Entries of subresources are the operator's.
+void read_writer(ObjectReader meta, LastWriter& out) {
+  meta.read_list("managedFields", [&](ObjectReader& entry, int) {
+    LastWriter it;
+    std::string subresource;
+    entry.read("manager", it.manager);
+    entry.read("time", it.time);
+    entry.read("subresource", subresource);
+    if (subresource.empty() && (out.manager.empty() || it.time >= out.time)) out = it;
+  });
+}
+
 // As the API server names objects (RFC 1123 subdomain).
 bool valid_name(std::string_view name) {
   auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -249,6 +262,7 @@ Result<LiveUpdate> decode_live_update(const rapidjson::Value& json) {
   {
     ObjectReader object(&json, {}, errors);
     read_meta(object, out.meta);
+    read_writer(object.object("metadata"), out.writer);
     read_spec(object.object("spec"), out.spec);
     read_status(object.object("status"), out.status);
   }

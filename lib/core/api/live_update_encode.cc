@@ -72,6 +72,7 @@ void write_source(JsonWriter& json, const SourceSpec& source) {
     json.field_if("context", source.context);
     json.field_if("ignore", source.ignore);
     json.field_if("ignoreFile", source.ignore_file);
+    json.field_if("credentials", source.credentials);
     json.field_unless("onUnmatched", source.on_unmatched, standard.on_unmatched);
     json.field_unless("deletes", source.deletes, standard.deletes);
     json.field_unless("maxDeletes", source.max_deletes, standard.max_deletes);

@@ -5,6 +5,7 @@
 
 #include "core/base/path.h"
 #include "core/base/text.h"
+#include "core/rules/credentials.h"
 
 namespace live_update {
 namespace {
@@ -30,6 +31,16 @@ constexpr std::string_view kTemporaryFiles[] = {
     "**/.goutputstream-*",
 };
 
+// In sorted clean paths.
+bool contains(const std::vector<std::string>& paths, std::string_view path) {
+  return std::ranges::binary_search(paths, path, {}, [](const auto& it) { return std::string_view(it); });
+}
+bool contains_below(const std::vector<std::string>& paths, std::string_view path) {
+  const std::string from = std::string(path) + '/';
+  const auto it = std::ranges::lower_bound(paths, from);
+  return it != paths.end() && it->starts_with(from);
+}
+
 constexpr std::string_view kNotUtf8 = "built in: a path that is not UTF-8 cannot be sent";
 
 }  // namespace
@@ -44,6 +55,7 @@ std::expected<IgnoreRules, std::vector<FieldError>> IgnoreRules::compile(
   rules.add_spec(spec, errors);
   if (file) rules.add_file(*file, errors);
   rules.add_built_in();
+  rules.add_credentials(spec, errors);
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return rules;
 }
@@ -104,43 +116,56 @@ void IgnoreRules::add_built_in() {
   for (std::string_view text : kTemporaryFiles) add(temporary, text);
 }
 
-bool IgnoreRules::exempt(std::string_view path) const {
-  return std::ranges::binary_search(exempt_, path, {}, [](const auto& p) { return std::string_view(p); });
-}
-
-bool IgnoreRules::exempt_below(std::string_view path) const {
-  const std::string from = std::string(path) + '/';
-  const auto it = std::ranges::lower_bound(exempt_, from);
-  return it != exempt_.end() && it->starts_with(from);
+void IgnoreRules::add_credentials(const LiveUpdateSpec& spec, std::vector<FieldError>& errors) {
+  credentials_ = matchers_.size();
+  Matcher& matcher = matchers_.emplace_back();
+  for (std::string_view text : credential_patterns())
+    matcher.push_back({*Pattern::compile(text), "credentials: " + std::string(text)});
+  for (std::size_t i = 0; i < spec.source.credentials.size(); ++i) {
+    const std::string_view text = trim(spec.source.credentials[i]);
+    const bool retracts = text.starts_with('!');
+    auto pattern = Pattern::compile(retracts ? std::string(text) : "!" + std::string(text));
+    if (pattern)
+      matcher.push_back({std::move(*pattern), {}, retracts});
+    else
+      errors.push_back(
+          {"spec.source.credentials[" + std::to_string(i) + "]", Pattern::compile(text).error().message});
+  }
+  named_ = exempt_;
+  for (const Step& step : spec.steps)
+    if (const auto* sync = std::get_if<Sync>(&step)) named_.push_back(clean_path(sync->from));
+  std::ranges::sort(named_);
 }
 
 // `progress_of(matcher, pattern)` tells how far a pattern has come at `path`. The last match of a matcher
 // decides for it; a matcher that ignores the path as a whole is preferred, as that is what a crawler acts on.
 template <typename ProgressOf>
-IgnoreRules::Verdict IgnoreRules::decide(std::string_view path, ProgressOf progress_of) const {
-  if (exempt(path)) return {};
+IgnoreRules::Verdict IgnoreRules::decide(std::string_view path, bool suspect, ProgressOf progress_of) const {
+  if (contains(exempt_, path)) return {};
   Verdict verdict;
   for (std::size_t m = 0; m < matchers_.size() && !verdict.whole; ++m) {
+    if (m == credentials_ && (!suspect || contains(named_, path))) continue;
     bool whole = true;  // no later "!" of the same matcher could match below
     for (std::size_t p = matchers_[m].size(); p-- > 0;) {
       const Labelled& it = matchers_[m][p];
       const Pattern::Progress progress = progress_of(m, p);
-      if (!progress.matched) {
+      if (!progress.matched || it.retracts) {
         whole = whole && !(it.pattern.negated() && it.pattern.could_match_below(progress));
+        if (progress.matched) p = credential_patterns().size();
         continue;
       }
       if (!it.pattern.negated() && (whole || !verdict.ignored)) verdict = {true, whole, it.by};
       break;
     }
   }
-  verdict.whole = verdict.whole && !exempt_below(path);
+  verdict.whole = verdict.whole && !contains_below(verdict.held_back() ? named_ : exempt_, path);
   return verdict;
 }
 
 IgnoreRules::Verdict IgnoreRules::check(std::string_view path) const {
   if (path == ".") return {};
   if (!is_utf8(path)) return {true, true, kNotUtf8};
-  return decide(path, [&](std::size_t m, std::size_t p) {
+  return decide(path, has_secret_component(path), [&](std::size_t m, std::size_t p) {
     const Pattern& pattern = matchers_[m][p].pattern;
     Pattern::Progress progress = pattern.begin();
     for (auto part : path | std::views::split('/')) {
@@ -178,7 +203,8 @@ IgnoreRules::Verdict IgnoreRules::Cursor::check(std::string_view path) {
 
 IgnoreRules::Verdict IgnoreRules::Directory::check(std::string_view name) const {
   if (!is_utf8(name)) return {true, true, kNotUtf8};
-  return rules_->decide(join_path(path_, name), [&](std::size_t m, std::size_t p) {
+  const bool suspect = suspect_ || looks_secret(name);
+  return rules_->decide(join_path(path_, name), suspect, [&](std::size_t m, std::size_t p) {
     return rules_->matchers_[m][p].pattern.enter(progress_[m][p], name);
   });
 }
@@ -187,6 +213,7 @@ IgnoreRules::Directory IgnoreRules::Directory::enter(std::string_view name) cons
   Directory out;
   out.rules_ = rules_;
   out.path_ = join_path(path_, name);
+  out.suspect_ = suspect_ || looks_secret(name);
   for (std::size_t m = 0; m < progress_.size(); ++m) {
     auto& progress = out.progress_.emplace_back();
     for (std::size_t p = 0; p < progress_[m].size(); ++p) {

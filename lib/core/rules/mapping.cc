@@ -67,8 +67,9 @@ const Route* Mapping::route(std::string_view path) const {
 }
 
 bool Mapping::follows(std::string_view path) const {
-  const Route* route = this->route(path);
-  return route && route->from == path;
+  for (const Route& route : routes_)
+    if (at_or_below(route.from, path) || at_or_below(path, route.from)) return at_or_below(route.from, path);
+  return false;
 }
 
 std::vector<std::string> context_of(const LiveUpdateSpec& spec) {

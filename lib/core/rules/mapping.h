@@ -30,8 +30,9 @@ class Mapping {
   // The sync that a path goes through: the first whose `from` equals it or is a component-wise ancestor;
   // null: none.
   const Route* route(std::string_view path) const;
-  // Whether a symlink at this path is followed if it leads to a directory: the `from` of the sync that it
-  // goes through. The crawler enters it, and its change is that of a directory. No other link is followed.
+  // Whether a symlink at this path is followed (rule 3.3): it is the `from` of the sync that it goes through, or
+  // leads to the `from` of one that is declared before that. The crawler takes it for what it leads to. No
+  // other link is followed.
   bool follows(std::string_view path) const;
   // Whether host paths that are not below each other can land on one remote path or below one another there.
   bool overlapping() const { return overlapping_; }

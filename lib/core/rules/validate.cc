@@ -311,7 +311,7 @@ std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const Ignore
   auto check = [&](const std::string& field, const std::string& text, std::string_view consequence) {
     const std::string path = clean_path(text);
     const IgnoreRules::Verdict verdict = rules.check(path);
-    if (!verdict.ignored || !verdict.whole) return;
+    if (!verdict.ignored || !verdict.whole || verdict.held_back()) return;  // a warning tells of the last
     errors.push_back(
         {field, path + " is ignored as a whole by " + std::string(verdict.by) + std::string(consequence)});
   };
@@ -334,11 +334,17 @@ std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const Ignore
 
 std::vector<FieldError> warnings(const LiveUpdateSpec& spec) {
   std::vector<FieldError> out;
+  const auto rules = IgnoreRules::compile(spec, {});
   const Mapping mapping(spec);
   const std::vector<std::string> context = context_of(spec);
   for (const Triggers& it : triggers_of(spec)) {
     for (std::size_t k = 0; k < it.texts->size(); ++k) {
       const std::string path = clean_path((*it.texts)[k]);
+      if (rules && !is_glob((*it.texts)[k]) && rules->check(path).held_back())
+        out.push_back({entry_field(it.field, k),
+                       path +
+                           " looks like a credential and stays on the machine, so it never fires: list it in "
+                           "spec.source.credentials"});
       if (it.always || is_glob((*it.texts)[k]) || !in_context(path, context)) continue;
       const bool syncs_inside = std::ranges::any_of(
           mapping.routes(), [&](const Route& route) { return at_or_below(route.from, path); });

@@ -59,21 +59,23 @@ class Workspace:
     def environment(self, kubeconfig=None):
         return environment(self.home, kubeconfig or self.cluster.kubeconfig)
 
-    def command(self, *args, namespace=None):
-        return [str(self.product.program), *map(str, args), "-n", namespace or self.namespace]
+    def command(self, *args, namespace=None, accept=True):
+        """`accept`: nobody is there to be asked, and what the test has applied itself is meant."""
+        accept = ["--accept-spec"] if accept and args[:1] in (("watch",), ("push",)) and "-f" not in args else []
+        return [str(self.product.program), *map(str, args), *accept, "-n", namespace or self.namespace]
 
-    def run(self, *args, kubeconfig=None, namespace=None, timeout=30, **options):
+    def run(self, *args, kubeconfig=None, namespace=None, timeout=30, accept=True, **options):
         """Runs `live-update ARGS` to its end in the source root."""
         options.setdefault("cwd", self.root)
-        return subprocess.run(self.command(*args, namespace=namespace), capture_output=True, text=True, errors="replace", timeout=timeout,
+        return subprocess.run(self.command(*args, namespace=namespace, accept=accept), capture_output=True, text=True, errors="replace", timeout=timeout,
                               env=self.environment(kubeconfig), stdin=subprocess.DEVNULL, **options)
 
-    def watch(self, *args, kubeconfig=None, ready=True, before=(), root=None):
+    def watch(self, *args, kubeconfig=None, ready=True, before=(), root=None, accept=True):
         """Starts `live-update watch ARGS` (by default of the LiveUpdate `app`) in the source root and waits until it watches.
 
         `before`: words to put before the command, such as a program that sets limits."""
         log = self.folder / f"watcher-{len(self.watchers)}.log"
-        command = [*before, *self.command("watch", *(args or ("app",)))]
+        command = [*before, *self.command("watch", *(args or ("app",)), accept=accept)]
         watcher = Watcher(command, root or self.root, self.environment(kubeconfig), log, self.diagnosis)
         self.watchers.append(watcher)
         return watcher.start(ready)

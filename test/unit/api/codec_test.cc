@@ -35,6 +35,7 @@ LiveUpdate full_live_update() {
   lu.spec.source = {.context = std::vector<std::string>{"."},
                     .ignore = {"**/*.pyc"},
                     .ignore_file = ".gitignore",
+                    .credentials = {".env"},
                     .on_unmatched = OnUnmatched::Ignore,
                     .deletes = DeletePolicy::Mirror,
                     .max_deletes = 7};

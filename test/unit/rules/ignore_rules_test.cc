@@ -21,6 +21,10 @@ struct rules {
   rules& falls_back_on(std::vector<std::string> paths) {
     return spec.steps.insert(spec.steps.begin(), fall_back_on(std::move(paths))), *this;
   }
+  rules& lets_out(std::vector<std::string> patterns) {
+    return spec.source.credentials = std::move(patterns), *this;
+  }
+  rules& syncs(std::string from) { return spec.steps.push_back(sync(std::move(from), "/app")), *this; }
   std::string check(std::string_view path) const {
     const auto compiled = IgnoreRules::compile(spec, file);
     REQUIRE(compiled);
@@ -183,4 +187,65 @@ TEST_CASE("2.1 a path that is not UTF-8 is ignored") {
 TEST_CASE("the operator's rules leave malformed patterns out") {
   LiveUpdateSpec spec = ignoring({"[", "b"}, spec_with({sync(".", "/app")}));
   CHECK(text(IgnoreRules::from_spec(spec).check("b")) == "by spec.source.ignore[1]: b, whole");
+}
+
+TEST_CASE("2.8 credentials are ignored, at any depth") {
+  for (const char* path : {".env", "a/.env", ".env.local", ".env.production.local", "a/id_rsa", "id_rsa.pub",
+                           "id_ed25519_work", "tls/server.pem", "tls/server.key", "a.p12", "a.pfx", ".netrc",
+                           "b/.pypirc", "prod.kubeconfig", "x/.docker/config.json"})
+    CHECK_MESSAGE(rules().check(path).starts_with("by credentials: **/"), path);
+  CHECK(rules().check("a/.env") == "by credentials: **/.env, whole");
+  CHECK(rules().check("a/.ssh/config") == "by credentials: **/.ssh, whole");
+  CHECK(rules().check(".aws/credentials") == "by credentials: **/.aws, whole");
+  CHECK(rules().check(".kube") == "by credentials: **/.kube, whole");
+  CHECK(rules().check(".gnupg/x/y") == "by credentials: **/.gnupg, whole");
+}
+
+TEST_CASE("2.8 names of well-known public use, and names that are only similar, are none") {
+  for (const char* path :
+       {".env.example", "a/.env.sample", ".env.template", ".env.local.example", "cacert.pem",
+        "python/certifi/cacert.pem", "i18n/de.key", "a/i18n/en.key", "env", ".envrc", "my.env",
+        "docker/config.json", ".docker/other.json", "a.pem.txt", "keys", "monkey", ".npmrc", "ssh", "a.key/"})
+    CHECK_MESSAGE((std::string_view(path).ends_with('/') || rules().check(path) == "no"), path);
+  CHECK(rules().check("i18n/sub/de.key") == "by credentials: **/*.key");
+}
+
+TEST_CASE("2.8 source.credentials lets some out, by the dialect, relative to the root") {
+  CHECK(rules().lets_out({".env"}).check(".env") == "no");
+  CHECK(rules().lets_out({".env"}).check("a/.env") == "by credentials: **/.env, whole");
+  CHECK(rules().lets_out({"**/.env"}).check("a/.env") == "no");
+  CHECK(rules().lets_out({"**"}).check("a/.ssh/id_rsa") == "no");
+  CHECK(rules().lets_out({" /tls/ "}).check("tls/server.key") == "no");
+  CHECK(rules().lets_out({"**", "!tls"}).check("tls/server.key") == "by credentials: **/*.key");
+  CHECK(rules().lets_out({"**", "!tls"}).check("tls/readme") == "no");
+  CHECK(rules().lets_out({"**", "!tls"}).check("server.key") == "no");
+  CHECK(rules().lets_out({"!tls", "**"}).check("tls/server.key") == "no");
+  CHECK(rules().lets_out({".ssh/config"}).check(".ssh") == "by credentials: **/.ssh");  // it must be entered
+  CHECK(rules().lets_out({".ssh/config"}).check(".ssh/config") == "no");
+  CHECK(rules().lets_out({"a", "[x"}).errors() == "spec.source.credentials[1] ");
+}
+
+TEST_CASE("2.8 the other matchers decide for themselves") {
+  CHECK(rules().list({"!.env"}).check(".env") == "by credentials: **/.env, whole");
+  CHECK(rules().list({".env"}).check(".env") == "by spec.source.ignore[0]: .env, whole");
+  CHECK(rules().list({".env"}).lets_out({"**"}).check(".env") == "by spec.source.ignore[0]: .env, whole");
+}
+
+TEST_CASE("2.8 what a sync or fallBackOn names literally is meant, but nothing below it") {
+  CHECK(rules().syncs("conf/.env").check("conf/.env") == "no");
+  CHECK(rules().syncs("conf/.env").check(".env") == "by credentials: **/.env, whole");
+  CHECK(rules().falls_back_on({"tls/ca.pem"}).check("tls/ca.pem") == "no");
+  CHECK(rules().falls_back_on({"tls/*.pem"}).check("tls/ca.pem") == "by credentials: **/*.pem");
+  CHECK(rules().syncs(".ssh/config").check(".ssh") == "by credentials: **/.ssh");
+  CHECK(rules().syncs(".ssh/config").check(".ssh/config") == "no");
+  CHECK(rules().syncs(".ssh/config").check(".ssh/id_rsa") == "by credentials: **/id_rsa*, whole");
+  CHECK(rules().syncs(".aws").check(".aws") == "no");
+  CHECK(rules().syncs(".aws").check(".aws/credentials") == "by credentials: **/.aws, whole");
+  CHECK(rules().syncs("conf/.env").list({"conf"}).check("conf/.env") ==
+        "by spec.source.ignore[0]: conf, whole");
+}
+
+TEST_CASE("2.8 the operator does not judge credentials: what the host has sent was meant") {
+  CHECK_FALSE(IgnoreRules::from_spec(rules().spec).check(".env").ignored);
+  CHECK_FALSE(IgnoreRules().check("a/.ssh/id_rsa").ignored);
 }

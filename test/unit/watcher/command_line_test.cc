@@ -44,6 +44,9 @@ TEST_CASE("command line: each command") {
   CHECK(parsed({"watch"}).command == Command(WatchCommand{}));
   CHECK(parsed({"watch", "web", "api", "--root", "."}).command ==
         Command(WatchCommand{.names = {"web", "api"}, .root = "."}));
+  CHECK(parsed({"watch", "web", "--accept-spec"}).command ==
+        Command(WatchCommand{.names = {"web"}, .accept_spec = true}));
+  CHECK(parsed({"push", "--accept-spec"}).command == Command(PushCommand{.accept_spec = true}));
   CHECK(parsed({"watch", "-f", "-", "--allow-deletes"}).command ==
         Command(WatchCommand{.file = "-", .allow_deletes = true}));
   CHECK(parsed({"push", "web", "--timeout", "5"}).command ==

@@ -186,7 +186,28 @@ TEST_CASE("3.3 explain: a from that is a symlink to a directory is that director
   it =
       asked("  source: {context: [.]}\n  steps: [{sync: {from: current, to: /app/}}]\n").changed({"current"});
   it.files.link("current", "gone");
+  CHECK(it.json().contains(
+      R"("ignored":[{"path":"current","by":"built in: a link that leads to nothing is not sent in the place of a sync.from","whole":true}])"));
+  it = asked("  steps: [{sync: {from: current, to: /app/}}]\n").changed({"current"});
+  it.files.link("current", "v2").file("v2");
   CHECK(it.json().contains(R"([{"from":"current","to":"/app/current"}])"));
+  it.files.link("current", "/etc");
+  CHECK(it.json().contains(
+      R"([{"field":"spec.steps[0].sync.from","message":"current is a link that leads out of the root, to /etc: only what is inside can be synced, so put it there, or choose a root that holds both with --root"}])"));
+  it = asked("  steps: [{sync: {from: a/b/c, to: /app}}]\n").changed({"a/b/c/x"});
+  it.files.file("real/c/x").link("a/b", "real");
+  CHECK(it.json().contains(R"([{"from":"a/b/c/x","to":"/app/x"}])"));
+  it.files.link("a/b", "/etc");
+  CHECK(it.json().contains("a/b is a link that leads out of the root, to /etc"));
+}
+
+TEST_CASE("2.8 explain: credentials stay on the machine, and it says by what") {
+  const std::string all = "  steps: [{sync: {from: ., to: /app}}]\n";
+  auto it = asked(all).changed({".env", "a/id_rsa"});
+  CHECK(it.json().contains(
+      R"("ignored":[{"path":".env","by":"credentials: **/.env","whole":true},{"path":"a/id_rsa","by":"credentials: **/id_rsa*","whole":true}])"));
+  it = asked("  source: {credentials: [.env]}\n" + all).changed({".env"});
+  CHECK(it.json().contains(R"([{"from":".env","to":"/app/.env"}])"));
 }
 
 TEST_CASE("3.3 explain: a delete that the disk shadows is a write; what --changed names exists") {

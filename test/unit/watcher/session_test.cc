@@ -9,6 +9,7 @@
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/temp_tree.h"
 #include "watcher/feed.h"
+#include "watcher/manifest_file.h"
 
 using namespace live_update;
 
@@ -21,6 +22,17 @@ struct Lines : Console {
   void say(const std::string& line) override { said.push_back(line); }
   void problem(const std::string& line) override { problems.push_back(line); }
   void failure(const std::string& line) override { problems.push_back(line); }
+};
+
+// A developer who is asked, and has not answered yet.
+struct Person : Consent {
+  std::string question;
+  std::function<void(bool)> answer;
+  bool can_ask() const override { return true; }
+  Handle ask(const std::string& text, std::function<void(bool)> then) override {
+    question = text, answer = std::move(then);
+    return Handle([this] { question.clear(), answer = nullptr; });
+  }
 };
 
 // Prints well where it differs.
@@ -40,6 +52,7 @@ struct Given {
   FakeApiServer api{loop};
   Lines console;
   SessionOptions options;
+  std::unique_ptr<Ceiling> ceiling;
   std::unique_ptr<Feed> feed;
   std::optional<int> exit_code;
   int starts = 0;
@@ -52,6 +65,28 @@ struct Given {
                .state_directory = state.root()};
     disk.mkdir("src");
     apply(steps, more);
+    accept();
+  }
+  AcceptedSpec accepted() const { return {state.root(), {"https://a", "shop", "web", options.root}}; }
+  // The developer agrees to what the cluster has now.
+  void accept() {
+    ceiling = std::make_unique<Ceiling>(accepted());
+    REQUIRE(ceiling->accept(decode_live_update(*parse_json(api.text(kApi + "liveupdates/web")))->spec));
+    options.ceiling = ceiling.get();
+  }
+  // The developer has a file that says this.
+  void give_file(const std::string& steps, const std::string& more = "") {
+    disk.write("liveupdate.yaml",
+               R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","metadata":{"name":"web"},)"
+               R"("spec":{"target":{"workload":{"kind":"Deployment","name":"web"}},"steps":[)" +
+                   steps + "]" + more + "}}");
+  }
+  void read_file() {
+    const auto manifests = read_manifests(disk.at("liveupdate.yaml"));
+    REQUIRE(manifests);
+    ceiling = std::make_unique<Ceiling>(accepted(), disk.at("liveupdate.yaml"),
+                                        manifests->front().live_update.spec);
+    options.ceiling = ceiling.get();
   }
   void apply(const std::string& steps, const std::string& more = "", const std::string& status = "{}",
              const std::string& uid = "u-1") {
@@ -291,7 +326,8 @@ TEST_CASE("5.6 the annotation asks for a Snapshot") {
 }
 
 TEST_CASE("the spec changes while watching: a new sync is sent, the rest is taken as it is") {
-  Given g;
+  Given g(R"({"sync":{"from":"src","to":"/app"}},{"sync":{"from":"static","to":"/static"}})");
+  g.apply(R"({"sync":{"from":"src","to":"/app"}})");
   g.disk.write("src/a", "1");
   g.disk.write("static/s", "1");
   g.start();
@@ -408,4 +444,175 @@ TEST_CASE("push: what failed ends it at once") {
   g.set_status(g.posted()[0], R"({"phase":"Failed","containers":0,"targets":1,"message":"boom"})");
   g.until([&] { return g.exit_code.has_value(); });
   CHECK(*g.exit_code == 1);
+}
+
+TEST_CASE("8.2 a spec that was widened for others sends nothing from here, and says so") {
+  Given g(R"({"sync":{"from":"static","to":"/srv"}})");
+  for (const char* path : {"static/a", ".env", ".ssh/id_rsa", "notes"}) g.disk.write(path, "1");
+  g.start();
+  const std::string all = R"({"sync":{"from":".","to":"/srv/all"}})";
+  g.apply(all);
+  g.until([&] { return !g.console.problems.empty(); });
+  g.disk.write("static/a", "2");
+  g.disk.write("notes", "2");
+  g.settle();
+  CHECK(g.sent() == Texts{});
+  CHECK(
+      Texts(g.console.problems.begin(), g.console.problems.end()) ==
+      Texts{"the LiveUpdate in the cluster reaches further into this machine than was accepted here:",
+            "  spec.steps: \".\" is watched, which is outside of static",
+            "  spec.steps[0].sync.from: \".\" is sent, which is outside of static",
+            "nothing is sent until that changes: if it is meant, start again with --accept-spec, or give its "
+            "file with -f"});
+  CHECK_FALSE(g.exit_code);
+
+  g.apply(R"({"sync":{"from":"static","to":"/elsewhere"}})");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: +static/a"});
+  CHECK(std::ranges::count(g.console.said, "the LiveUpdate reaches no further than it may: going on") == 1);
+  g.apply(all);  // the second time is said, too
+  g.until([&] { return g.console.problems.size() == 8; });
+}
+
+TEST_CASE("8.2 fewer ignores, another ignore file, a wider context, each alone") {
+  const std::string steps = R"({"sync":{"from":"src","to":"/app"}})";
+  const std::string narrow = R"(,"source":{"context":["src"],"ignore":["src/secret","src/a*"]})";
+  for (const char* wide :
+       {R"(,"source":{"context":["src"],"ignore":["src/secret"]})",
+        R"(,"source":{"context":["src"],"ignore":["src/secret","src/a*","!src/ab"]})",
+        R"(,"source":{"context":["src","notes"],"ignore":["src/secret","src/a*"]})",
+        R"(,"source":{"context":["src"],"ignore":["src/secret","src/a*"],"ignoreFile":"none"})"}) {
+    CAPTURE(wide);
+    Given g(steps, narrow);
+    g.disk.write("none", "");
+    g.disk.write(".dockerignore", "src/private\n");
+    g.start();
+    g.apply(steps, wide);
+    g.until([&] { return !g.console.problems.empty(); });
+    for (const char* path : {"src/ab", "src/secret", "src/private", "src/b", "notes"})
+      g.disk.write(path, "1");
+    g.settle();
+    CHECK(g.sent() == Texts{});
+    g.apply(steps, narrow);
+    g.until([&] { return !g.posted().empty(); });
+    CHECK(g.sent() == Texts{"1: +src/b"});
+  }
+}
+
+TEST_CASE("8.2 the file is read again first: whoever edited it is not asked") {
+  Given g;
+  const std::string narrow = R"({"sync":{"from":"src","to":"/app"}})";
+  const std::string wide = narrow + R"(,{"sync":{"from":"static","to":"/static"}})";
+  g.give_file(narrow);
+  g.read_file();
+  g.disk.write("static/s", "1");
+  g.start();
+  g.give_file(wide);
+  g.apply(wide);
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: *static +static/s"});
+  CHECK(g.console.problems.empty());
+}
+
+TEST_CASE(
+    "8.2 it goes on when the file comes to agree; what is malformed or missing meanwhile is said once") {
+  Given g;
+  const std::string narrow = R"({"sync":{"from":"src","to":"/app"}})";
+  const std::string wide = narrow + R"(,{"sync":{"from":"static","to":"/static"}})";
+  g.give_file(narrow);
+  g.read_file();
+  g.disk.write("static/s", "1");
+  g.start();
+  g.apply(wide);
+  g.until([&] { return g.console.problems.size() == 4; });
+  CHECK(g.console.problems[3] == "nothing is sent until that changes: if it is meant, put it into " +
+                                     g.disk.at("liveupdate.yaml") + ", or start again with --accept-spec");
+  g.disk.write("liveupdate.yaml", "spec: [");
+  g.until([&] { return g.console.problems.size() == 5; });
+  CHECK(g.console.problems[4].ends_with("\nwhat " + g.disk.at("liveupdate.yaml") +
+                                        " said before stays in force"));
+  g.disk.remove("liveupdate.yaml");
+  g.disk.write("src/a", "1");
+  g.settle();
+  CHECK(g.console.problems.size() == 5);
+  CHECK(g.sent() == Texts{});
+  g.give_file(wide);
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: +src/a *static +static/s"});
+}
+
+TEST_CASE("8.2 the developer is asked, and yes is remembered") {
+  Given g;
+  Person person;
+  g.options.consent = &person;
+  g.disk.write("docs/d", "1");
+  g.start();
+  g.apply(R"({"sync":{"from":"docs","to":"/docs"}})");
+  g.until([&] { return !person.question.empty(); });
+  CHECK(person.question == "Let LiveUpdate shop/web reach that far?");
+  person.answer(false);
+  g.settle();
+  CHECK(g.sent() == Texts{});
+  person.answer(true);
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: *docs +docs/d"});
+  CHECK(Ceiling(g.accepted()).spec() == g.ceiling->spec());
+}
+
+TEST_CASE("8.2 a push of a spec that reaches further sends nothing and fails") {
+  Given g;
+  g.apply(R"({"sync":{"from":".","to":"/app"}})");
+  g.disk.write("src/a", "1");
+  g.options.once = true;
+  g.start();
+  CHECK(g.exit_code == 1);
+  CHECK(g.sent() == Texts{});
+  CHECK(g.console.problems.back() ==
+        "nothing was sent: if it is meant, start again with --accept-spec, or give its file with -f");
+}
+
+TEST_CASE("8.1 the cluster narrows: what leaves is what both allow") {
+  Given g(R"({"sync":{"from":"src","to":"/app"}})", R"(,"source":{"ignore":["src/secret"]})");
+  g.disk.write("src/a/x", "1");
+  g.start();
+  // A path that fallBackOn names is never ignored, and a sync.from that is a credential is meant: not by us.
+  g.apply(R"({"fallBackOn":{"paths":["src/secret"]}},{"sync":{"from":"src/.env","to":"/e"}},)"
+          R"({"sync":{"from":"src/a","to":"/app"}})",
+          R"(,"source":{"ignore":["src/secret"],"credentials":["**"]})");
+  g.until([&] { return g.console.said.back() == "the rules have changed and are in force now"; });
+  for (const char* path : {"src/secret", "src/.env", "src/a/.env", "src/b", "src/a/y"})
+    g.disk.write(path, "1");
+  g.until([&] { return !g.posted().empty(); });
+  g.settle();
+  CHECK(g.sent() == Texts{"1: +src/a/y"});
+}
+
+TEST_CASE("8.1 credentials come from the file alone, and new ones in it wait for a word") {
+  const std::string steps = R"({"sync":{"from":"src","to":"/app"}})";
+  const std::string out = R"(,"source":{"credentials":["**/.env"]})";
+  Given g(steps, out);
+  g.disk.write("src/.env", "1");
+  g.start();
+  g.disk.write("src/.env", "2");
+  g.disk.write("src/a", "1");
+  g.until([&] { return !g.posted().empty(); });
+  CHECK(g.sent() == Texts{"1: +src/a"});  // accepted here, but by no file
+  g.stop();
+
+  g.give_file(steps, out);
+  g.read_file();
+  g.start();
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/.env");
+
+  const std::string all = R"(,"source":{"credentials":["**"]})";
+  g.disk.write("src/key.pem", "1");
+  g.give_file(steps, all);
+  g.apply(steps, all);
+  g.until([&] { return g.console.problems.size() >= 3; });
+  g.settle();
+  CHECK(g.posted().size() == 2);
+  CHECK(g.console.problems[g.console.problems.size() - 2] ==
+        "  spec.source.credentials[0]: \"**\" lets credentials out, as " + g.disk.at("liveupdate.yaml") +
+            " says since this was started");
 }
