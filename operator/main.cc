@@ -29,7 +29,7 @@ constexpr Millis kHeartbeat{1'000};
 constexpr auto kStuck = std::chrono::seconds(10);
 
 struct Options {
-  std::string listen = ":8080", log_level = "info", agents = "/agents";
+  std::string listen = ":8080", probes = ":8081", log_level = "info", agents = "/agents";
   int agent_idle_minutes = 30;
   std::vector<std::string> namespaces;
   EphemeralImage ephemeral;
@@ -65,9 +65,14 @@ int run(const Options& options, Log& log) {
   Health health;
   Metrics metrics;
   MeteredApiServer api(**server, metrics);
-  auto endpoint = HttpEndpoint::listen(
-      options.listen, {[&] { return health.unhealthy(); }, [&] { return health.not_ready(); },
-                       [&] { return metrics.text(); }});
+  loop.on_turn([&](auto cpu) { metrics.loop_turned(std::chrono::duration<double>(cpu).count()); });
+  const HttpEndpoint::Pages probes{{"/healthz", HttpEndpoint::check([&] { return health.unhealthy(); })},
+                                   {"/readyz", HttpEndpoint::check([&] { return health.not_ready(); })}};
+  HttpEndpoint::Pages pages = probes;
+  pages["/metrics"] = [&] { return HttpEndpoint::Answer{200, metrics.text(), "text/plain; version=0.0.4"}; };
+  const auto probed = HttpEndpoint::listen(options.probes, probes);
+  if (!probed) return log.error("cannot start", {{"error", probed.error().message}}), 1;
+  const auto endpoint = HttpEndpoint::listen(options.listen, pages);
   if (!endpoint) return log.error("cannot start", {{"error", endpoint.error().message}}), 1;
 
   const auto agents = load_agents(options.agents);
@@ -114,6 +119,9 @@ int parse_and_run(int argc, char** argv) {
   CLI::App app("The live-update operator: applies ChangeSets to the containers that LiveUpdates select.");
   app.set_version_flag("--version", LIVE_UPDATE_VERSION);
   app.add_option("--listen", options.listen, "address of /healthz, /readyz and /metrics")
+      ->capture_default_str();
+  app.add_option("--probes", options.probes,
+                 "address of /healthz and /readyz for those who must have an answer: nothing else is there")
       ->capture_default_str();
   app.add_option("--watch-namespaces", options.namespaces, "namespaces to serve; not given: all")
       ->delimiter(',');

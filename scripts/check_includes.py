@@ -42,7 +42,6 @@ LIBRARIES = {
     r"openssl/": ["lib/kube/tls.cc", "lib/run/content.cc", "agent/files/content.h"],
     r"uv\.h": ["lib/run/loop.cc"],
     r"prometheus/": ["lib/run/metrics.cc"],
-    r"civetweb|CivetServer": ["lib/run/http_endpoint.cc"],
     r"spdlog/(?!fmt/)": ["lib/run/log."],
     r"yaml-cpp/": ["lib/kube/kubeconfig.cc", "watcher/manifest_file.cc", "watcher/yaml"],
     r"zstd": ["lib/run/content.cc", "agent/files/content.cc"],

@@ -1,5 +1,6 @@
 #include "run/loop.h"
 
+#include <time.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -70,6 +71,12 @@ Handle handle_of(std::shared_ptr<Source> source) {
 
 Source& source_of(void* handle) { return *static_cast<Source*>(static_cast<uv_handle_t*>(handle)->data); }
 
+std::chrono::nanoseconds thread_cpu() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
+
 // libuv rounds its clock down to milliseconds, so a timer can fire a little early; callers are promised that
 // it does not.
 void on_timer(uv_timer_t* timer) {
@@ -93,6 +100,9 @@ struct Loop::Impl {
   mutable std::optional<Instant> now;
   mutable std::optional<Time> wall;
 
+  std::function<void(std::chrono::nanoseconds)> turn_ended;
+  std::chrono::nanoseconds cpu{0};  // at the end of the turn before
+
   std::mutex mutex;  // guards `posted` alone
   std::vector<Callback> posted;
 
@@ -103,7 +113,7 @@ struct Loop::Impl {
     uv_prepare_init(&loop, &before_poll);
     uv_check_init(&loop, &after_poll);
     wake.data = before_poll.data = after_poll.data = this;
-    uv_prepare_start(&before_poll, [](uv_prepare_t* p) { static_cast<Impl*>(p->data)->new_turn(); });
+    uv_prepare_start(&before_poll, [](uv_prepare_t* p) { static_cast<Impl*>(p->data)->end_turn(); });
     uv_check_start(&after_poll, [](uv_check_t* c) { static_cast<Impl*>(c->data)->new_turn(); });
   }
 
@@ -126,6 +136,14 @@ struct Loop::Impl {
     wall.reset();
   }
 
+  // Before the wait for what comes next; all callbacks have had their call, those of timers, too.
+  void end_turn() {
+    new_turn();
+    if (!turn_ended) return;
+    const auto before = std::exchange(cpu, thread_cpu());
+    turn_ended(cpu - before);
+  }
+
   // What is posted meanwhile waits for the next turn, so that timers and descriptors get theirs.
   void drain() {
     std::vector<Callback> work;
@@ -143,6 +161,7 @@ Loop::~Loop() = default;
 int Loop::run() {
   impl_->in_turn = true;
   impl_->new_turn();
+  impl_->cpu = thread_cpu();
   uv_run(&impl_->loop, UV_RUN_DEFAULT);
   impl_->in_turn = false;
   return impl_->exit_code;
@@ -175,6 +194,10 @@ Time Loop::wall_clock() const {
 
 Time Loop::exact_wall_clock() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+void Loop::on_turn(std::function<void(std::chrono::nanoseconds)> work) {
+  impl_->turn_ended = std::move(work);
 }
 
 Handle Loop::after(Millis delay, Callback work) {

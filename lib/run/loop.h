@@ -70,6 +70,10 @@ class Loop {
   Time wall_clock() const;         // likewise
   static Time exact_wall_clock();  // as of now, within a turn, too: to measure what a turn does
 
+  // Called at the end of each turn with the CPU time that it took this thread: waiting is not counted, what
+  // other processes and threads take is not either. One watcher; before `run`.
+  void on_turn(std::function<void(std::chrono::nanoseconds)> work);
+
   // Once, after `delay`: never earlier, up to a millisecond later (0: on the next turn).
   [[nodiscard]] Handle after(Millis delay, Callback work);
   // Again and again, `period` apart.

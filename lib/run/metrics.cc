@@ -19,6 +19,7 @@ const Boundaries kSaveSeconds{0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0
                               0.4,   0.5,   0.75,  1,     2,     5,     10,    30};
 const Boundaries kPartSeconds{0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.015,
                               0.02,    0.03,   0.05,  0.075, 0.1,   0.2,   0.5,   1,     2,     5,    10};
+const Boundaries kTurnSeconds{0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5};
 const Boundaries kLookSeconds{0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1, 1};
 
 }  // namespace
@@ -79,6 +80,10 @@ struct Metrics::Impl {
   Counters& requests = counters("live_update_api_requests_total",
                                 "Requests to the API server by verb and status code or kind of error");
   Counters& execs = counters("live_update_exec_sessions_total", "Exec sessions that ended, by result");
+  prometheus::Histogram& turns =
+      histogram("live_update_loop_turn_seconds", "CPU time of one turn of the event loop", kTurnSeconds);
+  prometheus::Gauge& longest_turn =
+      gauge("live_update_loop_turn_longest_seconds", "The most CPU time that one turn of it has taken");
   prometheus::Gauge& open_execs = gauge("live_update_exec_sessions_open", "Exec sessions under way");
 };
 
@@ -104,6 +109,10 @@ void Metrics::change_set(const std::string& phase) { impl_->change_sets.Add({{"p
 void Metrics::write_failed() { impl_->write_errors.Increment(); }
 void Metrics::api_request(std::string_view verb, std::string_view code) {
   impl_->requests.Add({{"verb", std::string(verb)}, {"code", std::string(code)}}).Increment();
+}
+void Metrics::loop_turned(double cpu_seconds) {
+  impl_->turns.Observe(cpu_seconds);
+  if (cpu_seconds > impl_->longest_turn.Value()) impl_->longest_turn.Set(cpu_seconds);
 }
 void Metrics::exec_opened() { impl_->open_execs.Increment(); }
 void Metrics::exec_closed() { impl_->open_execs.Decrement(); }

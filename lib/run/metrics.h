@@ -29,8 +29,9 @@ class Metrics {
   void change_set(const std::string& phase);                       // changesets_total{phase}
   void write_failed();                                             // write_errors_total
   void api_request(std::string_view verb, std::string_view code);  // api_requests_total{verb,code}
-  void exec_opened();                                              // exec_sessions_open, up
-  void exec_closed();                                              // exec_sessions_open, down
+  void loop_turned(double cpu_seconds);  // loop_turn_seconds, loop_turn_longest_seconds
+  void exec_opened();                    // exec_sessions_open, up
+  void exec_closed();                    // exec_sessions_open, down
   // exec_sessions_total{result="success"|"exit"|"error"}: code 0, another code, or the connection broke
   void exec_ended(std::string_view result);
 

@@ -25,6 +25,34 @@ TEST_CASE("run returns the code given to stop") {
   CHECK(loop.run() == 7);
 }
 
+TEST_CASE("the CPU time of each turn is told, without the time that it waited") {
+  Loop loop;
+  std::chrono::nanoseconds most{0}, sum{0};
+  int turns = 0;
+  loop.on_turn([&](std::chrono::nanoseconds cpu) {
+    most = std::max(most, cpu);
+    sum += cpu;
+    ++turns;
+  });
+  const auto began = std::chrono::steady_clock::now();
+  const Handle busy = loop.after(Millis(1), [] {
+    timespec at{};
+    const auto spent = [&] {
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+      return at.tv_sec * 1000 + at.tv_nsec / 1'000'000;
+    };
+    for (const auto until = spent() + 20; spent() < until;) {
+    }
+  });
+  const Handle asleep = loop.after(Millis(60), [] { ::usleep(60'000); });
+  const Handle end = loop.after(Millis(130), [&] { loop.stop(); });
+  loop.run();
+  CHECK(turns >= 2);
+  CHECK(most >= std::chrono::milliseconds(19));
+  CHECK(sum < std::chrono::milliseconds(60));
+  CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(120));
+}
+
 TEST_CASE("stop before run ends the run at once; it can run again") {
   Loop loop;
   loop.stop(3);

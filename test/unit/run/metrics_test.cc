@@ -18,11 +18,20 @@ TEST_CASE("metrics: all are there from the start, at zero") {
         "live_update_changesets_total{phase=\"Applied\"} 0",
         "live_update_api_requests_total{code=\"200\",verb=\"GET\"} 0",
         "live_update_exec_sessions_total{result=\"error\"} 0", "live_update_exec_sessions_open 0",
+        "live_update_loop_turn_seconds_bucket{le=\"0.1\"} 0", "live_update_loop_turn_longest_seconds 0",
         "live_update_write_errors_total 0"}) {
     CAPTURE(line);
     CHECK((text.contains(std::string("\n") + line + "\n") || text.starts_with(line)));
   }
   CHECK(text.contains("live_update_build_info{version=\""));
+}
+
+TEST_CASE("metrics: the longest turn of the loop stays") {
+  Metrics metrics;
+  for (const double seconds : {0.001, 0.25, 0.002}) metrics.loop_turned(seconds);
+  CHECK(metrics.text().contains("live_update_loop_turn_longest_seconds 0.25\n"));
+  CHECK(metrics.text().contains("live_update_loop_turn_seconds_bucket{le=\"0.1\"} 2\n"));
+  CHECK(metrics.text().contains("live_update_loop_turn_seconds_count 3\n"));
 }
 
 TEST_CASE("metrics: what is counted shows") {
