@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <optional>
 
 namespace live_update {
 namespace {
@@ -24,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t kFrame = 32 * 1024;
+constexpr std::size_t kShare =
+    64 * 1024;  // of what comes in: after so much, the rest waits for the next turn
 
 // A TLS stream that keeps a failed write to itself until reading has come to its end, too.
 //
@@ -388,6 +391,15 @@ class ExecClient::Session : public ExecSession {
     std::deque<Callback> written;
     std::weak_ptr<Connection> connection;
     bool alive = true;
+
+    // What has come and waits for its turn, and how much of it has had this one.
+    const Loop& loop;
+    std::function<void()> come_back;  // on the next turn
+    std::deque<std::pair<ExecChannel, std::string>> inbox;
+    std::optional<ExecOutcome> outcome;
+    Instant turn{};
+    std::size_t share = 0;
+    bool coming_back = false;
   };
 
   explicit Session(std::shared_ptr<State> state, std::shared_ptr<Connection> connection)
@@ -421,16 +433,40 @@ class ExecClient::Session : public ExecSession {
   }
 
   static void data(State& state, ExecChannel channel, std::string bytes) {
-    const std::size_t size = bytes.size();
-    const auto& event = channel == ExecChannel::Stdout ? state.events.on_stdout : state.events.on_stderr;
-    if (event) event(std::move(bytes));
-    post_io([weak = state.connection, size] {
-      if (const auto connection = weak.lock()) connection->handled(size);
-    });
+    state.inbox.emplace_back(channel, std::move(bytes));
+    if (!state.coming_back) take(state);
   }
 
   static void end(State& state, ExecOutcome outcome) {
-    if (state.events.on_end) state.events.on_end(std::move(outcome));
+    state.outcome = std::move(outcome);
+    if (!state.coming_back) take(state);
+  }
+
+  static void resume(State& state) {
+    state.coming_back = false;
+    take(state);
+  }
+
+  // A container that floods its output keeps neither other sessions nor the rest of the loop waiting.
+  static void take(State& state) {
+    if (const Instant now = state.loop.now(); std::exchange(state.turn, now) != now) state.share = 0;
+    while (state.alive && !state.inbox.empty()) {
+      if (state.share >= kShare) {
+        state.coming_back = true;
+        return state.come_back();
+      }
+      auto [channel, bytes] = std::move(state.inbox.front());
+      state.inbox.pop_front();
+      const std::size_t size = bytes.size();
+      state.share += size;
+      const auto& event = channel == ExecChannel::Stdout ? state.events.on_stdout : state.events.on_stderr;
+      if (event) event(std::move(bytes));
+      post_io([weak = state.connection, size] {
+        if (const auto connection = weak.lock()) connection->handled(size);
+      });
+    }
+    if (!state.alive || !state.outcome) return;
+    if (state.events.on_end) state.events.on_end(*std::exchange(state.outcome, std::nullopt));
   }
 
  private:
@@ -439,7 +475,7 @@ class ExecClient::Session : public ExecSession {
 };
 
 ExecClient::ExecClient(Loop& loop, ServerUrl server, ExecOptions options)
-    : server_(std::move(server)), options_(options), io_(std::make_shared<Io>(loop)) {}
+    : loop_(loop), server_(std::move(server)), options_(options), io_(std::make_shared<Io>(loop)) {}
 
 ExecClient::~ExecClient() {
   io_->gate->close();
@@ -458,8 +494,7 @@ void ExecClient::use(std::shared_ptr<const TlsIdentity> identity) {
 }
 
 std::unique_ptr<ExecSession> ExecClient::open(std::string target, Headers headers, ExecEvents events) {
-  auto state = std::make_shared<Session::State>();
-  state->events = std::move(events);
+  auto state = std::make_shared<Session::State>(Session::State{.events = std::move(events), .loop = loop_});
   const std::weak_ptr<Session::State> weak = state;
   const auto gate = io_->gate;
   // Posts `work(state, ...)` on the loop, where it runs if the session is still there.
@@ -468,6 +503,7 @@ std::unique_ptr<ExecSession> ExecClient::open(std::string target, Headers header
       if (const auto state = weak.lock(); state && state->alive) work(*state, std::move(what)...);
     });
   };
+  state->come_back = [tell] { tell(&Session::resume); };
   Tell to_loop;
   to_loop.open = [tell] {
     tell([](Session::State& s) {

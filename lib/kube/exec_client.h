@@ -2,7 +2,8 @@
 // cpprestsdk has.
 //
 // Bounded memory in both directions: one frame of at most 32 KiB is written at a time, and its completion is
-// what `written` tells; reading pauses while the loop has more than `most_unread` bytes not yet handled. A
+// what `written` tells; reading pauses while the loop has more than `most_unread` bytes not yet handled, of
+// which each session is given 64 KiB in a turn of the loop. A
 // peer that fell silent is noticed by pings. Called and answered on the loop.
 #pragma once
 
@@ -71,6 +72,7 @@ class ExecClient {
  private:
   class Session;
   struct Io;
+  const Loop& loop_;
   const ServerUrl server_;
   const ExecOptions options_;
   std::shared_ptr<const TlsIdentity> identity_;

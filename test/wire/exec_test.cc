@@ -239,6 +239,32 @@ TEST_CASE("a busy loop: reading pauses, memory stays bounded, nothing is lost") 
   CHECK(received == kTotal);
 }
 
+TEST_CASE("a session that floods its output has its share of each turn of the loop, and the end comes last") {
+  constexpr std::size_t kTotal = 8 << 20;
+  TlsServer server(pki().server, [&](Peer& peer) {
+    peer.accept();
+    const std::string message = kStdoutOf + std::string(32 << 10, 'y');
+    for (std::size_t sent = 0; sent < kTotal; sent += message.size() - 1) peer.send_message(message);
+    exit_and_wait(peer, 7);
+  });
+  Client client(server);
+  Running running(client);
+  std::size_t received = 0, share = 0, largest = 0;
+  Instant turn{};
+  running.on_out = [&] {
+    if (received == 0) ::usleep(100'000);  // it gathers meanwhile
+    if (std::exchange(turn, client.loop.now()) != client.loop.now()) share = 0;
+    received += running.out.size();
+    share += running.out.size();
+    largest = std::max(largest, share);
+    running.out.clear();
+    CHECK_FALSE(running.end.has_value());
+  };
+  CHECK(running.finish() == ExecExit{7});
+  CHECK(received == kTotal);
+  CHECK(largest <= 128 << 10);
+}
+
 TEST_CASE("a command that ends without reading its input: its output and exit code still arrive") {
   TlsServer server(pki().server, {.receive_buffer = 4096}, [&](Peer& peer) {
     peer.accept();
