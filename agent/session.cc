@@ -92,7 +92,7 @@ void Session::give_way() {
 }
 
 void Session::say_hello() {
-  Hello hello{.features = kFeatureZstd | kFeatureCopy,
+  Hello hello{.features = kFeatureZstd | kFeatureCopy | kFeatureChanged,
               .program = kProgram,
               .uid = geteuid(),
               .gid = getegid(),
@@ -304,13 +304,22 @@ void Session::confirm() {
 void Session::act(const Run& run) {
   if (batch_ || skipping_) return protocol_error("a run came within a batch");
   if (!passes(run.gate, run.request)) return;
-  auto started = Runner::start(run, guardian_);
+  auto started = Runner::start(with_list(run), guardian_);
   if (started) {
     run_.emplace(std::move(*started));
   } else {
     mark(run.gate);
     answer(started.error().answer(run.request));
   }
+}
+
+Run Session::with_list(Run run) {
+  const auto variable = changed_.variable();
+  if (!variable)
+    answer(Warning{run.request, "", variable.error().reason + "; " + variable.error().remedy});
+  else if (!variable->empty())
+    run.env.push_back(*variable);
+  return run;
 }
 
 void Session::act(const Restart& restart) {

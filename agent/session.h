@@ -13,6 +13,7 @@
 
 #include "agent/fence.h"
 #include "agent/files/batch.h"
+#include "agent/files/changed_file.h"
 #include "agent/files/have_job.h"
 #include "agent/run/restarter.h"
 #include "agent/run/runner.h"
@@ -49,8 +50,10 @@ class Session {
   void act(const Abort& abort);
   void act(const Run& run);
   void act(const Restart& restart);
+  void act(const Changed& part) { changed_.take(part); }
   template <typename Entry>
   void stage(const Entry& entry);
+  Run with_list(Run run);
 
   bool busy() const { return run_ || restart_; }
   bool passes(const Gate& gate, std::uint32_t request);
@@ -82,6 +85,7 @@ class Session {
   std::int64_t batch_began_us_ = 0, confirmed_ = 0;
   bool failed_ = false;  // the mark of Gate
   std::set<std::string> cleaned_;
+  ChangedFile changed_;
 
   Guardian guardian_;
   std::optional<Runner> run_;

@@ -7,8 +7,8 @@
 
 namespace live_update::agent {
 namespace {
-// Windows above this are refused: memory in the container is not ours.
-constexpr int kMaxWindowLog = 25;
+// Windows above 8 MiB are refused, as by the operator: memory in the container is not ours.
+constexpr int kMaxWindowLog = 23;
 }  // namespace
 
 Sha256::Sha256() { SHA256_Init(&state_); }

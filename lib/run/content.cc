@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
@@ -11,8 +12,9 @@ namespace live_update {
 namespace {
 
 constexpr int kLevel = 1;          // saves are small and in a hurry
-constexpr int kWindowLogMax = 25;  // 32 MiB: what a hostile frame may make us allocate
+constexpr int kWindowLogMax = 23;  // 8 MiB: what a hostile frame may make us allocate
 constexpr std::size_t kBlock = 64 * 1024;
+constexpr std::size_t kInput = 128 * 1024;  // that one call looks at: blocks may be empty
 
 std::string hex_digest(const unsigned char* bytes, std::size_t size) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -24,27 +26,11 @@ std::string hex_digest(const unsigned char* bytes, std::size_t size) {
   return out;
 }
 
-Result<std::string> decompress(std::string_view bytes, std::uint64_t limit) {
-  const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kWindowLogMax);
-  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-  std::string out;
-  std::string block(kBlock, '\0');
-  for (;;) {
-    ZSTD_outBuffer to{block.data(), block.size(), 0};
-    const std::size_t left = ZSTD_decompressStream(context.get(), &to, &in);
-    if (ZSTD_isError(left))
-      return fail(ErrorKind::Invalid, std::string("is not zstd: ") + ZSTD_getErrorName(left));
-    if (out.size() + to.pos > limit) {
-      return fail(ErrorKind::TooLarge, "is more than " + std::to_string(limit) + " bytes when unpacked");
-    }
-    out.append(block, 0, to.pos);
-    if (left == 0) break;
-    if (in.pos == in.size && to.pos < to.size)
-      return fail(ErrorKind::Invalid, "is not zstd: it ends too early");
-  }
-  if (in.pos != in.size) return fail(ErrorKind::Invalid, "is not zstd: something follows its end");
-  return out;
+std::unexpected<Error> not_zstd(std::size_t code) {
+  if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
+    return fail(ErrorKind::Invalid,
+                "needs a window of more than 8 MiB to be unpacked: compress it with zstd -19 or less");
+  return fail(ErrorKind::Invalid, std::string("is not zstd: ") + ZSTD_getErrorName(code));
 }
 
 }  // namespace
@@ -90,11 +76,78 @@ Encoded encode_content(std::string_view bytes) {
   return {Encoding::Zstd, std::move(packed)};
 }
 
-Result<std::string> decode_content(Encoding encoding, std::string_view bytes, std::uint64_t limit) {
-  if (encoding == Encoding::Zstd) return decompress(bytes, limit);
-  if (bytes.size() > limit)
-    return fail(ErrorKind::TooLarge, "is more than " + std::to_string(limit) + " bytes");
-  return std::string(bytes);
+std::uint64_t zstd_window(std::string_view bytes) {
+  constexpr std::array<std::size_t, 4> kDictionary{0, 1, 2, 4}, kSize{1, 2, 4, 8};
+  const auto byte = [&](std::size_t i) -> std::uint64_t {
+    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0;
+  };
+  if (!bytes.starts_with("\x28\xb5\x2f\xfd")) return 0;
+  const std::uint64_t flags = byte(4);
+  if ((flags & 0x20) == 0) {
+    const std::uint64_t base = 1ull << (10 + (byte(5) >> 3));
+    return base + base / 8 * (byte(5) & 7);
+  }
+  // A single segment: its window is its size.
+  const std::size_t at = 5 + kDictionary[flags & 3], length = kSize[flags >> 6];
+  std::uint64_t size = length == 2 ? 256 : 0;
+  for (std::size_t i = 0; i < length; ++i) size += byte(at + i) << (8 * i);
+  return size;
+}
+
+struct ContentReader::State {
+  Encoding encoding;
+  std::string_view bytes;
+  std::uint64_t left;  // of the limit
+  std::uint64_t limit;
+  std::size_t at = 0;
+  std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context{nullptr, ZSTD_freeDCtx};
+  std::string block;
+
+  Result<Block> plain() {
+    const auto part = bytes.substr(at, kBlock);
+    at += part.size();
+    return Block{part, at == bytes.size()};
+  }
+
+  void begin() {
+    context.reset(ZSTD_createDCtx());
+    ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kWindowLogMax);
+    block.resize(kBlock);
+  }
+
+  Result<Block> unpack() {
+    if (!context) begin();
+    ZSTD_inBuffer in{bytes.data() + at, std::min(kInput, bytes.size() - at), 0};
+    ZSTD_outBuffer out{block.data(), block.size(), 0};
+    std::size_t hint = 0;
+    do {
+      hint = ZSTD_decompressStream(context.get(), &out, &in);
+      if (ZSTD_isError(hint)) return not_zstd(hint);
+    } while (hint != 0 && in.pos < in.size && out.pos < out.size);
+    at += in.pos;
+    const bool whole = hint == 0;
+    if (whole && at < bytes.size()) return fail(ErrorKind::Invalid, "is not zstd: something follows its end");
+    if (!whole && at == bytes.size() && out.pos < out.size)
+      return fail(ErrorKind::Invalid, "is not zstd: it ends too early");
+    return Block{std::string_view(block).substr(0, out.pos), whole};
+  }
+};
+
+ContentReader::ContentReader(Encoding encoding, std::string_view bytes, std::uint64_t limit)
+    : state_(std::make_unique<State>(State{encoding, bytes, limit, limit})) {}
+ContentReader::~ContentReader() = default;
+ContentReader::ContentReader(ContentReader&&) noexcept = default;
+ContentReader& ContentReader::operator=(ContentReader&&) noexcept = default;
+
+Result<ContentReader::Block> ContentReader::next() {
+  const bool zstd = state_->encoding == Encoding::Zstd;
+  auto block = zstd ? state_->unpack() : state_->plain();
+  if (!block) return block;
+  if (block->bytes.size() > state_->left)
+    return fail(ErrorKind::TooLarge,
+                "is more than " + std::to_string(state_->limit) + " bytes" + (zstd ? " when unpacked" : ""));
+  state_->left -= block->bytes.size();
+  return block;
 }
 
 }  // namespace live_update

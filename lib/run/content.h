@@ -37,9 +37,34 @@ struct Encoded {
   std::string bytes;
 };
 Encoded encode_content(std::string_view bytes);
-// Exactly one zstd frame, whole; anything else is Invalid.
-// `limit`: no more bytes than this come out, or the error TooLarge (a small ChangeSet must not become
-// gigabytes).
-Result<std::string> decode_content(Encoding encoding, std::string_view bytes, std::uint64_t limit);
+
+// How much memory a zstd frame wants for unpacking (its window, RFC 8878), as its header says; 0 for what is none.
+std::uint64_t zstd_window(std::string_view bytes);
+
+// Content unpacked block by block, so that neither memory nor the time of one call depends on what the bytes
+// claim: a few KiB of zstd can be gigabytes.
+//
+// zstd: exactly one frame, whole, with a window of at most 8 MiB (what RFC 8878 asks of decoders); anything
+// else is Invalid. More than `limit` bytes are TooLarge.
+class ContentReader {
+ public:
+  // `bytes` outlive it.
+  ContentReader(Encoding encoding, std::string_view bytes, std::uint64_t limit);
+  ~ContentReader();
+  ContentReader(ContentReader&&) noexcept;
+  ContentReader& operator=(ContentReader&&) noexcept;
+
+  // At most 64 KiB, valid until the next call. Bytes may be missing that are yet to come: a call looks at a
+  // bounded part of the input, too.
+  struct Block {
+    std::string_view bytes;
+    bool last = false;  // the content is whole
+  };
+  Result<Block> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace live_update

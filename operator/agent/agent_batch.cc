@@ -3,22 +3,33 @@
 #include <algorithm>
 #include <set>
 
-#include "core/desired/delivery.h"
-
 namespace live_update {
 namespace {
 
-constexpr std::size_t kChangedTogether = 512 * 1024;
+// Of the room behind a run that is not over, what the commands leave.
+std::size_t changed_limit(const Delivery& delivery) {
+  const std::size_t runs = delivery.before_sync.size() + delivery.after_sync.size();
+  const std::size_t commands = std::min(command_bytes(delivery), kMostCommandBytes);
+  return std::min(kChangedLimit, (kMostRunBytes - commands) / std::max<std::size_t>(1, runs));
+}
 
 }  // namespace
 
+std::size_t command_bytes(const DeliveryRun& run) {
+  std::size_t size = run.working_dir.size() + 256;  // with the frame and the small variables
+  for (const auto& word : run.command) size += word.size() + 4;
+  return size;
+}
+
+std::size_t command_bytes(const Delivery& delivery) {
+  std::size_t size = 0;
+  for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
+    for (const auto& run : *runs) size += command_bytes(run);
+  return size;
+}
+
 AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
-    : delivery(std::move(it)), changed(changed_paths(*delivery)) {
-  // What goes out behind a run that is not over is bounded (agent::kMaxAhead).
-  const std::size_t runs =
-      std::max<std::size_t>(1, delivery->before_sync.size() + delivery->after_sync.size());
-  if (changed.size() > kChangedTogether / runs)
-    changed.resize(changed.rfind('\n', kChangedTogether / runs) + 1);
+    : delivery(std::move(it)), changed(changed_paths(*delivery, changed_limit(*delivery))) {
   std::set<std::string> all;
   for (const auto& write : delivery->writes) {
     all.insert(write.root);

@@ -7,16 +7,23 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/desired/changed_paths.h"
 #include "core/desired/delivery.h"
 
 namespace live_update {
+
+// What goes out behind a run that is not over is bounded (agent::kMaxAhead): so many bytes are all runs of a
+// delivery together, their commands, and with LIVE_UPDATE_CHANGED in each.
+inline constexpr std::size_t kMostCommandBytes = 768 << 10, kMostRunBytes = 1000 << 10;
+std::size_t command_bytes(const DeliveryRun& run);
+std::size_t command_bytes(const Delivery& delivery);
 
 struct AgentBatch {
   explicit AgentBatch(std::shared_ptr<const Delivery> it);
   std::shared_ptr<const Delivery> delivery;
   std::vector<std::string> roots;            // each sync root once
   std::vector<const DeliveryWrite*> writes;  // directories first, a parent before its children
-  std::string changed;                       // LIVE_UPDATE_CHANGED (rule 4.6), for all runs together 512 KiB
+  ChangedPaths changed;                      // as much of it as there is room for with every run
   // Where a comparison is due: absolute paths that are deleted, and those at which files or symlinks will be.
   std::unordered_set<std::string_view> deleted, replaced;
   bool empty() const { return entries() == 0; }

@@ -36,10 +36,16 @@ std::string_view reason_of(agent::Code code) {
   }
 }
 
-bool too_long(const DeliveryRun& run) {
-  std::size_t size = 0;
-  for (const auto& word : run.command) size += word.size();
-  return size > kLongestCommand;
+// What no agent could take.
+std::optional<std::string> too_long(const Delivery& delivery) {
+  for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
+    for (const auto& run : *runs)
+      if (command_bytes(run) > kLongestCommand)
+        return "spec.steps[" + std::to_string(run.step) +
+               "].run: its command is longer than 512 KiB; put it into a file";
+  if (command_bytes(delivery) > kMostCommandBytes)
+    return "spec.steps: the commands of its runs are longer than 768 KiB together; put them into files";
+  return std::nullopt;
 }
 
 agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
@@ -55,17 +61,11 @@ AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
 }
 
 void AgentDelivery::start() {
-  for (const auto* runs : {&batch_->delivery->before_sync, &batch_->delivery->after_sync}) {
-    const auto long_one = std::ranges::find_if(*runs, too_long);
-    if (long_one == runs->end()) continue;
-    problem_ = NotDelivered{std::string(reason::kUnsupported),
-                            about("spec.steps[" + std::to_string(long_one->step) +
-                                  "].run: its command is longer than 512 KiB; put it into a file"),
-                            false};
-    phase_ = Phase::Main;
-    return advance();
-  }
-  before();
+  const auto wrong = too_long(*batch_->delivery);
+  if (!wrong) return before();
+  problem_ = NotDelivered{std::string(reason::kUnsupported), about(*wrong), false};
+  phase_ = Phase::Main;
+  advance();
 }
 
 std::uint32_t AgentDelivery::expect(Pending pending) {
@@ -76,11 +76,16 @@ std::uint32_t AgentDelivery::expect(Pending pending) {
 
 void AgentDelivery::before() {
   phase_ = Phase::Before;
-  const auto& runs = batch_->delivery->before_sync;
-  if (runs.empty()) return main();
-  std::string frames;
-  add_runs(frames, runs, true);
-  session_.send(std::move(frames));
+  if (batch_->delivery->before_sync.empty()) return main();
+  list_changed(batch_->delivery->before_sync);
+  streaming_ = true;
+  session_.stream([this]() -> Result<Chunk> {
+    if (auto part = list_ ? list_->next() : std::nullopt) return Chunk{std::move(*part)};
+    Chunk runs{"", Chunk::End};
+    add_runs(runs.bytes, batch_->delivery->before_sync, true);
+    streaming_ = false;
+    return runs;
+  });
 }
 
 // The batch and what follows it need no answer in between: one write, if it is small. The runs before have
@@ -111,26 +116,44 @@ void AgentDelivery::ask() {
 }
 
 // What is known to be due. The session is given a source that ends there, and another one when more is known.
-// A source may be asked once more after its end, when we are gone.
 void AgentDelivery::send_on() {
   if (streaming_ || !frames_ || frames_->ended()) return;
   streaming_ = true;
-  session_.stream([this, ended = false]() mutable -> Result<std::string> {
-    if (ended) return std::string();
-    auto made = piece();
-    ended = !made || made->size() < kAgentPiece;
-    return made;
-  });
+  session_.stream([this] { return piece(); });
 }
 
-Result<std::string> AgentDelivery::piece() {
-  auto made = frames_->next();
-  if (!made || made->size() >= kAgentPiece) return made;
+// The batch, the list of its paths if it is needed, and behind them all that needs no answer in between.
+Result<Chunk> AgentDelivery::piece() {
+  Chunk chunk;
+  if (!frames_->ended()) {
+    auto made = frames_->next();
+    if (!made) return std::unexpected(made.error());
+    chunk.bytes = std::move(made->frames);
+    if (made->then == AgentFrames::Made::More) return chunk;
+    if (made->then == AgentFrames::Made::End) list_changed(batch_->delivery->after_sync);
+  }
+  if (frames_->ended()) {
+    if (auto part = list_ ? list_->next() : std::nullopt) {
+      chunk.bytes += *part;
+      return chunk;
+    }
+    problem_ ? forget_list(chunk.bytes) : add_tail(chunk.bytes);
+  }
   streaming_ = false;
-  if (!frames_->ended()) return made;
-  if (!problem_) add_tail(*made);
   advance_if_done();
-  return made;
+  chunk.then = Chunk::End;
+  return chunk;
+}
+
+// LIVE_UPDATE_CHANGED_FILE is for what the variable cannot hold: else nobody pays for a file.
+void AgentDelivery::list_changed(const std::vector<DeliveryRun>& runs) {
+  const bool able = (session_.agent().features & agent::kFeatureChanged) != 0;
+  if (list_ || runs.empty() || problem_ || !batch_->changed.cut || !able) return;
+  list_.emplace(*batch_->delivery, session_.writer());
+}
+
+void AgentDelivery::forget_list(std::string& frames) {
+  if (list_) session_.writer().append(frames, agent::Request(agent::Changed{.forget = true}));
 }
 
 void AgentDelivery::add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh) {
@@ -145,6 +168,7 @@ void AgentDelivery::add_tail(std::string& frames) {
   const Delivery& delivery = *batch_->delivery;
   const bool fresh = batch_->empty() && delivery.before_sync.empty();
   add_runs(frames, delivery.after_sync, fresh);
+  forget_list(frames);
   delivered_.sent = Loop::exact_wall_clock();
   if (!delivery.restart) return;
   const std::uint32_t request = expect(RestartPending{&*delivery.restart, delivery.restart_step});

@@ -56,7 +56,9 @@ class AgentDelivery {
   void main();
   void ask();
   void send_on();
-  Result<std::string> piece();
+  Result<Chunk> piece();
+  void list_changed(const std::vector<DeliveryRun>& runs);
+  void forget_list(std::string& frames);
   void advance();
   void advance_if_done();
   std::uint32_t expect(Pending pending);
@@ -80,7 +82,8 @@ class AgentDelivery {
   std::map<std::uint32_t, Pending> pending_;  // by request
   std::optional<AgentComparison> comparison_;
   std::optional<AgentFrames> frames_;  // of the batch
-  bool streaming_ = false;             // the session will ask for a piece of them
+  std::optional<ChangedFrames> list_;  // of its paths, where the runs' variable is too small for them
+  bool streaming_ = false;             // the session will ask for a piece of these
   Delivered delivered_;
   std::optional<NotDelivered> problem_;
   std::optional<DeliveryOutcome> outcome_;

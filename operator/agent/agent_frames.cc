@@ -27,7 +27,7 @@ AgentFrames::AgentFrames(const AgentBatch& batch, const AgentComparison* compari
       begin_{request, gate, batch.delivery->sequence, batch.roots},
       writer_(writer) {}
 
-Result<std::string> AgentFrames::next() {
+Result<AgentFrames::Made> AgentFrames::next() {
   if (!std::exchange(begun_, true)) add(begin_);
   while (out_.size() < kAgentPiece && !ended_) {
     if (content_) {
@@ -35,10 +35,10 @@ Result<std::string> AgentFrames::next() {
     } else if (next_is_known()) {
       if (const auto done = entry(); !done) return std::unexpected(done.error());
     } else {
-      break;
+      return Made{std::exchange(out_, {}), Made::Unknown};
     }
   }
-  return std::exchange(out_, {});
+  return Made{std::exchange(out_, {}), ended_ ? Made::End : Made::More};
 }
 
 void AgentFrames::cut_short() {
@@ -115,6 +115,21 @@ void AgentFrames::content() {
   if (last) content_ = nullptr;
 }
 
+std::optional<std::string> ChangedFrames::next() {
+  agent::Changed part;
+  std::size_t size = 0;
+  for (; entry_ < changed_entries(delivery_) && size < kAgentPiece; ++entry_) {
+    const std::string& path = changed_entry(delivery_, entry_);
+    if (!can_be_listed(path)) continue;
+    part.paths.push_back(path);
+    size += path.size();
+  }
+  if (part.paths.empty()) return std::nullopt;
+  std::string frame;
+  writer_.append(frame, agent::Request(part));
+  return frame;
+}
+
 agent::Run agent_run(const AgentBatch& batch, const DeliveryRun& run, std::uint32_t request,
                      agent::Gate gate) {
   agent::Run out;
@@ -123,7 +138,8 @@ agent::Run agent_run(const AgentBatch& batch, const DeliveryRun& run, std::uint3
   out.argv = run.command;
   out.cwd = run.working_dir;
   out.env = {"LIVE_UPDATE_SEQUENCE=" + std::to_string(batch.delivery->sequence),
-             "LIVE_UPDATE_CHANGED=" + batch.changed};
+             "LIVE_UPDATE_CHANGED=" + batch.changed.list,
+             "LIVE_UPDATE_CHANGED_COUNT=" + std::to_string(batch.changed.count)};
   out.timeout_ms = static_cast<std::uint32_t>(std::max(1, run.timeout_seconds)) * 1000;
   return out;
 }

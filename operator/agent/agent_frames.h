@@ -2,6 +2,7 @@
 // whole. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/desired/delivery.h"
@@ -19,9 +20,18 @@ class AgentFrames {
   AgentFrames(const AgentBatch& batch, const AgentComparison* comparison, std::uint32_t request,
               agent::Gate gate, agent::FrameWriter& writer);
 
-  // The next frames, kAgentPiece or more. Less, perhaps nothing: that was all, for good if ended(), else
-  // until the comparison says what is due of the next entry. Error Invalid: a digest that is none.
-  Result<std::string> next();
+  // The next frames, about kAgentPiece, and what is behind them.
+  struct Made {
+    enum Then {
+      More,
+      Unknown,  // until the comparison says what is due of the next entry
+      End,
+    };
+    std::string frames;
+    Then then = More;
+  };
+  // Error Invalid: a digest that is none.
+  Result<Made> next();
   bool ended() const { return ended_; }
   // The agent has refused the batch: of the rest only the Commit is sent, for which the agent waits.
   void cut_short();
@@ -45,6 +55,20 @@ class AgentFrames {
   const DeliveryWrite* content_ = nullptr;  // whose bytes are being sent
   std::size_t piece_ = 0, at_ = 0;
   bool begun_ = false, ended_ = false;
+};
+
+// All paths of a batch that can be listed, for the agent's file of them.
+class ChangedFrames {
+ public:
+  ChangedFrames(const Delivery& delivery, agent::FrameWriter& writer)
+      : delivery_(delivery), writer_(writer) {}
+  // The next frame of them, if there is one left.
+  std::optional<std::string> next();
+
+ private:
+  const Delivery& delivery_;
+  agent::FrameWriter& writer_;
+  std::size_t entry_ = 0;
 };
 
 // A run step as a request (rule 4.6).

@@ -12,21 +12,21 @@
 namespace live_update {
 namespace {
 
-constexpr std::size_t kWindow = 256 * 1024;  // bytes under way
-constexpr std::size_t kPiece = 64 * 1024;    // of the program
-constexpr int kSignalled = 128;              // exit codes above: by that signal
+constexpr std::size_t kPiece = 64 * 1024;  // of the program
+constexpr int kSignalled = 128;            // exit codes above: by that signal
 constexpr std::size_t kMostTried = 64;
 constexpr int kMostNotes = 16;
 constexpr std::size_t kMostWords = 4096;  // of stderr that are kept of an unfinished line
 
 // The program's bytes, as the script wants them.
 ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text) {
-  return [bytes = std::move(bytes), as_text, at = std::size_t{0}]() mutable -> Result<std::string> {
+  return [bytes = std::move(bytes), as_text, at = std::size_t{0}]() mutable -> Result<Chunk> {
     const std::string_view piece = std::string_view(*bytes).substr(at, kPiece);
     at += piece.size();
-    if (!as_text) return std::string(piece);
-    if (!piece.empty()) return printable(piece);
-    return std::exchange(as_text, false) ? std::string(kPrintableEnd) : std::string();
+    Chunk chunk{as_text ? printable(piece) : std::string(piece),
+                at < bytes->size() ? Chunk::More : Chunk::End};
+    if (as_text && chunk.then == Chunk::End) chunk.bytes += kPrintableEnd;
+    return chunk;
   };
 }
 
@@ -34,7 +34,15 @@ ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text
 
 AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, const AgentPrograms& programs,
                            Options options, Events events)
-    : programs_(programs), after_(std::move(after)), events_(std::move(events)), file_(options.file) {
+    : programs_(programs),
+      after_(std::move(after)),
+      events_(std::move(events)),
+      file_(options.file),
+      feed_(after_, {.on_written =
+                         [this] {
+                           if (events_.on_progress) events_.on_progress();
+                         },
+                     .on_broken = [this](Error error) { end(AgentEnd::Nonsense, std::move(error)); }}) {
   ExecCallbacks callbacks;
   callbacks.on_stdout = [this](std::string bytes) { take_stdout(bytes); };
   callbacks.on_stderr = [this](std::string bytes) { take_stderr(bytes); };
@@ -42,6 +50,7 @@ AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, 
   auto command = options.file.empty() ? agent_command(programs_, options.directories, options.replace)
                                       : std::vector<std::string>{options.file, std::string(kAgentServes)};
   session_ = api.exec({to.ns, to.pod, to.container, std::move(command), true}, std::move(callbacks));
+  feed_.attach(*session_);
   timer_ = after_(options.start,
                   [this] { end(AgentEnd::Lost, {ErrorKind::Timeout, "the agent did not start in time"}); });
 }
@@ -145,36 +154,10 @@ void AgentSession::exited(const Result<ExecExit>& exit) {
   end(put_ || file_.empty() ? AgentEnd::Impossible : AgentEnd::Replaced, error);
 }
 
-void AgentSession::stream(ByteSource source) {
-  sources_.push_back(std::move(source));
-  pump();
-}
-
-void AgentSession::pump() {
-  while (!ended_ && !sources_.empty() && under_way_ < kWindow) {
-    auto piece = sources_.front()();
-    if (!piece) return end(AgentEnd::Nonsense, piece.error());
-    if (piece->empty())
-      sources_.pop_front();
-    else
-      send(std::move(*piece));
-  }
-}
-
-void AgentSession::send(std::string bytes) {
-  const std::size_t size = bytes.size();
-  under_way_ += size;
-  session_->write(std::move(bytes), [this, size] {
-    under_way_ -= size;
-    pump();
-    if (events_.on_progress) events_.on_progress();
-  });
-}
-
 void AgentSession::end(AgentEnd::Kind kind, Error error) {
   if (std::exchange(ended_, true)) return;
   timer_.reset();
-  sources_.clear();
+  feed_.stop();
   later_ = after_(Millis(0), [on_end = events_.on_end,
                               how = AgentEnd{kind, std::move(error), tried_, killed_}] { on_end(how); });
 }

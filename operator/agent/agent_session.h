@@ -4,7 +4,6 @@
 // On the loop. No event comes inside a call, none after destruction, which ends the agent.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,7 +13,7 @@
 #include "core/wire/agent_protocol.h"
 #include "kube/api_server.h"
 #include "operator/agent/agent_program.h"
-#include "operator/exec/exec_step.h"
+#include "operator/exec/stdin_feed.h"
 
 namespace live_update {
 
@@ -66,10 +65,9 @@ class AgentSession {
   // Frames are numbered in the order in which they are made: hand them to `send` at once, or make them in a
   // source.
   agent::FrameWriter& writer() { return writer_; }
-  void send(std::string frames);
-  // Whole frames, in pieces, as they can be sent: at most 256 KiB are under way. One source after the other;
-  // what `send` is given goes out between two pieces. An error of a source ends the session.
-  void stream(ByteSource source);
+  void send(std::string frames) { feed_.send(std::move(frames)); }
+  // Whole frames, in pieces, as they can be sent (StdinFeed). An error of a source ends the session.
+  void stream(ByteSource source) { feed_.stream(std::move(source)); }
 
  private:
   void take_stdout(std::string_view bytes);
@@ -80,7 +78,6 @@ class AgentSession {
   void greet(const agent::Hello& hello);
   void refused(const agent::Failed& why);
   void exited(const Result<ExecExit>& exit);
-  void pump();
   void end(AgentEnd::Kind kind, Error error);
 
   const AgentPrograms& programs_;
@@ -97,9 +94,8 @@ class AgentSession {
   std::string words_, said_;  // stderr: an unfinished line; the last one that is not the script's
   std::string file_;          // the agent's
   std::vector<std::string> tried_;
-  std::deque<ByteSource> sources_;
-  std::size_t under_way_ = 0;
   Handle timer_, later_;
+  StdinFeed feed_;
   std::unique_ptr<ExecSession> session_;
 };
 

@@ -6,14 +6,18 @@
 namespace live_update {
 namespace {
 
-constexpr std::size_t kWindow = 256 * 1024;  // bytes of input under way
 constexpr std::size_t kErrPart = 8 * 1024;
 
 }  // namespace
 
 ExecStep::ExecStep(ApiServer& api, After after, ExecRequest request, Wishes wishes,
                    std::function<void(ExecReport)> done)
-    : after_(std::move(after)), wishes_(std::move(wishes)), done_(std::move(done)) {
+    : after_(std::move(after)),
+      wishes_(std::move(wishes)),
+      done_(std::move(done)),
+      feed_(after_, {.on_written = [this] { progress(); },
+                     .on_end = [this] { session_->close_stdin(); },
+                     .on_broken = [this](Error error) { end(std::unexpected(std::move(error))); }}) {
   request.stdin_open = static_cast<bool>(wishes_.input);
   ExecCallbacks callbacks;
   callbacks.on_open = [this] { progress(); };
@@ -31,8 +35,9 @@ ExecStep::ExecStep(ApiServer& api, After after, ExecRequest request, Wishes wish
   };
   callbacks.on_end = [this](Result<ExecExit> exit) { end(std::move(exit)); };
   session_ = api.exec(std::move(request), std::move(callbacks));
+  feed_.attach(*session_);
   progress();
-  if (wishes_.input) feed();
+  if (wishes_.input) feed_.stream(std::move(wishes_.input));
 }
 
 void ExecStep::wait_for_ever() {
@@ -48,27 +53,10 @@ void ExecStep::progress() {
   });
 }
 
-void ExecStep::feed() {
-  while (!ended_ && !input_ended_ && under_way_ < kWindow) {
-    auto chunk = wishes_.input();
-    if (!chunk) return end(std::unexpected(chunk.error()));
-    if (chunk->empty()) {
-      input_ended_ = true;
-      return session_->close_stdin();
-    }
-    const std::size_t size = chunk->size();
-    under_way_ += size;
-    session_->write(std::move(*chunk), [this, size] {
-      under_way_ -= size;
-      progress();
-      feed();
-    });
-  }
-}
-
 void ExecStep::end(Result<ExecExit> exit) {
   if (std::exchange(ended_, true)) return;
   idle_.reset();
+  feed_.stop();
   if (err_tail_.size() > kErrPart) err_tail_.erase(0, err_tail_.size() - kErrPart);
   later_ = after_(Millis(0), [this, report = ExecReport{std::move(exit), err_head_ + err_tail_}]() mutable {
     const auto done = std::move(done_);

@@ -14,12 +14,10 @@
 
 #include "core/base/result.h"
 #include "kube/api_server.h"
+#include "operator/exec/stdin_feed.h"
 #include "run/loop.h"
 
 namespace live_update {
-
-// Bytes for stdin, a chunk per call; an empty chunk is the end. An error cuts the command.
-using ByteSource = std::function<Result<std::string>()>;
 
 struct ExecReport {
   Result<ExecExit> exit;
@@ -29,7 +27,7 @@ struct ExecReport {
 class ExecStep {
  public:
   struct Wishes {
-    ByteSource input;  // none: the command has no stdin
+    ByteSource input;  // none: the command has no stdin. An error of it cuts the command
     // Cut with a Timeout when for this long no byte went in or came out, and nothing else happened either. 0:
     // never.
     Millis idle{30'000};
@@ -48,16 +46,15 @@ class ExecStep {
 
  private:
   void progress();
-  void feed();
   void end(Result<ExecExit> exit);
 
   After after_;
   Wishes wishes_;
   std::function<void(ExecReport)> done_;
   std::string err_head_, err_tail_;
-  std::size_t under_way_ = 0;  // bytes written that have not left yet
-  bool ended_ = false, input_ended_ = false;
+  bool ended_ = false;
   Handle idle_, later_;
+  StdinFeed feed_;
   std::unique_ptr<ExecSession> session_;
 };
 

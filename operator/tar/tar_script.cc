@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/api/signals.h"
+#include "core/desired/changed_paths.h"
 #include "core/desired/delivery.h"
 #include "operator/tar/tar_stream.h"
 
@@ -126,10 +127,11 @@ code=$?
 [ $code = 0 ] || printf 'live-update: tar uid=%s \n' "$(uid)" >&2
 leave $code)sh";
 
-// $1: the working directory or "". $2: sequence. $3: changed paths. Then the command.
-constexpr std::string_view kRunScript = R"sh(export LIVE_UPDATE_SEQUENCE="$2" LIVE_UPDATE_CHANGED="$3"
+// $1: the working directory or "". $2: sequence. $3: changed paths. $4: how many. Then the command.
+constexpr std::string_view kRunScript =
+    R"sh(export LIVE_UPDATE_SEQUENCE="$2" LIVE_UPDATE_CHANGED="$3" LIVE_UPDATE_CHANGED_COUNT="$4"
 [ -z "$1" ] || cd "$1" || exit 126
-shift 3
+shift 4
 leads() { [ "${3-}" = $$ ]; }
 read -r live_update_stat 2>/dev/null </proc/$$/stat
 live_update_group=group
@@ -376,7 +378,9 @@ Result<std::vector<BatchCommand>> batch_commands(const Delivery& delivery) {
 }
 
 Argv run_command(const DeliveryRun& run, const Delivery& delivery) {
-  Argv arguments{run.working_dir, std::to_string(delivery.sequence), changed_paths(delivery)};
+  const ChangedPaths changed = changed_paths(delivery);
+  Argv arguments{run.working_dir, std::to_string(delivery.sequence), changed.list,
+                 std::to_string(changed.count)};
   arguments.insert(arguments.end(), run.command.begin(), run.command.end());
   return shell(kRunScript, std::move(arguments));
 }

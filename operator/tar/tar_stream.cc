@@ -13,6 +13,7 @@ namespace live_update {
 namespace {
 
 constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::uint64_t kCostOfEntry = 512;  // what an empty file takes, as bytes
 constexpr std::uint32_t kOwnerAll = 0700;
 
 Error broken(const DeliveryWrite& write, const std::string& why) {
@@ -62,34 +63,66 @@ unsigned file_type(FileType type) {
 
 }  // namespace
 
+bool unpacks_widely(const Delivery& delivery) {
+  constexpr std::uint64_t kMuch = 1 << 20;
+  for (const DeliveryWrite& write : delivery.writes)
+    for (const Piece& piece : write.pieces)
+      if (piece.encoding == Encoding::Zstd && zstd_window(*piece.content) > kMuch) return true;
+  return false;
+}
+
 Result<bool> ContentCheck::step(std::uint64_t budget) {
-  const std::uint64_t enough = looked_ + budget;
-  for (; next_ < delivery_.writes.size(); ++next_) {
-    if (looked_ >= enough) return false;
+  if (error_) return std::unexpected(*error_);
+  const std::uint64_t enough = cost_ + budget;
+  while (next_ < delivery_.writes.size()) {
+    if (cost_ >= enough) return false;
     const DeliveryWrite& write = delivery_.writes[next_];
-    if (write.type != FileType::File || is_mode_change(write)) continue;
-    if (auto result = look(write); !result) return std::unexpected(result.error());
+    const bool has_content = write.type == FileType::File && !is_mode_change(write);
+    const auto whole = has_content ? look(write) : Result<bool>(true);
+    if (!whole) {
+      reader_.reset();
+      error_ = whole.error();
+      return std::unexpected(*error_);
+    }
+    if (!*whole) continue;
+    cost_ += kCostOfEntry;
+    ++next_;
+    piece_ = 0;
+    at_ = 0;
   }
   return true;
 }
 
-Result<> ContentCheck::look(const DeliveryWrite& write) {
-  std::uint64_t at = 0;
-  digest_ = Sha256();
-  for (const Piece& piece : write.pieces) {
-    if (piece.offset != at)
-      return std::unexpected(
-          broken(write, "a piece of its content is missing at byte " + std::to_string(at)));
-    const auto bytes = decode_content(piece.encoding, *piece.content, write.size - at);
-    if (!bytes) return std::unexpected(broken(write, "its content " + bytes.error().message));
-    digest_.add(*bytes);
-    at += bytes->size();
+// The next block of a file. True: it was the last one, and all is well.
+Result<bool> ContentCheck::look(const DeliveryWrite& write) {
+  if (!reader_ && piece_ < write.pieces.size())
+    if (auto begun = begin_piece(write); !begun) return std::unexpected(begun.error());
+  if (reader_) {
+    const auto block = reader_->next();
+    if (!block) return std::unexpected(broken(write, "its content " + block.error().message));
+    digest_.add(block->bytes);
+    at_ += block->bytes.size();
+    cost_ += block->bytes.empty() ? kChunk : block->bytes.size();
+    if (!block->last) return false;
+    reader_.reset();
+    if (++piece_ < write.pieces.size()) return false;
   }
-  looked_ += at;
-  if (at != write.size) {
-    return std::unexpected(broken(write, "its content has " + std::to_string(at) + " bytes, announced were " +
-                                             std::to_string(write.size)));
-  }
+  if (auto judged = judge(write); !judged) return std::unexpected(judged.error());
+  return true;
+}
+
+Result<> ContentCheck::begin_piece(const DeliveryWrite& write) {
+  const Piece& piece = write.pieces[piece_];
+  if (piece.offset != at_)
+    return std::unexpected(broken(write, "a piece of its content is missing at byte " + std::to_string(at_)));
+  reader_.emplace(piece.encoding, *piece.content, write.size - at_);
+  return {};
+}
+
+Result<> ContentCheck::judge(const DeliveryWrite& write) {
+  if (at_ != write.size)
+    return std::unexpected(broken(write, "its content has " + std::to_string(at_) +
+                                             " bytes, announced were " + std::to_string(write.size)));
   const std::string digest = digest_.finish();
   if (digest != write.digest)
     return std::unexpected(
@@ -119,11 +152,12 @@ struct TarStream::State {
     archive_write_free(archive);
   }
 
-  Result<std::string> next() {
-    while (out.size() < kChunk && !ended) {
+  Result<Chunk> next() {
+    idle = false;
+    while (out.size() < kChunk && !ended && !idle) {
       if (Result<> step = body ? write_body() : write_header(); !step) return std::unexpected(step.error());
     }
-    return std::exchange(out, {});
+    return Chunk{std::exchange(out, {}), ended ? Chunk::End : Chunk::More};
   }
 
   Result<> write_header() {
@@ -140,7 +174,7 @@ struct TarStream::State {
       body = &write;
       piece = 0;
       sent = 0;
-      if (Result<> opened = open_piece(); !opened) return opened;
+      open_piece();
     }
     return {};
   }
@@ -157,31 +191,27 @@ struct TarStream::State {
     if (write.type == FileType::Symlink) archive_entry_copy_symlink(entry, write.target.c_str());
   }
 
-  Result<> open_piece() {
+  void open_piece() {
     const Piece& it = body->pieces[piece];
-    if (it.encoding == Encoding::Identity) {
-      rest = *it.content;
-      return {};
-    }
-    auto bytes = decode_content(it.encoding, *it.content, body->size - sent);
-    if (!bytes) return std::unexpected(broken(*body, "its content " + bytes.error().message));
-    decoded = std::move(*bytes);
-    rest = decoded;
-    return {};
+    reader.emplace(it.encoding, *it.content, body->size - sent);
   }
 
   Result<> write_body() {
-    const std::string_view slice = rest.substr(0, kChunk);
-    if (archive_write_data(archive, slice.data(), slice.size()) != static_cast<la_ssize_t>(slice.size()))
+    const auto block = reader->next();
+    if (!block) return std::unexpected(broken(*body, "its content " + block.error().message));
+    const std::string_view bytes = block->bytes;
+    if (archive_write_data(archive, bytes.data(), bytes.size()) != static_cast<la_ssize_t>(bytes.size()))
       return failed(*body);
-    rest.remove_prefix(slice.size());
-    sent += slice.size();
-    if (!rest.empty()) return {};
-    if (++piece < body->pieces.size()) return open_piece();
+    sent += bytes.size();
+    idle = bytes.empty();
+    if (!block->last) return {};
+    reader.reset();
+    if (++piece < body->pieces.size()) {
+      open_piece();
+      return {};
+    }
     archive_write_finish_entry(archive);
     body = nullptr;
-    decoded.clear();
-    decoded.shrink_to_fit();
     return {};
   }
 
@@ -197,10 +227,10 @@ struct TarStream::State {
   const DeliveryWrite* body = nullptr;  // the file whose bytes are being written
   std::size_t piece = 0;
   std::uint64_t sent = 0;
-  std::string decoded;
-  std::string_view rest;  // of the piece
+  std::optional<ContentReader> reader;  // of the piece
   std::string out;
   bool ended = false;
+  bool idle = false;  // the last step has brought nothing
   struct archive* archive;
   struct archive_entry* entry;
 };
@@ -211,6 +241,6 @@ TarStream::~TarStream() = default;
 TarStream::TarStream(TarStream&&) noexcept = default;
 TarStream& TarStream::operator=(TarStream&&) noexcept = default;
 
-Result<std::string> TarStream::next() { return state_->next(); }
+Result<Chunk> TarStream::next() { return state_->next(); }
 
 }  // namespace live_update

@@ -8,17 +8,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/desired/delivery.h"
+#include "operator/exec/stdin_feed.h"
 #include "run/content.h"
 
 namespace live_update {
 
+// Whether unpacking its content takes more than 1 MiB of memory: not what `live-update` packs, but allowed.
+bool unpacks_widely(const Delivery& delivery);
+
 // Decodes every file of `delivery` once and compares size and digest with what was announced, a bounded
-// amount of work at a time. `delivery` must outlive it.
+// amount of work and memory at a time. `delivery` must outlive it.
 class ContentCheck {
  public:
   explicit ContentCheck(const Delivery& delivery) : delivery_(delivery) {}
@@ -27,11 +32,17 @@ class ContentCheck {
   Result<bool> step(std::uint64_t budget);
 
  private:
-  Result<> look(const DeliveryWrite& write);
+  Result<bool> look(const DeliveryWrite& write);
+  Result<> begin_piece(const DeliveryWrite& write);
+  Result<> judge(const DeliveryWrite& write);
 
   const Delivery& delivery_;
-  std::size_t next_ = 0;
-  std::uint64_t looked_ = 0;
+  std::size_t next_ = 0;    // of the writes
+  std::size_t piece_ = 0;   // of its pieces
+  std::uint64_t at_ = 0;    // bytes of it so far
+  std::uint64_t cost_ = 0;  // of all that was looked at, in bytes
+  std::optional<ContentReader> reader_;
+  std::optional<Error> error_;
   Sha256 digest_;
 };
 
@@ -43,8 +54,8 @@ class TarStream {
   TarStream(TarStream&&) noexcept;
   TarStream& operator=(TarStream&&) noexcept;
 
-  // The next bytes, about 64 KiB; empty at the end. An error (content that does not decode) is final.
-  Result<std::string> next();
+  // The next bytes, about 64 KiB. An error (content that does not decode) is final.
+  Result<Chunk> next();
 
  private:
   struct State;

@@ -12,19 +12,20 @@
 namespace live_update {
 namespace {
 
-constexpr std::uint64_t kCheckedPerTurn = 4 * 1024 * 1024;
+constexpr std::uint64_t kCheckedPerTurn = 512 * 1024;  // about a millisecond
 constexpr std::size_t kLongestName = 64 * 1024;
 
 // One delivery to one container. Each step ends in `next`, on a turn of its own.
 class TarDelivery {
  public:
-  TarDelivery(ApiServer& api, After after, std::function<Time()> now, ContainerRef to,
+  TarDelivery(ApiServer& api, After after, std::function<Time()> now, ContainerRef to, TarTransport& places,
               std::shared_ptr<TarTransport::Prepared> prepared,
               std::move_only_function<void(DeliveryOutcome)> done, TarTransport::OnOutput on_output)
       : api_(api),
         after_(std::move(after)),
         now_(std::move(now)),
         to_(std::move(to)),
+        places_(places),
         prepared_(std::move(prepared)),
         delivery_(*prepared_->delivery),
         done_(std::move(done)),
@@ -35,7 +36,8 @@ class TarDelivery {
     if (!prepared_->commands)
       return finish_later(
           {std::string(reason::kPathEscapes), about(prepared_->commands.error().message), false});
-    check();
+    if (!prepared_->wide) return check();
+    place_ = places_.place(to_.ns, [this] { check(); });
   }
 
  private:
@@ -48,14 +50,16 @@ class TarDelivery {
            about(checked.error().message + "; nothing of the batch was written, save the file again"),
            false});
     }
+    if (*checked) place_.reset();
     later_ = after_(Millis(0), [this, done = *checked] { done ? next() : check(); });
   }
 
   void next() {
     exec_.reset();
     run_.reset();
+    place_.reset();
     if (before_ < delivery_.before_sync.size()) return start_run(delivery_.before_sync[before_++]);
-    if (command_ < commands().size()) return start_command(commands()[command_++]);
+    if (command_ < commands().size()) return begin_command(commands()[command_++]);
     if (after_sync_ < delivery_.after_sync.size()) return start_run(delivery_.after_sync[after_sync_++]);
     if (delivery_.restart && !restarted_ && !stopped_) return restart(*delivery_.restart);
     if (delivery_.restart && !restarted_) delivered_.skipped.push_back(delivery_.restart_step);
@@ -65,13 +69,18 @@ class TarDelivery {
   const std::vector<BatchCommand>& commands() const { return *prepared_->commands; }
   std::string about(const std::string& what) const { return to_string(to_) + ": " + what; }
 
+  void begin_command(const BatchCommand& command) {
+    if (!command.with_tar || !prepared_->wide) return start_command(command);
+    place_ = places_.place(to_.ns, [this, &command] { start_command(command); });
+  }
+
   void start_command(const BatchCommand& command) {
     ExecStep::Wishes wishes;
     if (command.with_tar) {
       auto stream = std::make_shared<TarStream>(prepared_->delivery, now_());
       wishes.input = [this, stream] {
         auto chunk = stream->next();
-        if (chunk && chunk->empty()) delivered_.sent = now_();
+        if (chunk && chunk->then == Chunk::End) delivered_.sent = now_();
         return chunk;
       };
     }
@@ -180,6 +189,7 @@ class TarDelivery {
   After after_;
   std::function<Time()> now_;
   ContainerRef to_;
+  TarTransport& places_;
   std::shared_ptr<TarTransport::Prepared> prepared_;
   const Delivery& delivery_;
   std::move_only_function<void(DeliveryOutcome)> done_;
@@ -189,7 +199,7 @@ class TarDelivery {
   std::size_t before_ = 0, command_ = 0, after_sync_ = 0;
   bool stopped_ = false;  // a run failed: no further runs, no restart
   bool restarted_ = false;
-  Handle later_;
+  Handle later_, place_;
   std::unique_ptr<ExecStep> exec_;
   std::unique_ptr<RunStep> run_;
 };
@@ -199,6 +209,23 @@ class TarDelivery {
 TarTransport::TarTransport(ApiServer& api, After after, std::function<Time()> now)
     : api_(api), after_(std::move(after)), now_(std::move(now)) {}
 TarTransport::~TarTransport() = default;
+
+Handle TarTransport::place(const std::string& ns, Callback begin) {
+  const auto ticket = places_.ask(ns);
+  waiting_[ticket] = std::move(begin);
+  admit();
+  return Handle([this, ticket] {
+    waiting_.erase(ticket);
+    admitted_.erase(ticket);
+    places_.leave(ticket);
+    admit();
+  });
+}
+
+void TarTransport::admit() {
+  while (const auto ticket = places_.next())
+    admitted_[*ticket] = after_(Millis(0), std::move(waiting_.extract(*ticket).mapped()));
+}
 
 std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(
     const std::shared_ptr<const Delivery>& delivery) {
@@ -213,7 +240,7 @@ std::shared_ptr<TarTransport::Prepared> TarTransport::prepare(
 
 Handle TarTransport::deliver(const ContainerRef& to, std::shared_ptr<const Delivery> delivery,
                              std::move_only_function<void(DeliveryOutcome)> done, OnOutput on_output) {
-  auto job = std::make_unique<TarDelivery>(api_, after_, now_, to, prepare(delivery), std::move(done),
+  auto job = std::make_unique<TarDelivery>(api_, after_, now_, to, *this, prepare(delivery), std::move(done),
                                            std::move(on_output));
   job->start();
   return Handle([job = std::move(job)]() mutable { job.reset(); });

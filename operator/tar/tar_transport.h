@@ -12,11 +12,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "operator/exec/exec_step.h"
+#include "operator/exec/opening_places.h"
 #include "operator/exec/transport.h"
 #include "operator/tar/tar_script.h"
 #include "operator/tar/tar_stream.h"
@@ -37,19 +39,31 @@ class TarTransport : public ContainerTransport {
   // once.
   struct Prepared {
     explicit Prepared(std::shared_ptr<const Delivery> it)
-        : delivery(std::move(it)), check(*delivery), commands(batch_commands(*delivery)) {}
+        : delivery(std::move(it)),
+          check(*delivery),
+          wide(unpacks_widely(*delivery)),
+          commands(batch_commands(*delivery)) {}
     std::shared_ptr<const Delivery> delivery;
     ContentCheck check;
+    bool wide;
     Result<std::vector<BatchCommand>> commands;
   };
 
+  // A place among those whose content takes much memory to unpack, up to 8 MiB each: `begin` runs on a later
+  // turn, when it has one. Given back, or not waited for any more, with the Handle.
+  [[nodiscard]] Handle place(const std::string& ns, Callback begin);
+
  private:
+  void admit();
   std::shared_ptr<Prepared> prepare(const std::shared_ptr<const Delivery>& delivery);
 
   ApiServer& api_;
   After after_;
   std::function<Time()> now_;
   std::vector<std::weak_ptr<Prepared>> prepared_;  // of deliveries under way
+  OpeningPlaces places_{{.at_once = 4, .of_a_namespace = 1}};
+  std::map<OpeningPlaces::Ticket, Callback> waiting_;
+  std::map<OpeningPlaces::Ticket, Handle> admitted_;
 };
 
 }  // namespace live_update

@@ -46,6 +46,53 @@ TEST_CASE("4.6 exit code, signal, both streams, directory and environment") {
   CHECK(how(agent.ask({Run{.request = 4, .argv = {"true"}}}, 4)) == "exited 0");
 }
 
+TEST_CASE("4.6 a list of paths is a private file for the runs behind it, until it is forgotten") {
+  AgentProcess agent;
+  const auto look = [](std::uint32_t request, Gate gate = {}) {
+    return shell(request,
+                 "f=$LIVE_UPDATE_CHANGED_FILE; echo \"$f\"; cat \"$f\"; stat -c %a \"$f\" \"${f%/*}\"", gate);
+  };
+  REQUIRE((agent.hello().features & kFeatureChanged) != 0);
+  CHECK(how(agent.ask({shell(1, "echo \"${LIVE_UPDATE_CHANGED_FILE-unset}\"")}, 1)) == "exited 0");
+  CHECK(agent.output[1] == "unset\n");
+  CHECK(how(agent.ask({Changed{false, {"/app/a", "/app/b c"}}, Changed{false, {"/app/c"}}, look(2)}, 2)) ==
+        "exited 0");
+  const auto file = agent.output[2].substr(0, agent.output[2].find('\n'));
+  CHECK(agent.output[2] == file + "\n/app/a\n/app/b c\n/app/c\n600\n700\n");
+  CHECK(how(agent.ask({look(3)}, 3)) == "exited 0");
+  CHECK(agent.output[3] == agent.output[2]);
+  // Behind a run, a new list.
+  CHECK(how(agent.ask({Changed{false, {"/app/new"}}, look(4), Changed{.forget = true}}, 4)) == "exited 0");
+  CHECK(agent.output[4].ends_with("\n/app/new\n600\n700\n"));
+  CHECK(access(file.c_str(), F_OK) != 0);
+  const auto second = agent.output[4].substr(0, agent.output[4].find('\n'));
+  CHECK(how(agent.ask({shell(5, "echo \"${LIVE_UPDATE_CHANGED_FILE-unset}\"")}, 5)) == "exited 0");
+  CHECK(agent.output[5] == "unset\n");
+  CHECK(access(second.substr(0, second.rfind('/')).c_str(), F_OK) != 0);
+  // The end of the session is the end of the file.
+  CHECK(how(agent.ask({Changed{false, {"/app/a"}}, look(6)}, 6)) == "exited 0");
+  const auto third = agent.output[6].substr(0, agent.output[6].find('\n'));
+  CHECK(access(third.c_str(), F_OK) == 0);
+  agent.close();
+  CHECK(access(third.substr(0, third.rfind('/')).c_str(), F_OK) != 0);
+}
+
+TEST_CASE("4.6 what a killed agent left of a list goes with the next one") {
+  std::string left;
+  {
+    AgentProcess agent;
+    agent.ask({Changed{false, {"/app/a"}}, shell(1, "printf %s \"$LIVE_UPDATE_CHANGED_FILE\"")}, 1);
+    left = agent.output[1];
+    REQUIRE(access(left.c_str(), F_OK) == 0);
+    agent.child().signal(SIGKILL);
+    agent.child().wait();
+  }
+  CHECK(access(left.c_str(), F_OK) == 0);
+  AgentProcess agent;
+  agent.ask({Changed{false, {"/app/a"}}, shell(1, "true"), Changed{.forget = true}}, 1);
+  CHECK(access(left.substr(0, left.rfind('/')).c_str(), F_OK) != 0);
+}
+
 TEST_CASE("4.6 what cannot be started") {
   if (emulated()) return;
   TempTree container;

@@ -254,6 +254,33 @@ TEST_CASE("4.1 4.7 runs before and after, in order; a failure ends the rest") {
   CHECK(world.text("log") == "before\none1 " + world.at("app/a") + "\n");
 }
 
+TEST_CASE("4.1 4.6 each run behind a large batch runs once, and can have all of its paths") {
+  const Container container({"chmod", "mv", "rm", "uname", "head", "cat", "stat", "grep"});
+  for (const auto phase : {RunPhase::AfterSync, RunPhase::BeforeSync}) {
+    World world(container);
+    const std::string log = container.tree.at("log" + std::to_string(static_cast<int>(phase)));
+    for (int i = 0; i < 1000; ++i)
+      world.save("app/src/module/some_python_module_number_" + std::to_string(1000 + i) + ".py", "x = 1");
+    const std::string count =
+        "; echo $LIVE_UPDATE_CHANGED_COUNT $(grep -c ^/ \"$LIVE_UPDATE_CHANGED_FILE\") >>" + log;
+    CHECK(world.run("echo r1 >>" + log + count, phase)
+              .run("echo r2 >>" + log + count + "; echo \"$LIVE_UPDATE_CHANGED_FILE\" >" +
+                       container.tree.at("file"),
+                   phase)
+              .deliver() == "by Agent");
+    CHECK(container.tree.read(log.substr(container.tree.root().size() + 1)) ==
+          "r1\n1000 1000\nr2\n1000 1000\n");
+    const std::string file = world.text("file");
+    CHECK(file.starts_with(container.tree.at("tmp/.live-update-")));
+    CHECK(world.save("app/one", "1")
+              .run("echo \"$LIVE_UPDATE_CHANGED_COUNT ${LIVE_UPDATE_CHANGED_FILE-none}\"", phase)
+              .deliver() == "by Agent");
+    CHECK(world.printed[2] == "1 none\n");
+    CHECK_FALSE(fs::exists(fs::path(file.substr(0, file.size() - 1)).parent_path()));
+    CHECK(world.exec.execs == 1);
+  }
+}
+
 TEST_CASE("4.7 a failed run before the sync keeps the later ones, not the files") {
   const Container container;
   World world(container);

@@ -492,7 +492,9 @@ TEST_CASE("4.6: a run has its directory, the changed paths, the sequence, and it
     d.writes = {file(c, "src/a b", "x")};
     d.after_sync = {
         {3,
-         {"sh", "-c", "pwd; echo \"$LIVE_UPDATE_SEQUENCE $LIVE_UPDATE_CHANGED\"; echo err >&2; exit 7"},
+         {"sh", "-c",
+          "pwd; echo \"$LIVE_UPDATE_SEQUENCE $LIVE_UPDATE_CHANGED_COUNT $LIVE_UPDATE_CHANGED\"; echo err "
+          ">&2; exit 7"},
          c.root().string(),
          60,
          OnFailure::Continue},
@@ -511,7 +513,7 @@ TEST_CASE("4.6: a run has its directory, the changed paths, the sequence, and it
     const auto& delivered = std::get<Delivered>(outcome);
     REQUIRE(delivered.failures.size() == 5);
     CHECK(delivered.failures[0].exit_code == 7);
-    CHECK(delivered.failures[0].tail.contains(c.root().string() + "\n42 " + c.at("src/a b")));
+    CHECK(delivered.failures[0].tail.contains(c.root().string() + "\n42 1 " + c.at("src/a b")));
     CHECK(delivered.failures[0].tail.contains("err"));
     CHECK(!delivered.failures[0].tail.contains("live-update: pid"));
     CHECK(delivered.failures[1].exit_code == 137);

@@ -62,9 +62,6 @@ struct Delivery {
   bool compare = false;  // much of it may be there already: ask for digests before sending (rule 5.3)
 };
 
-// Remote paths of a batch, one per line, whole lines up to 32 KiB (rule 4.6).
-std::string changed_paths(const Delivery& delivery);
-
 struct RunFailure {
   int step = 0;
   int exit_code = 0;

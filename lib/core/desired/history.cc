@@ -7,6 +7,7 @@ namespace live_update {
 namespace {
 
 constexpr std::size_t kLongestPath = 4096, kMostChanges = 4096;
+constexpr std::uint64_t kLargestFile = 1ull << 30;
 
 bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
   return std::tie(a->spec.sequence, a->meta.created, a->meta.name) <
@@ -36,6 +37,8 @@ std::string refusal_of(const Change& change) {
   if (change.type != FileType::File) return {};
   if (!is_digest(change.digest))
     return where + "digest must be sha256: and 64 hex digits, not \"" + change.digest + "\"";
+  if (change.size > kLargestFile)
+    return where + "has more than 1 GiB, the most that a ChangeSet may announce";
   if (change.offset > change.size) return where + "offset lies behind the end of the file";
   return {};
 }

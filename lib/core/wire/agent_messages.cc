@@ -105,6 +105,13 @@ void get(Decoder& d, Have& m) {
 void put(Encoder& e, const Ping& m) { e.number(m.request); }
 void get(Decoder& d, Ping& m) { d.number(m.request); }
 
+void put(Encoder& e, const Changed& m) { e.byte(m.forget).texts(m.paths); }
+void get(Decoder& d, Changed& m) {
+  d.flag(m.forget), d.texts(m.paths, kMaxPayload);
+  const auto breaks = [](const std::string& path) { return path.find_first_of({"\0\n", 2}) != path.npos; };
+  d.need(std::ranges::none_of(m.paths, breaks), "a path with a NUL or a line break");
+}
+
 void put(Encoder& e, const Confirmed& m) {
   e.number(m.request).number(m.sequence).number(m.changed).number(m.microseconds);
 }

@@ -31,6 +31,7 @@ enum Feature : std::uint64_t {
   kFeatureZstd = 1,        // Data with Encoding Zstd
   kFeatureCopy = 2,        // Copy: ranges of files that are there already
   kFeatureSupervised = 4,  // a supervisor answers in this container: Restart{Process} can work
+  kFeatureChanged = 8,     // Changed
 };
 
 // Bounds. A frame above them is refused before memory is taken for it.
@@ -227,8 +228,18 @@ struct Ping {
   bool operator==(const Ping&) const = default;
 };
 
+// The paths of which the Runs behind it are told by a file (kChangedFile), a line each: of several in a row,
+// all; behind a Run, a new list. No answer; where there can be no file, the next Run has a Warning.
+struct Changed {
+  static constexpr std::uint8_t kType = 17;
+  bool forget = false;             // there are none any more, and the file goes
+  std::vector<std::string> paths;  // without control characters
+  bool operator==(const Changed&) const = default;
+};
+inline constexpr std::string_view kChangedFile = "LIVE_UPDATE_CHANGED_FILE";
+
 using Request = std::variant<Hello, Begin, File, Data, Copy, Symlink, Directory, Delete, Commit, Abort, Run,
-                             Credit, Kill, Restart, Have, Ping>;
+                             Credit, Kill, Restart, Have, Ping, Changed>;
 
 // --- agent to operator
 struct Confirmed {

@@ -155,6 +155,14 @@ TEST_CASE("a file without a proper digest is refused") {
   CHECK(refusal(change_set.spec) == "\"a\": digest must be sha256: and 64 hex digits, not \"sha256:zz\"");
 }
 
+TEST_CASE("a file of more than 1 GiB is refused: a few KiB of zstd can claim to be one") {
+  ChangeSet change_set = *std::shared_ptr<const ChangeSet>(delta(1).saved("a"));
+  change_set.spec.changes.front().size = 1ull << 30;
+  CHECK(refusal(change_set.spec).empty());
+  ++change_set.spec.changes.front().size;
+  CHECK(refusal(change_set.spec) == "\"a\": has more than 1 GiB, the most that a ChangeSet may announce");
+}
+
 TEST_CASE("a ChangeSet is superseded when all it says has been said again and every target has it") {
   const History history =
       history_of({delta(1).saved("a"), delta(2).saved("a").saved("b"), delta(3).saved("a")});

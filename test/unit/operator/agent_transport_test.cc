@@ -19,7 +19,89 @@ Delivery compared_files() {
   return delivery;
 }
 
+// So many files with names of 92 bytes.
+Delivery many_files(int many) {
+  Delivery delivery = one_file();
+  const DeliveryWrite first = delivery.writes[0];
+  delivery.writes.clear();
+  for (int i = 0; i < many; ++i) {
+    delivery.writes.push_back(first);
+    delivery.writes.back().to = "/app/" + std::string(83, 'x') + std::to_string(1000 + i);
+  }
+  return delivery;
+}
+
+DeliveryRun a_run(int step) { return {step, {"sh", "-c", "echo"}, "", 60, OnFailure::Stop}; }
+
 }  // namespace
+
+TEST_CASE("4.1 the steps behind a batch are sent once, however many paths and runs there are") {
+  for (const int files : {1, 400, 1000})
+    for (const int runs : {1, 2, 64}) {
+      CAPTURE(files);
+      CAPTURE(runs);
+      TransportWorld world;
+      Delivery delivery = many_files(files);
+      for (int i = 0; i < runs; ++i) delivery.after_sync.push_back(a_run(i));
+      delivery.restart = Restart{RestartSignal{"HUP"}};
+      world.deliver(std::move(delivery));
+      world.greets();
+      CHECK(world.sent<agent::Commit>() == 1);
+      CHECK(world.sent<agent::Run>() == runs);
+      CHECK(world.sent<agent::Restart>() == 1);
+      CHECK(world.execs.back().input().size() < 2'000'000);
+      world.says(agent::Confirmed{1, 1});
+      CHECK(world.told() == "nothing yet");
+      for (int i = 0; i < runs; ++i) world.says(agent::RunExit{static_cast<std::uint32_t>(2 + i)});
+      CHECK(world.told() == "nothing yet");
+      world.says(agent::Restarted{static_cast<std::uint32_t>(2 + runs)});
+      CHECK(world.told() == "delivered");
+    }
+}
+
+TEST_CASE("4.6 all paths are sent as a list where a run's variable cannot hold them, and then only") {
+  for (const int files : {300, 1000})
+    for (const bool able : {true, false})
+      for (const bool before : {true, false}) {
+        CAPTURE(files);
+        CAPTURE(able);
+        CAPTURE(before);
+        TransportWorld world;
+        world.features = able ? std::uint64_t{agent::kFeatureChanged} : 0;
+        Delivery delivery = many_files(files);
+        (before ? delivery.before_sync : delivery.after_sync) = {a_run(0), a_run(1)};
+        world.deliver(std::move(delivery));
+        world.greets();
+        if (before)
+          for (const std::uint32_t request : {1, 2}) world.says(agent::RunExit{request});
+        CHECK(world.sent<agent::Run>() == 2);
+        CHECK(world.sent<agent::Commit>() == 1);
+        CHECK(world.listed() == (able && files == 1000 ? "1000 paths, forgotten" : "nothing"));
+      }
+  TransportWorld world;  // nobody would read it
+  world.deliver(many_files(1000));
+  world.greets();
+  CHECK(world.listed() == "nothing");
+}
+
+TEST_CASE("what goes out behind a run has room in the agent, whatever the runs' commands are") {
+  TransportWorld world;
+  Delivery delivery = many_files(3000);
+  for (int i = 0; i < 46; ++i)
+    delivery.after_sync.push_back({i, {"sh", "-c", std::string(16'000, 'x')}, "", 60, OnFailure::Stop});
+  world.deliver(delivery);
+  world.greets();
+  CHECK(world.sent<agent::Run>() == 46);
+  CHECK(world.sent_bytes<agent::Run>() < agent::kMaxAhead);
+  delivery.after_sync.insert(delivery.after_sync.end(), 10, delivery.after_sync[0]);
+  TransportWorld another;
+  another.deliver(delivery);
+  another.greets();
+  CHECK(
+      std::get<NotDelivered>(*another.outcome).message ==
+      "shop/web-1, container web: spec.steps: the commands of its runs are longer than 768 KiB together; put "
+      "them into files");
+}
 
 TEST_CASE("containers that go while their session is being opened do not keep the others waiting") {
   TransportWorld world;
@@ -31,6 +113,37 @@ TEST_CASE("containers that go while their session is being opened do not keep th
   world.transport.expect(TransportWorld::container(50), {"lu", {}});
   world.turn();
   CHECK(world.execs.back().request().pod == "web-50");
+}
+
+TEST_CASE("sessions are opened in turn by namespace: who does not answer keeps only its own waiting") {
+  TransportWorld world;
+  for (int i = 0; i < 48; ++i) world.transport.expect(TransportWorld::container(i), {"lu", {}});
+  world.turn();
+  CHECK(world.execs.size() == 4);
+  ContainerRef neighbour = TransportWorld::container(100);
+  neighbour.ns = "neighbour";
+  world.transport.expect(neighbour, {"lu", {}});
+  world.turn();
+  REQUIRE(world.execs.size() == 5);
+  CHECK(world.execs.back().request().ns == "neighbour");
+}
+
+TEST_CASE("a session that could not be opened before has 10 s to begin, and not 30") {
+  TransportWorld world;
+  world.transport.expect(TransportWorld::container(1), {"lu", {}});
+  world.turn();
+  CHECK(world.patience() == 30'000);
+  world.execs.back().cut({ErrorKind::Timeout, "the agent did not start in time"});
+  world.turn();
+  world.deliver(one_file());
+  REQUIRE(world.execs.size() == 2);
+  CHECK(world.patience() == 10'000);
+  world.greets();
+  world.execs.back().cut({ErrorKind::Unavailable, "connection reset"});
+  world.turn();
+  world.deliver(one_file());
+  REQUIRE(world.execs.size() == 3);
+  CHECK(world.patience() == 30'000);
 }
 
 TEST_CASE("a container that two LiveUpdates mean keeps its session while one of them does") {

@@ -44,6 +44,7 @@ class TransportWorld {
   void greets() {
     agent::Hello hello;
     hello.program = "live-update-agent";
+    hello.features = features;
     hello.digest = programs.begin()->second.digest;
     writer = {};
     says(hello);
@@ -55,15 +56,40 @@ class TransportWorld {
         [this](DeliveryOutcome it) { outcome = std::move(it); }, nullptr);
     turn();
   }
-  // How many requests of this kind the newest agent has got.
-  template <typename Kind>
-  int sent() const {
+  // Calls `look` with each request of this kind that the newest agent has got, and its size.
+  template <typename Kind, typename Look>
+  void each_sent(Look look) const {
     agent::FrameReader reader{agent::kMaxNoise};
     reader.feed(execs.back().input());
+    for (auto frame = reader.next(); frame && *frame; frame = reader.next()) {
+      const auto request = agent::decode_request(**frame);
+      REQUIRE(request);
+      if (const auto* it = std::get_if<Kind>(&*request)) look(*it, (*frame)->payload.size());
+    }
+  }
+  // How many of them there are, and their bytes together.
+  template <typename Kind>
+  int sent() const {
     int count = 0;
-    for (auto frame = reader.next(); frame && *frame; frame = reader.next())
-      count += std::holds_alternative<Kind>(*agent::decode_request(**frame));
+    each_sent<Kind>([&](const Kind&, std::size_t) { ++count; });
     return count;
+  }
+  template <typename Kind>
+  std::size_t sent_bytes() const {
+    std::size_t bytes = 0;
+    each_sent<Kind>([&](const Kind&, std::size_t size) { bytes += size + agent::kHeaderSize; });
+    return bytes;
+  }
+  // What it was told of changed paths.
+  std::string listed() const {
+    std::size_t paths = 0;
+    bool forgotten = false;
+    each_sent<agent::Changed>([&](const agent::Changed& it, std::size_t) {
+      paths += it.paths.size();
+      forgotten = it.forget;
+    });
+    if (paths == 0 && !forgotten) return "nothing";
+    return std::to_string(paths) + " paths" + (forgotten ? ", forgotten" : "");
   }
   std::string told() const {
     if (!outcome) return "nothing yet";
@@ -76,13 +102,21 @@ class TransportWorld {
   AgentPrograms programs = one_program();
   NoTar tar;
   std::string notes;
-  const After after = [this](Millis delay, Callback work) { return loop.after(delay, std::move(work)); };
+  // How long the newest session was given to begin.
+  Millis::rep patience() const { return starts.back().count(); }
+
+  std::vector<Millis> starts;  // every wait of 10 s or 30 s
+  const After after = [this](Millis delay, Callback work) {
+    if (delay == Millis(10'000) || delay == Millis(30'000)) starts.push_back(delay);
+    return loop.after(delay, std::move(work));
+  };
   AgentPlacer placer{api, after, programs, {.image = {"localhost/operator:1", ""}}};
   AgentTransport transport{
       api, after, programs, placer, tar, {}, [this](const ContainerRef&, const std::string& what) {
         notes += what + "\n";
       }};
   std::vector<FakeExec> execs;
+  std::uint64_t features = agent::kFeatureChanged;
   agent::FrameWriter writer;
   std::optional<DeliveryOutcome> outcome;
   Handle job;

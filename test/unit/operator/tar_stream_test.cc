@@ -37,9 +37,9 @@ std::string read_all(TarStream stream, std::size_t* largest = nullptr) {
   for (;;) {
     const auto chunk = stream.next();
     REQUIRE(chunk);
-    if (chunk->empty()) return all;
-    if (largest) *largest = std::max(*largest, chunk->size());
-    all += *chunk;
+    if (largest) *largest = std::max(*largest, chunk->bytes.size());
+    all += chunk->bytes;
+    if (chunk->then == Chunk::End) return all;
   }
 }
 
@@ -129,6 +129,32 @@ TEST_CASE("a large file goes through in small chunks, its pieces joined") {
   CHECK(largest <= 160 * 1024);
   CHECK(bytes.substr(512, text.size()) == text);
   CHECK(listing(bytes) == std::vector<std::string>{"f 644 app/big 2000000 @1000", "f 644 app/after 3 @1000"});
+}
+
+TEST_CASE("kilobytes that become gigabytes are looked at, and sent, in steps of bounded work") {
+  const std::uint64_t size = 64'000'000;
+  const std::string zeros(size, '\0');
+  auto bomb = file("/app/zeros", zeros);
+  bomb.pieces = {piece(0, zeros, true)};
+  CHECK(bomb.pieces[0].content->size() < 10'000);
+  const auto it = delivery({bomb});
+  ContentCheck check(*it);
+  int steps = 0;
+  for (auto done = check.step(512 * 1024); !*done; done = check.step(512 * 1024)) {
+    REQUIRE(done);
+    ++steps;
+  }
+  CHECK(steps > 100);
+  TarStream stream(it, kNow);
+  std::uint64_t sent = 0;
+  for (bool end = false; !end;) {
+    const auto chunk = stream.next();
+    REQUIRE(chunk);
+    sent += chunk->bytes.size();
+    end = chunk->then == Chunk::End;
+    if (chunk->bytes.size() > 160 * 1024) FAIL("a large chunk");
+  }
+  CHECK(sent > size);
 }
 
 TEST_CASE("content that is not what was announced is told before anything is sent") {

@@ -136,10 +136,10 @@ TEST_CASE("4.1: runs before, deletes and files in one exec, runs after, restart"
   s.given(everything()).deliver();
   CHECK(s.told() == "delivered");
   REQUIRE(s.execs.size() == 5);
-  CHECK(s.words(0) == "|7|/app/a\n/app/old|do|1");
+  CHECK(s.words(0) == "|7|/app/a\n/app/old|2|do|1");
   CHECK(s.words(1) == "1|7|root|@|./app|file|@/app|./a|.|/app/old");
-  CHECK(s.words(2) == "|7|/app/a\n/app/old|do|2");
-  CHECK(s.words(3) == "|7|/app/a\n/app/old|do|3");
+  CHECK(s.words(2) == "|7|/app/a\n/app/old|2|do|2");
+  CHECK(s.words(3) == "|7|/app/a\n/app/old|2|do|3");
   CHECK(s.words(4) == "HUP|1");
   CHECK(s.execs[1].request().stdin_open);
   CHECK(!s.execs[2].request().stdin_open);
@@ -414,12 +414,31 @@ TEST_CASE("4.8: a container that goes while it is restarted was restarted") {
   CHECK(s.told() == "delivered");
 }
 
-TEST_CASE("4.6: the list of changed paths is cut at whole lines") {
+TEST_CASE("content that takes much memory to unpack is sent to one container of a namespace at a time") {
+  // 2,000,000 zeros in a frame that wants 8 MiB: one byte that is repeated, in blocks of 128 KiB and less.
+  std::string frame("\x28\xb5\x2f\xfd\0\x68", 6);
+  const auto block = [&](std::uint32_t size, bool last) {
+    const std::uint32_t header = size << 3 | 1u << 1 | (last ? 1 : 0);
+    for (int i = 0; i < 3; ++i) frame += static_cast<char>(header >> (8 * i));
+    frame += '\0';
+  };
+  for (int i = 0; i < 15; ++i) block(131'072, false);
+  block(2'000'000 - 15 * 131'072, true);
   Delivery d;
-  for (int i = 0; i < 1000; ++i)
-    d.writes.push_back(file("/app/" + std::string(90, 'x') + std::to_string(i), ""));
-  const std::string lines = changed_paths(d);
-  CHECK(lines.size() <= 32 * 1024);
-  CHECK(lines.size() > 31 * 1024);
-  CHECK(lines.ends_with("x" + std::to_string(std::ranges::count(lines, '\n'))));
+  d.writes = {file("/app/a", std::string(2'000'000, '\0'))};
+  d.writes[0].pieces = {{0, Encoding::Zstd, std::make_shared<std::string>(frame)}};
+  const auto shared = std::make_shared<Delivery>(d);
+  Situation s;
+  s.answer = nullptr;
+  std::vector<Handle> jobs;
+  for (const std::string ns : {"shop", "shop", "other"})
+    jobs.push_back(s.transport.deliver(
+        {ns, "web", "web", "containerd://" + std::to_string(jobs.size())}, shared, [](DeliveryOutcome) {},
+        nullptr));
+  s.turn();
+  REQUIRE(s.execs.size() == 2);
+  CHECK(s.execs[0].request().ns != s.execs[1].request().ns);
+  for (auto& exec : std::deque(s.execs)) exec.exit(0);
+  s.turn();
+  CHECK(s.execs.size() == 3);
 }

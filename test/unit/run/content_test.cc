@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "test/fakes/decode_content.h"
+
 using namespace live_update;
 
 TEST_CASE("sha256 is the well-known one, whole and in pieces") {
@@ -40,6 +42,52 @@ TEST_CASE("a small ChangeSet does not become gigabytes") {
   CHECK(out.error().kind == ErrorKind::TooLarge);
   CHECK(out.error().message == "is more than 1000000 bytes when unpacked");
   CHECK(decode_content(Encoding::Identity, "abc", 2).error().message == "is more than 2 bytes");
+}
+
+TEST_CASE("content is unpacked block by block, whatever it claims to be") {
+  const Encoded bomb = encode_content(std::string(64'000'000, '\0'));
+  ContentReader reader(Encoding::Zstd, bomb.bytes, 1'000'000'000);
+  std::uint64_t size = 0;
+  for (;;) {
+    const auto block = reader.next();
+    REQUIRE(block);
+    REQUIRE(block->bytes.size() <= 64 * 1024);
+    size += block->bytes.size();
+    if (block->last) break;
+  }
+  CHECK(size == 64'000'000);
+  // Blocks of nothing do not keep one call busy: 1,000,000 raw ones of size 0, none the last.
+  std::string idle("\x28\xb5\x2f\xfd\x00\x58", 6);
+  for (int i = 0; i < 1'000'000; ++i) idle.append("\0\0\0", 3);
+  idle.append("\x01\0\0", 3);
+  ContentReader slow(Encoding::Zstd, idle, 1'000);
+  int calls = 0;
+  for (auto block = slow.next();; block = slow.next(), ++calls) {
+    REQUIRE(block);
+    CHECK(block->bytes.empty());
+    if (block->last) break;
+  }
+  CHECK(calls > 10);
+}
+
+TEST_CASE("a frame that wants more than 8 MiB of memory is refused") {
+  // Magic, no flags, window descriptors of 8 MiB and of 9, one last empty block.
+  const auto frame = [](char window) {
+    return std::string("\x28\xb5\x2f\xfd\0", 5) + window + std::string("\x01\0\0", 3);
+  };
+  CHECK(*decode_content(Encoding::Zstd, frame('\x68'), 10) == "");
+  CHECK(decode_content(Encoding::Zstd, frame('\x69'), 10).error().message ==
+        "needs a window of more than 8 MiB to be unpacked: compress it with zstd -19 or less");
+}
+
+TEST_CASE("the window that a frame wants is in its header") {
+  CHECK(zstd_window(encode_content(std::string(64'000'000, '\0')).bytes) == 512 * 1024);
+  CHECK(zstd_window(encode_content(std::string(1'000, '\0')).bytes) == 1'000);
+  CHECK(zstd_window(encode_content(std::string(200, '\0')).bytes) == 200);
+  CHECK(zstd_window(encode_content(std::string(100'000, '\0')).bytes) == 100'000);
+  CHECK(zstd_window(std::string("\x28\xb5\x2f\xfd\0\x69", 6)) == 9 << 20);
+  CHECK(zstd_window("\x28\xb5\x2f\xfd") == 1024);
+  CHECK(zstd_window("text") == 0);
 }
 
 TEST_CASE("damaged zstd is refused") {

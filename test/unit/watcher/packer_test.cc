@@ -5,6 +5,7 @@
 #include <random>
 
 #include "run/content.h"
+#include "test/fakes/decode_content.h"
 
 using namespace live_update;
 

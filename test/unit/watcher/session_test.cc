@@ -6,6 +6,7 @@
 
 #include "core/api/codec.h"
 #include "run/content.h"
+#include "test/fakes/decode_content.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/temp_tree.h"
 #include "watcher/feed.h"

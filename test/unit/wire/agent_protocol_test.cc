@@ -32,7 +32,9 @@ std::vector<Request> all_requests() {
           Kill{2},
           Restart{3, {}, RestartHow::Container, 64, 17, 4, 5},
           Have{4, "/app", true, {{"", kAnySize}, {"src", 12}}},
-          Ping{5}};
+          Ping{5},
+          Changed{false, {"/app/a", "/app/b c"}},
+          Changed{.forget = true}};
 }
 
 std::vector<Answer> all_answers() {
