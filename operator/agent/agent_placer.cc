@@ -11,18 +11,15 @@ namespace live_update {
 namespace {
 
 constexpr Millis kFirstPause{200}, kLastPause{3'000};
-constexpr int kMostAtWork = 16;
 
-AgentPlacer::Placed nowhere(const std::string& why) { return {"", {"ephemeral container: " + why}}; }
+AgentPlacer::Placed nowhere(const std::string& why) { return {"", {"ephemeral container: " + why}, false}; }
 
 }  // namespace
 
 struct AgentPlacer::Job {
-  ContainerRef to;
-  std::vector<std::string> directories;
-  std::string missing;
+  Wish wish;
   Done done;
-  bool at_work = false, added = false;
+  bool added = false;
   std::string refusal;  // in the API server's words
   Millis pause{kFirstPause}, waited{0}, stuck{0};
   Handle under_way;  // the request or the pause
@@ -31,35 +28,29 @@ struct AgentPlacer::Job {
 AgentPlacer::AgentPlacer(ApiServer& api, After after, const AgentPrograms& programs, Options options)
     : api_(api), after_(std::move(after)), programs_(programs), options_(std::move(options)) {}
 
-Handle AgentPlacer::place(const ContainerRef& to, std::vector<std::string> directories, std::string missing,
-                          Done done) {
+Handle AgentPlacer::place(Wish wish, Done done) {
   auto job = std::make_shared<Job>();
-  job->to = to;
-  job->directories = std::move(directories);
-  job->missing = std::move(missing);
+  job->wish = std::move(wish);
   job->done = std::move(done);
-  waiting_.push_back(job);
-  begin_waiting();
-  return Handle([this, job] {
+  const auto ticket = places_.ask(job->wish.to.ns);
+  jobs_[ticket] = job;
+  begin_next();
+  return Handle([this, job, ticket] {
     job->under_way.reset();
-    if (std::exchange(job->at_work, false)) --at_work_;
-    begin_waiting();
+    jobs_.erase(ticket);
+    places_.leave(ticket);
+    begin_next();
   });
 }
 
-void AgentPlacer::begin_waiting() {
-  while (at_work_ < kMostAtWork && !waiting_.empty()) {
-    const auto job = waiting_.front().lock();
-    waiting_.pop_front();
-    if (!job) continue;
-    job->at_work = true;
-    ++at_work_;
-    if (options_.image.name.empty())
-      end(job,
-          nowhere("the operator may not add one (the chart's value ephemeralContainers.enabled allows it)"));
-    else
-      look(job);
-  }
+void AgentPlacer::begin_next() {
+  while (const auto ticket = places_.next())
+    if (const auto job = jobs_.at(*ticket).lock()) begin(job);
+}
+
+void AgentPlacer::begin(const std::shared_ptr<Job>& job) {
+  if (!options_.image.name.empty()) return look(job);
+  end(job, nowhere("the operator may not add one (the chart's value ephemeralContainers.enabled allows it)"));
 }
 
 // Later, so that the asker may end the job in it.
@@ -69,19 +60,20 @@ void AgentPlacer::end(const std::shared_ptr<Job>& job, Result<Placed> placed) {
 }
 
 void AgentPlacer::look(const std::shared_ptr<Job>& job) {
-  job->under_way = api_.request({.path = "/api/v1/namespaces/" + job->to.ns + "/pods/" + job->to.pod},
-                                [this, job = std::weak_ptr(job)](Result<Response> answer) {
-                                  const auto it = job.lock();
-                                  if (!it) return;
-                                  if (!answer) return end(it, std::unexpected(answer.error()));
-                                  const auto pod = parse_json(answer->body);
-                                  if (!pod) return end(it, std::unexpected(pod.error()));
-                                  decide(it, *pod);
-                                });
+  job->under_way =
+      api_.request({.path = "/api/v1/namespaces/" + job->wish.to.ns + "/pods/" + job->wish.to.pod},
+                   [this, job = std::weak_ptr(job)](Result<Response> answer) {
+                     const auto it = job.lock();
+                     if (!it) return;
+                     if (!answer) return end(it, std::unexpected(answer.error()));
+                     const auto pod = parse_json(answer->body);
+                     if (!pod) return end(it, std::unexpected(pod.error()));
+                     decide(it, *pod);
+                   });
 }
 
 void AgentPlacer::decide(const std::shared_ptr<Job>& job, const rapidjson::Value& pod) {
-  EphemeralLook look = look_for_ephemeral(pod, job->to, programs_, job->missing);
+  EphemeralLook look = look_for_ephemeral(pod, job->wish.to, programs_, job->wish.missing);
   const bool gone = look.state == EphemeralLook::Gone;
   if (!gone && !job->refusal.empty()) return end(job, nowhere(job->refusal));
   switch (look.state) {
@@ -90,9 +82,10 @@ void AgentPlacer::decide(const std::shared_ptr<Job>& job, const rapidjson::Value
     case EphemeralLook::Coming:
       return look_later(job, look.why);
     case EphemeralLook::Placed:
-      return end(job, Placed{std::move(look.file), {}});
+      return end(job, Placed{std::move(look.file), {}, false});
     case EphemeralLook::Failed:  // of an earlier time: what was in the way may be so no more
-      if (job->added || look.number >= kMostForOneLife) return end(job, Placed{"", std::move(look.tried)});
+      if (job->added || look.number >= kMostForOneLife)
+        return end(job, Placed{"", std::move(look.tried), false});
       return add(job, pod, look);
     case EphemeralLook::None:
       return add(job, pod, look);
@@ -103,20 +96,20 @@ void AgentPlacer::add(const std::shared_ptr<Job>& job, const rapidjson::Value& p
                       const EphemeralLook& look) {
   if (look.number >= kMostForOneLife)
     return end(job, nowhere("what " + std::to_string(look.number) + " of them have put there, " +
-                            job->missing + ", could not be executed later; restart the container"));
+                            job->wish.missing + ", could not be executed later; restart the container"));
   if (look.in_pod >= kMostInOnePod)
     return end(job, nowhere("the pod has " + std::to_string(look.in_pod) +
                             " of them already, and they cannot be removed; delete the pod, or mount an "
                             "emptyDir in the container, which keeps the agent when it restarts"));
-  job->missing.clear();
+  job->wish.missing.clear();
   job->added = true;
-  job->under_way =
-      api_.request(add_ephemeral(pod, job->to, programs_, options_.image, job->directories, look.number + 1),
-                   [this, job = std::weak_ptr(job)](Result<Response> answer) {
-                     const auto it = job.lock();
-                     if (!it) return;
-                     answer ? look_later(it, "") : refused(it, answer.error());
-                   });
+  job->under_way = api_.request(
+      add_ephemeral(pod, job->wish.to, programs_, options_.image, job->wish.directories, look.number + 1),
+      [this, job = std::weak_ptr(job)](Result<Response> answer) {
+        const auto it = job.lock();
+        if (!it) return;
+        answer ? look_later(it, "") : refused(it, answer.error());
+      });
 }
 
 // Invalid is what another pod of that name is answered with, too: that is seen on looking again.
@@ -136,8 +129,11 @@ void AgentPlacer::refused(const std::shared_ptr<Job>& job, const Error& error) {
 void AgentPlacer::look_later(const std::shared_ptr<Job>& job, const std::string& why) {
   job->stuck = why.empty() ? Millis(0) : job->stuck + job->pause;
   if (job->stuck > options_.stuck) return end(job, nowhere(why));
-  if (job->waited >= options_.patience)
-    return end(job, nowhere("has not ended for " + std::to_string(job->waited.count() / 1000) + " s"));
+  if (job->waited >= (job->wish.again ? options_.again : options_.patience)) {
+    Placed late = nowhere("has not ended for " + std::to_string(job->waited.count() / 1000) + " s");
+    late.late = true;
+    return end(job, std::move(late));
+  }
   const Millis pause = std::exchange(job->pause, std::min(job->pause * 3 / 2, kLastPause));
   job->waited += pause;
   job->under_way = after_(pause, [this, job = std::weak_ptr(job)] {

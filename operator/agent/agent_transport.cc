@@ -11,7 +11,7 @@
 namespace live_update {
 namespace {
 
-constexpr int kMostOpening = 16;  // execs at once: each costs its node some 100 ms of CPU
+constexpr Millis kShortStart{10'000};  // for a container that could not be reached before
 constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
 // Until it is tried again: without a change of the container itself, and with what others may mend.
 constexpr Millis kForgetImpossible{10 * 60'000}, kForgetNotPlaced{60'000};
@@ -61,9 +61,9 @@ struct AgentTransport::Lane {
   std::unique_ptr<AgentSession> session;
   std::unique_ptr<AgentDelivery> delivery;
   Transport how = Transport::Auto;
-  Handle placing;  // the agent, by an ephemeral container
-  bool opening = false, waiting = false;
-  bool replace = false;                 // what lies under the agent's name is something else
+  Handle placing;                              // the agent, by an ephemeral container
+  std::optional<OpeningPlaces::Ticket> place;  // opens its session, or is in line for it
+  bool replace = false;                        // what lies under the agent's name is something else
   std::vector<std::string> impossible;  // each way that was tried and why it failed; empty: not known to be
   int losses = 0;                       // in a row
   Handle watchdog, idle;
@@ -122,7 +122,7 @@ void AgentTransport::forget(const std::string& container_id, const std::string& 
   const auto found =
       std::ranges::find_if(lanes_, [&](const auto& it) { return it.first.container_id == container_id; });
   if (found == lanes_.end()) {
-    placed_.erase(container_id);
+    forget_container(container_id);
     return;
   }
   Lane& lane = *found->second;
@@ -134,15 +134,27 @@ void AgentTransport::forget(const std::string& container_id, const std::string& 
 // With the last delivery that is under way.
 bool AgentTransport::drop_unwanted(Lanes::iterator lane) {
   if (!lane->second->unwanted || !lane->second->jobs.empty()) return false;
-  placed_.erase(lane->first.container_id);
+  forget_container(lane->first.container_id);
   drop(lane);
   return true;
 }
 
 void AgentTransport::drop(Lanes::iterator lane) {
-  if (lane->second->opening) --opening_;
+  leave_place(*lane->second);
   lanes_.erase(lane);
-  open_waiting();
+  open_next();
+}
+
+void AgentTransport::forget_container(const std::string& id) {
+  placed_.erase(id);
+  slow_.erase(id);
+}
+
+void AgentTransport::leave_place(Lane& lane) {
+  if (!lane.place) return;
+  opening_.erase(*lane.place);
+  places_.leave(*lane.place);
+  lane.place.reset();
 }
 
 void AgentTransport::drop_later(Lane& lane, Millis pause, std::string why) {
@@ -173,46 +185,40 @@ Handle AgentTransport::deliver(const ContainerRef& to, std::shared_ptr<const Del
 }
 
 void AgentTransport::open(Lane& lane) {
-  if (lane.waiting || lane.opening || lane.placing) return;
-  const auto placed = placed_.find(lane.to.container_id);
-  if (placed == placed_.end() && lane.how == Transport::Ephemeral) return place(lane, {});
-  if (opening_ >= kMostOpening) {
-    lane.waiting = true;
-    return waiting_.push_back(lane.to);
-  }
-  ++opening_;
-  lane.opening = true;
+  if (lane.place || lane.placing) return;
+  if (lane.how == Transport::Ephemeral && !placed_.contains(lane.to.container_id)) return place(lane, {});
+  lane.place = places_.ask(lane.to.ns);
+  opening_[*lane.place] = lane.to;
+  open_next();
+}
+
+void AgentTransport::open_next() {
+  while (const auto ticket = places_.next()) begin(*lanes_.at(opening_.at(*ticket)));
+}
+
+void AgentTransport::begin(Lane& lane) {
   lane.idle.reset();
   AgentSession::Events events;
   events.on_ready = [this, &lane] {
-    --opening_;
-    lane.opening = lane.replace = false;
+    leave_place(lane);
+    slow_.erase(lane.to.container_id);
+    lane.replace = false;
     if (!lane.session->noise().empty())
       note_(lane.to, "the container printed something before the agent: " + clean(lane.session->noise()));
     advance(lane);
-    open_waiting();
+    open_next();
   };
   events.on_answer = [this, to = lane.to](const agent::Answer& answer) { heard(to, answer); };
   events.on_progress = [this, to = lane.to] { moved(to); };
   events.on_note = [this, to = lane.to](const std::string& what) { note_(to, what); };
   events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
-  lane.session = std::make_unique<AgentSession>(
-      api_, after_, lane.to, programs_,
-      AgentSession::Options{.directories = places(options_.directories, lane.to, lane.roots),
-                            .replace = lane.replace,
-                            .file = placed == placed_.end() ? "" : placed->second},
-      std::move(events));
-}
-
-void AgentTransport::open_waiting() {
-  while (opening_ < kMostOpening && !waiting_.empty()) {
-    const ContainerRef next = std::move(waiting_.front());
-    waiting_.pop_front();
-    const auto found = lanes_.find(next);
-    if (found == lanes_.end()) continue;
-    found->second->waiting = false;
-    if (!found->second->session) open(*found->second);
-  }
+  const auto placed = placed_.find(lane.to.container_id);
+  AgentSession::Options options{.directories = places(options_.directories, lane.to, lane.roots),
+                                .replace = lane.replace,
+                                .file = placed == placed_.end() ? "" : placed->second};
+  if (slow_.contains(lane.to.container_id)) options.start = kShortStart;
+  lane.session =
+      std::make_unique<AgentSession>(api_, after_, lane.to, programs_, std::move(options), std::move(events));
 }
 
 void AgentTransport::advance(Lane& lane) {
@@ -293,7 +299,8 @@ void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
   Lane& lane = *found->second;
   const auto session = std::move(lane.session);  // until the end of this call: we may be in its event
   const bool was_ready = session && session->ready();
-  if (std::exchange(lane.opening, false)) --opening_;
+  leave_place(lane);
+  if (!was_ready && end.kind == AgentEnd::Lost) slow_.insert(to.container_id);
   const bool of_placer = placed_.contains(to.container_id);
   if (end.kind == AgentEnd::Replaced && !std::exchange(lane.replace, true)) {
     note_(to, end.error.message + "; it is put there again");
@@ -306,7 +313,7 @@ void AgentTransport::ended(const ContainerRef& to, AgentEnd end) {
   } else {
     lost(lane, end, diagnose(to, end.error), was_ready);
   }
-  open_waiting();
+  open_next();
 }
 
 // `tried`: what was, before. A volume of the pod comes first: the agent then outlives the container.
@@ -315,8 +322,10 @@ void AgentTransport::place(Lane& lane, std::vector<std::string> tried) {
   auto best = lane.to.empty_dirs;
   best.insert(best.end(), options_.directories.begin(), options_.directories.end());
   lane.idle.reset();
-  lane.placing = placer_.place(lane.to, places(std::move(best), lane.to, lane.roots),
-                               known ? known.mapped() : std::string(),
+  lane.placing = placer_.place({.to = lane.to,
+                                .directories = places(std::move(best), lane.to, lane.roots),
+                                .missing = known ? known.mapped() : std::string(),
+                                .again = slow_.contains(lane.to.container_id)},
                                [this, to = lane.to, tried = std::move(tried)](auto result) mutable {
                                  placed(to, std::move(tried), std::move(result));
                                });
@@ -329,6 +338,7 @@ void AgentTransport::placed(const ContainerRef& to, std::vector<std::string> tri
   Lane& lane = *found->second;
   const Handle ended = std::move(lane.placing);
   if (!placed) return lost(lane, {}, not_placed(to, placed.error()), false);
+  if (placed->late) slow_.insert(to.container_id);
   if (placed->file.empty()) {
     tried.insert(tried.end(), placed->tried.begin(), placed->tried.end());
     return impossible(lane, std::move(tried), kForgetNotPlaced);

@@ -4,7 +4,8 @@
 //
 // A lane for each container: its deliveries one after the other, all lanes in parallel, none waits for
 // another one. What replicas have in common is prepared once, contents are shared, and each lane has at most
-// 256 KiB under way. A lost session is opened again with the next delivery, at once if it was in use lately;
+// 256 KiB under way. Sessions are opened in turn by namespace (OpeningPlaces), and a container whose session
+// could not be opened before has less time for it. A lost session is opened again with the next delivery, at once if it was in use lately;
 // what was not confirmed is delivered again by whoever asked (rule 4.9). Sessions that had nothing to do for
 // `Options::idle` are closed. On the loop.
 #pragma once
@@ -20,6 +21,7 @@
 #include "operator/agent/agent_placer.h"
 #include "operator/agent/agent_program.h"
 #include "operator/agent/agent_session.h"
+#include "operator/exec/opening_places.h"
 #include "operator/exec/transport.h"
 
 namespace live_update {
@@ -61,7 +63,10 @@ class AgentTransport : public ContainerTransport {
   void wish(Lane& lane, Transport how);
   std::shared_ptr<const AgentBatch> prepare(const std::shared_ptr<const Delivery>& delivery);
   void open(Lane& lane);
-  void open_waiting();
+  void open_next();
+  void begin(Lane& lane);
+  void leave_place(Lane& lane);
+  void forget_container(const std::string& id);
   void place(Lane& lane, std::vector<std::string> tried);
   void placed(const ContainerRef& to, std::vector<std::string> tried, Result<AgentPlacer::Placed> placed);
   void impossible(Lane& lane, std::vector<std::string> tried, Millis pause);
@@ -87,8 +92,9 @@ class AgentTransport : public ContainerTransport {
   const Note note_;
   Lanes lanes_;
   std::map<std::string, std::string> placed_;  // by the placer: the agent's file, by container ID
-  std::deque<ContainerRef> waiting_;           // to be opened, when others are done
-  int opening_ = 0;
+  std::set<std::string> slow_;                 // containers whose session could not be opened the last time
+  OpeningPlaces places_;
+  std::map<OpeningPlaces::Ticket, ContainerRef> opening_;  // and those in line for it
   std::uint64_t jobs_ = 0;
   std::map<std::uint64_t, Handle> by_tar_;
   std::vector<std::weak_ptr<const AgentBatch>> prepared_;  // of deliveries under way

@@ -72,7 +72,7 @@ class World {
   }
   std::string place(const std::string& missing = "") {
     std::string told = "nothing yet";
-    const Handle job = placer.place(kWeb, {"/tmp"}, missing, [&](Result<AgentPlacer::Placed> placed) {
+    const Handle job = placer.place({kWeb, {"/tmp"}, missing}, [&](Result<AgentPlacer::Placed> placed) {
       if (!placed) told = "error: " + placed.error().message;
       if (placed) told = placed->file.empty() ? "tried " + placed->tried.back() : placed->file;
       loop.stop();
@@ -187,20 +187,41 @@ TEST_CASE("a pod that has many of them gets no more") {
   CHECK(world.adds() == 0);
 }
 
-TEST_CASE("16 are added at a time; who is called back makes room") {
+TEST_CASE("16 are added at a time, four of a namespace; who is called back makes room") {
   World world;
   world.api.set_away(true);
   std::vector<Handle> jobs;
   int done = 0;
-  for (int i = 0; i < 20; ++i)
-    jobs.push_back(world.placer.place({"shop", "web-" + std::to_string(i), "web", "c"}, {"/tmp"}, "",
+  const auto place = [&](const std::string& ns, int number) {
+    jobs.push_back(world.placer.place({{ns, "web-" + std::to_string(number), "web", "c"}, {"/tmp"}},
                                       [&](const auto&) { ++done; }));
+  };
+  for (int i = 0; i < 20; ++i) place("shop", i);
+  CHECK(world.api.count(Method::Get, "/pods/") == 4);
+  for (int i = 0; i < 20; ++i) place("team-" + std::to_string(i), i);
   CHECK(world.api.count(Method::Get, "/pods/") == 16);
   jobs.erase(jobs.begin());
   CHECK(world.api.count(Method::Get, "/pods/") == 17);
   jobs.clear();
   turn(world.loop);
   CHECK(done == 0);
+}
+
+TEST_CASE("where an ephemeral container was late, there is less patience for the next look") {
+  World world;
+  const auto tell = [&](bool again) {
+    std::string told;
+    const Handle job = world.placer.place({.to = kWeb, .directories = {"/tmp"}, .again = again},
+                                          [&](Result<AgentPlacer::Placed> placed) {
+                                            told = placed->tried.back() + (placed->late ? ", late" : "");
+                                            world.loop.stop();
+                                          });
+    const Handle limit = world.loop.after(Millis(5'000), [&] { world.loop.stop(); });
+    world.loop.run();
+    return told;
+  };
+  CHECK(tell(false) == "ephemeral container: has not ended for 21 s, late");
+  CHECK(tell(true) == "ephemeral container: has not ended for 12 s, late");
 }
 
 TEST_CASE("who may not, or is refused, says so; no answer is for later") {
