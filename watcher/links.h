@@ -16,6 +16,9 @@ struct LinkEnd {
 // nothing, or it cannot be reached.
 LinkEnd link_end(const std::string& root, const std::string& path);
 
+// Opens a file for reading if no link is on its whole way. Else -1 and ELOOP, or as open() has it.
+int open_without_links(const std::string& absolute);
+
 // Why a link is not followed, as a sentence without its path.
 std::string say_refused(const LinkEnd& end);
 

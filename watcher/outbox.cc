@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/rules/credentials.h"
+
 namespace live_update {
 
 void Outbox::start(Tree posted) {
@@ -45,6 +47,13 @@ void Outbox::confirm(const std::vector<ChangeSetSpec>& parts) {
 void Outbox::assume(const std::vector<std::string>& paths, const Tree& tree) {
   for (const std::string& path : paths)
     if (const Entry* entry = tree.find(path)) posted_.write(path, *entry);
+}
+
+std::set<std::string> credentials_in(const std::vector<ChangeSet>& change_sets) {
+  std::set<std::string> out;
+  for (const std::string& path : replay(Tree(), 0, change_sets).below(""))
+    if (is_credential(path)) out.insert(path);
+  return out;
 }
 
 Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& change_sets) {

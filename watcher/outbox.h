@@ -44,6 +44,9 @@ class Outbox {
   std::set<std::string> due_;  // each with everything below it; "" is all
 };
 
+// The credentials (rule 2.8) that these leave behind.
+std::set<std::string> credentials_in(const std::vector<ChangeSet>& change_sets);
+
 // What is known of the API server's side at the start: `base` and then all complete batches after `sequence`,
 // in order.
 Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& change_sets);

@@ -50,7 +50,6 @@ bool RulesFilter::counts(const std::string& path) const {
 }
 
 bool RulesFilter::holds_back(const std::string& path) const {
-  if (!in_context(clean(path), context_)) return false;
   const IgnoreRules::Verdict own = verdict(clean(path));
   if (own.ignored) return own.held_back();
   return ceiling_ && ceiling_->holds_back(path);
@@ -77,7 +76,7 @@ bool RulesFilter::follows(const std::string& path) const {
 // Also of a name that is not UTF-8 or a credential: it is skipped, but with a warning (rules 2.1, 2.8).
 bool RulesFilter::wants_events(const std::string& path) const {
   if (path == ignore_file_ || counts(path)) return true;
-  return is_utf8(path) ? holds_back(path) : in_context(clean(path), context_);
+  return in_context(clean(path), context_) && (!is_utf8(path) || holds_back(path));
 }
 
 std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,

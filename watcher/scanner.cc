@@ -14,6 +14,7 @@
 #include "core/base/path.h"
 #include "core/base/text.h"
 #include "run/content.h"
+#include "watcher/links.h"
 
 namespace live_update {
 namespace {
@@ -106,10 +107,34 @@ struct Scanner::Walk {
 Scanner::Scanner(std::string root, const PathFilter& filter, KnownFiles& known, Warn warn)
     : root_(std::move(root)), filter_(filter), known_(known), warn_(std::move(warn)) {}
 
+// Whether no link is on the way to a path but those that are followed. Behind others there is nothing of ours.
+bool Scanner::reachable(const std::string& path) const {
+  struct stat info{};
+  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string up = path.substr(0, slash);
+    if (lstat(absolute(up).c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) continue;
+    if (!filter_.follows(up) || link_end(root_, up).where != LinkEnd::Inside) return false;
+  }
+  return true;
+}
+
+int Scanner::open_file(const std::string& path) const {
+  const int fd = open_without_links(absolute(path));
+  if (fd >= 0 || errno != ELOOP) return fd;
+  const bool itself = filter_.follows(path);
+  const auto slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const LinkEnd end = link_end(root_, itself || name == path ? (itself ? path : "") : path.substr(0, slash));
+  if (!reachable(path) || end.where != LinkEnd::Inside) return errno = ELOOP, -1;
+  const std::string real = itself ? end.path : end.path.empty() ? name : end.path + '/' + name;
+  return open(absolute(real).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
 Result<> Scanner::scan(const std::string& directory, Tree& tree) {
   struct stat info{};
   if (stat(root_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
     return fail(ErrorKind::NotFound, fmt::format("the root {} is gone", root_));
+  if (!reachable(directory)) return {};
   Walk walk;
   if (directory.empty())
     visit_directory("", tree, walk);
@@ -127,6 +152,7 @@ Result<> Scanner::scan(const std::string& directory, Tree& tree) {
 void Scanner::look(const std::string& path, Tree& tree) {
   if (!is_utf8(path)) return warn_(path, std::string(kNotUtf8));
   if (parent_is_no_directory(path, tree)) return forget(path, tree);
+  if (!reachable(path)) return;
   struct stat info{};
   const std::string name = absolute(path);
   const bool there = (filter_.follows(path) ? stat(name.c_str(), &info) : lstat(name.c_str(), &info)) == 0;
@@ -142,22 +168,40 @@ void Scanner::look(const std::string& path, Tree& tree) {
   if (!walk.seen.contains(path)) forget(path, tree);
 }
 
+// A sync's own link: what it leads to takes its place. It is never sent as a link, and one that leads to nothing
+// is no word that the files are gone.
+bool Scanner::follow(const std::string& path, struct stat& info, Walk& walk) {
+  const LinkEnd end = link_end(root_, path);
+  if (end.where == LinkEnd::Inside && filter_.holds_back(end.path)) {
+    held_back_.push_back(path);
+  } else if (end.where != LinkEnd::Inside) {
+    warn_(path, "not synced: " + say_refused(end) + "; only what is inside can be synced");
+  } else if (stat(absolute(path).c_str(), &info) == 0) {
+    return true;
+  }
+  walk.unreadable.push_back(path);
+  return false;
+}
+
 void Scanner::visit(const std::string& path, Tree& tree, Walk& walk) {
   struct stat info{};
   if (lstat(absolute(path).c_str(), &info) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) warn_errno(path, errno), walk.unreadable.push_back(path);
     return;
   }
-  if (S_ISLNK(info.st_mode) && filter_.follows(path)) {
-    struct stat target{};
-    if (stat(absolute(path).c_str(), &target) == 0 && S_ISDIR(target.st_mode)) info = target;
-  }
+  if (S_ISLNK(info.st_mode) && filter_.follows(path) && !follow(path, info, walk)) return;
   if (S_ISDIR(info.st_mode)) {
     if (filter_.counts(path)) put(path, entry_of(info, FileType::Directory), tree), walk.seen.insert(path);
-    if (filter_.enters(path)) visit_directory(path, tree, walk);
+    if (filter_.enters(path))
+      visit_directory(path, tree, walk);
+    else if (filter_.holds_back(path))
+      held_back_.push_back(path);
     return;
   }
-  if (!filter_.counts(path)) return;
+  if (!filter_.counts(path)) {
+    if (filter_.holds_back(path)) held_back_.push_back(path);
+    return;
+  }
   if (S_ISLNK(info.st_mode)) {
     std::string target(4096, '\0');
     const ssize_t size = readlink(absolute(path).c_str(), target.data(), target.size());
@@ -228,7 +272,7 @@ void Scanner::visit_file(const std::string& path, const struct stat& info, Tree&
 Result<Entry> Scanner::load(const std::string& path) {
   for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
     const std::int64_t begin = now_ns();
-    const Descriptor file(open(absolute(path).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const Descriptor file(open_file(path));
     if (file.get() < 0) {
       const int error = errno;
       if (error == ENOENT || error == ENOTDIR || error == ELOOP) return fail(ErrorKind::NotFound, "gone");

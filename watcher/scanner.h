@@ -2,7 +2,7 @@
 //
 // Reads only what may have changed: a file whose inode, size, mtime and ctime are those of the last time has
 // the same bytes, unless it was modified within the second before that look (git calls this racily clean).
-// Links are not followed, filter.follows aside. Sockets, FIFOs and devices are never opened (rule 4.4). A
+// Links are not followed, but for filter.follows, and never out of the root. Sockets, FIFOs and devices are never opened (rule 4.4). A
 // file that cannot be read, or does not hold still, keeps the state that the tree has of it. Problems go to
 // `warn`, and the scan goes on. Not thread-safe.
 #pragma once
@@ -63,12 +63,18 @@ class Scanner {
   // Conflict: it is being written, and an event will follow.
   Result<Entry> load(const std::string& path);
 
+  // Credentials that looks came across and left alone since the last call (rule 2.8).
+  std::vector<std::string> take_held_back() { return std::exchange(held_back_, {}); }
+
   std::uint64_t files_read() const { return files_read_; }
 
  private:
   struct Walk;
 
   std::string absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
+  bool reachable(const std::string& path) const;
+  int open_file(const std::string& path) const;
+  bool follow(const std::string& path, struct ::stat& info, Walk& walk);
   void visit(const std::string& path, Tree& tree, Walk& walk);
   void visit_directory(const std::string& path, Tree& tree, Walk& walk);
   void visit_file(const std::string& path, const struct ::stat& info, Tree& tree);
@@ -82,6 +88,7 @@ class Scanner {
   const Warn warn_;
   std::uint64_t content_budget_ = 0;
   std::vector<std::string> kept_;
+  std::vector<std::string> held_back_;
   std::uint64_t files_read_ = 0;
 };
 

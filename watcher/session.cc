@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/api/conditions.h"
+#include "core/rules/credentials.h"
 #include "run/memory.h"
 #include "watcher/cluster.h"
 #include "watcher/packer.h"
@@ -59,17 +60,19 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
   auto rules = load_rules(options_.root, live_update.spec, *options_.ceiling->spec());
   if (!rules) return fail(ErrorKind::Invalid, say_errors(rules.error()));
   load_manifest();
-  source_ = std::make_unique<Source>(options_.root, std::move(*rules), std::move(manifest_.known),
-                                     [this](const std::string& path, const std::string& message) {
-                                       if (source_ && source_->mapped(path))
-                                         console_.problem(say_path(path) + ": " + message);
-                                     });
+  source_ =
+      std::make_unique<Source>(options_.root, std::move(*rules), std::move(manifest_.known),
+                               [this](const std::string& path, const std::string& message) {
+                                 if (source_ && (source_->mapped(path) || source_->filter().follows(path)))
+                                   console_.problem(say_path(path) + ": " + message);
+                               });
   if (!options_.once)
     if (auto watching = start_watching(); !watching) return watching;
   if (auto scanned = source_->scan_all(); !scanned) return scanned;
   const std::string manifest_rules = manifest_.rules;
   std::int64_t newest = live_update.status.sequence;
   for (const ChangeSet& it : change_sets) newest = std::max(newest, it.spec.sequence);
+  if (!options_.ceiling->spec()->source.credentials.empty()) sent_credentials_ = credentials_in(change_sets);
   outbox_.start(baseline(change_sets));
   outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
   if (had_manifest_ && manifest_rules != source_->rules_digest()) {
@@ -93,9 +96,15 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
   if (!options_.once)
     console_.say(
         fmt::format("watching {} in {}", say_count(count_files(source_->tree()), "file"), options_.root));
+  say_held();
   post_due();
   write_manifest_soon();
   return {};
+}
+
+void Session::say_held() {
+  const auto held = source_->take_held_back();
+  if (!held.empty()) console_.failure(say_held_back(held, options_.ceiling->file()));
 }
 
 void Session::load_manifest() {
@@ -158,6 +167,7 @@ void Session::reload_rules() {
                             "\nthe rules from before stay in force until this is repaired");
   if (rules->digest == source_->rules_digest()) return;
   auto appeared = source_->replace_rules(std::move(*rules));
+  say_held();
   if (!appeared) return root_lost();
   if (watch_ && !watch_->restart()) return root_lost();
   outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
@@ -269,6 +279,7 @@ void Session::look(const DirtyPaths& dirty) {
   if (!watch_->root_watched()) return root_lost();
   if (ignore_file_touched(dirty)) reload_rules();
   if (!source_->look(dirty)) return root_lost();
+  say_held();
   outbox_.add(dirty);
   if (dirty.first && (!saved_ || *dirty.first < *saved_)) saved_ = dirty.first, observed_ = dirty.observed_at;
   post_due();
@@ -313,7 +324,14 @@ void Session::post_snapshot() {
   auto gone = outbox_.take(source_->tree());
   if (too_many_deletes(gone)) return;
   snapshot_due_ = false;
-  send(ChangeSetType::Snapshot, source_->everything());
+  auto all = source_->everything();
+  for (const Change& change : gone)
+    if (change.op == Op::Delete && is_credential(change.path)) sent_credentials_.insert(change.path);
+  // Whatever a Snapshot does not name is gone, but of credentials that must be said.
+  for (const std::string& path : sent_credentials_)
+    if (source_->filter().counts(path) && !source_->tree().find(path))
+      all.push_back({.path = path, .op = Op::Delete});
+  send(ChangeSetType::Snapshot, std::move(all));
 }
 
 bool Session::too_many_deletes(const std::vector<Change>& changes) {

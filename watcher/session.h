@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,7 @@ class Session {
   void flush_buffer();
   void look(const DirtyPaths& dirty);
   bool ignore_file_touched(const DirtyPaths& dirty) const;
+  void say_held();
   void root_lost();
   void find_root(int attempts_left);
   // From what is due to ChangeSets.
@@ -124,6 +126,7 @@ class Session {
   std::unique_ptr<Publisher> publisher_;
   ChangeBuffer buffer_{Debounce{}};
   Outbox outbox_;
+  std::set<std::string> sent_credentials_;  // that somebody let out, as ChangeSets tell
   Results results_;
 
   bool snapshot_due_ = false;

@@ -38,8 +38,15 @@ Result<> Source::look(const DirtyPaths& dirty) {
   for (const std::string& directory : dirty.subtrees)
     if (auto scanned = scanner_.scan(directory, tree_); !scanned) return scanned;
   for (const std::string& path : dirty.paths)
-    if (filter_.counts(path) || !is_utf8(path)) scanner_.look(path, tree_);
+    if (filter_.counts(path) || !is_utf8(path) || filter_.holds_back(path)) scanner_.look(path, tree_);
   return {};
+}
+
+std::vector<std::string> Source::take_held_back() {
+  std::set<std::string> held;
+  for (std::string& path : scanner_.take_held_back())
+    if (mapped(path)) held.insert(std::move(path));
+  return {held.begin(), held.end()};
 }
 
 std::vector<Change> Source::fill(const LiveUpdateSpec& spec, std::vector<Change> changes,

@@ -39,13 +39,14 @@ class Source {
   // Looks at everything. NotFound: the root is gone.
   Result<std::vector<std::string>> replace_rules(LoadedRules rules);
 
+  // Credentials below a sync that were left alone since the last call (rule 2.8), each once.
+  std::vector<std::string> take_held_back();
+
   const Tree& tree() const { return tree_; }
   const RulesFilter& filter() const { return filter_; }
   const std::string& rules_digest() const { return rules_digest_; }
   const KnownFiles& known() const { return known_; }
-  bool mapped(const std::string& path) const {
-    return filter_.mapping().route(path.empty() ? "." : path) != nullptr;
-  }
+  bool mapped(const std::string& path) const { return filter_.sends(path); }
 
  private:
   void add_shadowed(const LiveUpdateSpec& spec, std::vector<Change>& changes) const;

@@ -13,6 +13,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "watcher/links.h"
+
 namespace live_update {
 namespace {
 
@@ -54,6 +56,7 @@ Result<> TreeWatch::open_inotify() {
   ++generation_;
   paths_.clear();
   watch_of_.clear();
+  targets_.clear();
   unwatched_.clear();
   inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (inotify_ < 0) return fail(ErrorKind::Io, std::strerror(errno));
@@ -83,10 +86,38 @@ Result<> TreeWatch::restart() {
 TreeWatch::Added TreeWatch::add(const std::string& path) {
   if (paths_.size() >= limit_) return Added::NoSpace;
   const bool follow = path.empty() || filter_.follows(path);
+  if (follow && !path.empty())
+    if (const auto added = add_link(path)) return *added;
   const int wd = inotify_add_watch(inotify_, absolute(path).c_str(), kMask | (follow ? 0 : IN_DONT_FOLLOW));
   if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? Added::NoSpace : Added::NotThere;
   bind(wd, path);
   return Added::Yes;
+}
+
+// Rule 3.3. A link out of the root is not followed; one to a file has that file's folder watched, as editors
+// exchange files; one that leads to nothing is looked at again. Nothing: it is a directory, or no link.
+std::optional<TreeWatch::Added> TreeWatch::add_link(const std::string& path) {
+  struct stat info{}, target{};
+  if (lstat(absolute(path).c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return {};
+  const LinkEnd end = link_end(root_, path);
+  if (end.where == LinkEnd::Nowhere) unwatched_.insert(path);
+  if (end.where != LinkEnd::Inside || stat(absolute(path).c_str(), &target) != 0) return Added::NotThere;
+  if (S_ISDIR(target.st_mode)) return {};
+  const auto slash = end.path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : end.path.substr(0, slash);
+  const int wd = inotify_add_watch(inotify_, absolute(folder).c_str(), kMask);
+  if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? Added::NoSpace : Added::NotThere;
+  targets_[wd][end.path.substr(slash + 1)].insert(path);
+  return Added::Yes;
+}
+
+void TreeWatch::drop_link(const std::string& path) {
+  for (auto& [wd, names] : targets_) {
+    for (auto& [name, links] : names) links.erase(path);
+    std::erase_if(names, [](const auto& it) { return it.second.empty(); });
+    if (names.empty() && !paths_.contains(wd)) inotify_rm_watch(inotify_, wd);
+  }
+  std::erase_if(targets_, [](const auto& it) { return it.second.empty(); });
 }
 
 void TreeWatch::bind(int wd, const std::string& path) {
@@ -132,7 +163,7 @@ void TreeWatch::drop_path(const std::string& path) {
   std::erase(paths, path);
   if (!paths.empty()) return;
   paths_.erase(wd);
-  inotify_rm_watch(inotify_, wd);
+  if (!targets_.contains(wd)) inotify_rm_watch(inotify_, wd);
 }
 
 void TreeWatch::drop_below(const std::string& path) {
@@ -160,10 +191,11 @@ void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
 void TreeWatch::poll() {
   const std::vector<std::string> tops(unwatched_.begin(), unwatched_.end());
   for (const std::string& top : tops) {
-    if (inotify_ >= 0 && add(top) != Added::NoSpace) {
-      unwatched_.erase(top);
+    unwatched_.erase(top);
+    if (inotify_ >= 0 && add(top) != Added::NoSpace)
       add_children(top);
-    }
+    else
+      unwatched_.insert(top);
     emit(top, Kind::Rescan);
   }
 }
@@ -188,6 +220,7 @@ void TreeWatch::handle(const inotify_event& event, const std::string& name) {
     (void)restart();  // without a root: root_watched() tells
     return emit("", Kind::Rescan);
   }
+  if (targets_.contains(event.wd)) handle_target(event.wd, name, event.mask);
   if (name.empty()) return handle_self(event.wd, event.mask);
   auto found = paths_.find(event.wd);
   if (found == paths_.end()) return;
@@ -201,6 +234,23 @@ void TreeWatch::handle(const inotify_event& event, const std::string& name) {
     else if (filter_.wants_events(path))
       handle_file(path, event.mask);
   }
+}
+
+// What a followed link leads to, or its whole folder (no name), has changed.
+void TreeWatch::handle_target(int wd, const std::string& name, unsigned mask) {
+  const auto names = targets_[wd];
+  const bool gone = mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF);
+  for (const auto& [target, links] : names) {
+    if (name.empty() ? !gone : target != name) continue;
+    for (const std::string& link : links) {
+      if (mask & (IN_CREATE | IN_MODIFY))
+        emit(link, Kind::Writing);
+      else
+        handle_file(link, mask & ~static_cast<unsigned>(IN_CREATE));
+      if (gone) unwatched_.insert(link);
+    }
+  }
+  if (gone && name.empty()) targets_.erase(wd);
 }
 
 // Something happened to a watched directory itself. For those below the root the parent's event tells more,
@@ -244,6 +294,7 @@ void TreeWatch::handle_link(const std::string& path, unsigned mask) {
   if (!(mask & (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM))) return handle_file(path, mask);
   const bool was_directory = watch_of_.contains(path);
   if (was_directory) drop_below(path);
+  drop_link(path);
   add_recursive(path);
   if (was_directory || watch_of_.contains(path)) return emit(path, Kind::Rescan);
   handle_file(path, mask);

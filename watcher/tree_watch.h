@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -67,6 +68,9 @@ class TreeWatch {
   Result<> open_inotify();
   std::string absolute(const std::string& path) const;
   Added add(const std::string& path);
+  std::optional<Added> add_link(const std::string& path);
+  void drop_link(const std::string& path);
+  void handle_target(int wd, const std::string& name, unsigned mask);
   void add_recursive(const std::string& path);
   void add_children(const std::string& path);
   void bind(int wd, const std::string& path);
@@ -91,7 +95,9 @@ class TreeWatch {
   std::size_t limit_ = SIZE_MAX;
   std::unordered_map<int, std::vector<std::string>> paths_;  // by watch descriptor; mostly one
   std::map<std::string, int> watch_of_;                      // by path, sorted for "everything below"
-  std::set<std::string> unwatched_;                          // topmost directories that are polled
+  // Files that followed links lead to: by watch of their folder and name, the links.
+  std::map<int, std::map<std::string, std::set<std::string>>> targets_;
+  std::set<std::string> unwatched_;  // topmost directories that are polled
 };
 
 }  // namespace live_update

@@ -43,6 +43,21 @@ std::string say_path(const std::string& path) {
   return text;
 }
 
+std::string say_held_back(const std::vector<std::string>& paths, const std::string& file) {
+  constexpr std::size_t kNamed = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(paths.size(), kNamed); ++i)
+    text += (i > 0 ? ", " : "") + say_path(paths[i]);
+  if (paths.size() > kNamed)
+    text += " and " + say_count(static_cast<std::int64_t>(paths.size() - kNamed)) + " more";
+  const bool one = paths.size() == 1;
+  return fmt::format(
+      "{}: held back, as {} like {}; what may leave this machine all the same is listed in "
+      "spec.source.credentials of {}",
+      text, one ? "it looks" : "they look", one ? "a credential" : "credentials",
+      file.empty() ? "a file that is given with -f" : file);
+}
+
 std::string say_changes(const std::vector<Change>& changes) {
   std::set<std::string> written, deleted, directories, gone_directories;
   for (const Change& change : changes) {

@@ -17,6 +17,10 @@ std::string say_count(std::int64_t count);
 // "1 file", "1,204 files"
 std::string say_count(std::int64_t count, const std::string& noun);
 
+// That credentials stay on the machine (rule 2.8): the first five of them, and what lets them out. `file`: the
+// LiveUpdate's, empty if none was given.
+std::string say_held_back(const std::vector<std::string>& paths, const std::string& file);
+
 // "src/a.py", "src/old.py deleted", "5 files (src/a.py, src/b.py, ...)", "3 files (a, b, ...), 2 deleted".
 // Control characters in names are shown as "?".
 std::string say_changes(const std::vector<Change>& changes);

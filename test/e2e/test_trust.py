@@ -150,8 +150,12 @@ def test_credentials_below_a_sync_stay_here(machine):
     write(machine.root / "src/.env", "KEY=topsecret")
     write(machine.root / "src/.env.example", "KEY=")
     watcher = machine.watch("app")
+    watcher.wait_line(r"held back.*src/\.env\b")
+    mark = watcher.mark()
     write(machine.root / "src/.env", "KEY=topsecret2")
     write(machine.root / "src/server.pem", "key")
+    watcher.wait_line(r"src/\.env: held back.*spec\.source\.credentials", after=mark)
+    watcher.wait_line(r"src/server\.pem: held back", after=mark)
     write(machine.root / "src/b.txt", "1")
     machine.in_sync(machine.app, leave_out={".env", "server.pem"})
     assert machine.run("push", "app", timeout=60).returncode == 0
@@ -159,6 +163,45 @@ def test_credentials_below_a_sync_stay_here(machine):
     assert not {b".env", b"server.pem"} & set(machine.app.only().tree("/app/src"))
     assert "server.pem" not in everything_sent(machine)
     watcher.stop()
+
+
+def test_what_was_sent_before_it_was_held_back_stays_in_the_containers(machine):
+    write(machine.root / "src/.env", "KEY=1")
+    write_file(machine, credentials=["**/.env"])
+    assert machine.run("push", "-f", "liveupdate.yaml", timeout=60).returncode == 0
+    assert b".env" in machine.app.only().tree("/app/src")
+    write_file(machine)
+    (machine.root / "src/a.txt").unlink()
+    assert machine.run("push", "-f", "liveupdate.yaml", timeout=60).returncode == 0
+    assert set(machine.app.only().tree("/app/src")) == {b".env"}
+    write_file(machine, credentials=["**/.env"])
+    (machine.root / "src/.env").unlink()
+    assert machine.run("push", "-f", "liveupdate.yaml", timeout=60).returncode == 0
+
+
+def test_a_sync_root_that_is_a_link_is_followed_inside_the_root_only(machine, tmp_path):
+    write(tmp_path / "outside/secret.txt", "private")
+    write(machine.root / "releases/5/x.txt", "1")
+    (machine.root / "current").symlink_to("releases/5")
+    write(machine.root / "conf/dev.conf", "a=1")
+    (machine.root / "app.conf").symlink_to("conf/dev.conf")
+    machine.live_update(steps=[{"sync": {"from": "current", "to": "/app/current"}}, {"sync": {"from": "app.conf", "to": "/app/app.conf"}}])
+    watcher = machine.watch("app")
+    write(machine.root / "releases/5/x.txt", "2")
+    write(machine.root / "conf/dev.conf", "a=2")
+    container = machine.app.only()
+    machine.in_sync(machine.app, "releases/5", "/app/current")
+    machine.eventually(lambda: container.read("/app/app.conf") == b"a=2", "the file that is linked is sent")
+    mark = watcher.mark()
+    (machine.root / "current").unlink()
+    (machine.root / "current").symlink_to(tmp_path / "outside")
+    watcher.wait_line(r"current: not synced: a link that leads out of the root", after=mark)
+    time.sleep(0.5)
+    assert "secret.txt" not in everything_sent(machine)
+    assert b"x.txt" in container.tree("/app/current")
+    watcher.stop()
+    refused = machine.run("watch", "app")
+    assert refused.returncode == 1 and "current is a link that leads out of the root" in refused.stderr
 
 
 def test_a_home_folder_is_no_root_unless_it_is_said(machine):

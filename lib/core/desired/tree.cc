@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/rules/credentials.h"
+
 namespace live_update {
 namespace {
 
@@ -102,6 +104,10 @@ void Tree::merge(const ChangeSetSpec& batch) {
   if (batch.type == ChangeSetType::Snapshot) {
     std::map<std::string_view, bool> named;
     for (const Change& change : batch.changes) named[change.path] = change.op == Op::Write;
+    // Hosts hold credentials back (rule 2.8): that one is not named does not mean that it is gone.
+    std::erase_if(entries_, [&](const auto& item) {
+      return !item.second.deleted && !named.contains(item.first) && is_credential(item.first);
+    });
     for (auto& [path, entry] : entries_)
       if (!entry.deleted && !named.contains(path)) bury(entry, entry.type);
   }

@@ -52,7 +52,7 @@ class Tree : public HostTree {
   // first, then writes, so the order within a batch is of no matter. Delta: a deleted directory takes
   // everything below with it; a file where a directory was, and the reverse, replace it; a write without
   // content keeps the bytes held if the digest is the same (a mode change). Snapshot: whatever it does not
-  // name is deleted. Build: changes nothing.
+  // name is deleted, but for credentials, which are forgotten. Build: changes nothing.
   void merge(const ChangeSetSpec& batch);
 
   // One path, with the same consequences for paths above and below as in `merge`. `write` takes the place of

@@ -196,3 +196,14 @@ TEST_CASE("merging the difference leads from any tree to any other") {
     CHECK(merged.files_below("") == to.files_below(""));
   }
 }
+
+TEST_CASE("2.8 a Snapshot that leaves a credential out does not say that it is gone, unless it says so") {
+  Tree tree;
+  for (const char* path : {"a", "b", "c/.env", "key.pem"}) tree.write(path, {});
+  tree.merge(
+      {.type = ChangeSetType::Snapshot, .changes = {{.path = "a"}, {.path = "key.pem", .op = Op::Delete}}});
+  CHECK(tree.find("a"));
+  CHECK(tree.find_any("b")->deleted);
+  CHECK(tree.find_any("key.pem")->deleted);
+  CHECK_FALSE(tree.find_any("c/.env"));
+}

@@ -166,20 +166,84 @@ TEST_CASE("an unreadable file or directory keeps its state and is warned of; the
 
 TEST_CASE("3.3 a link that is followed is a directory; links below it are not followed") {
   Given g;
-  TempTree elsewhere;
-  elsewhere.write("x", "1");
-  elsewhere.link("up", "..");
-  g.disk.link("src", elsewhere.root());
+  g.filter.ignored_names = {"real"};
+  g.disk.write("real/x", "1");
+  g.disk.link("real/up", "..");
+  g.disk.link("src", "real");
   g.filter.followed = {"src"};
   g.scan();
   CHECK(g.text() == "src/ src/up@ src/x");
-  elsewhere.write("y", "1");
+  g.disk.write("real/y", "1");
   g.look("src/y");
   CHECK(g.text() == "src/ src/up@ src/x src/y");
   g.disk.remove("src");
   g.disk.link("src", "gone");
   g.look("src");
-  CHECK(g.text() == "src@");
+  CHECK(g.text() == "src/ src/up@ src/x src/y");  // that it leads to nothing does not mean that it is meant
+  CHECK(g.warnings.back() ==
+        "src: not synced: a link that leads to nothing; only what is inside can be synced");
+}
+
+TEST_CASE("3.3 a link to a file is followed, too") {
+  Given g;
+  g.filter.ignored_names = {"conf"};
+  g.disk.write("conf/dev", "1");
+  g.disk.link("app.conf", "conf/dev");
+  g.filter.followed = {"app.conf"};
+  g.scan();
+  CHECK(g.text() == "app.conf");
+  CHECK(g.tree.find("app.conf")->digest == sha256("1"));
+  g.disk.write("conf/dev", "22");
+  g.look("app.conf");
+  CHECK(g.tree.find("app.conf")->digest == sha256("22"));
+  CHECK(g.scanner().load("app.conf")->digest == sha256("22"));
+}
+
+TEST_CASE("3.3 nothing is read through a link out of the root, whichever way it is looked at") {
+  Given g;
+  TempTree elsewhere;
+  elsewhere.write("x", "private");
+  elsewhere.write("d/y", "private");
+  g.filter.followed = {"src", "way"};
+  g.disk.write("src/x", "1");
+  g.disk.write("src/d/y", "1");
+  g.disk.write("way/src/z", "1");
+  g.scan();
+  const std::string before = g.text();
+  g.disk.remove("src"), g.disk.link("src", elsewhere.root());
+  g.disk.remove("way"), g.disk.link("way", "src");
+  for (const char* path : {"src", "src/x", "src/d", "src/d/y", "src/new", "way", "way/src/z", "way/x"})
+    g.look(path);
+  for (const char* path : {"src", "src/d", "way", ""}) g.scan(path);
+  CHECK(g.text() == before);
+  CHECK(g.tree.find("src/x")->digest == sha256("1"));
+  for (const char* path : {"src/x", "src/d/y", "way/x"}) CHECK_FALSE(g.scanner().load(path));
+  CHECK(g.warnings.front() == "src: not synced: a link that leads out of the root, to " +
+                                  std::filesystem::canonical(elsewhere.root()).string() +
+                                  "; only what is inside can be synced");
+}
+
+TEST_CASE("2.8 credentials that a look comes across are named, not read") {
+  Given g;
+  struct Holding : FakeFilter {
+    bool holds_back(const std::string& path) const override { return !counts(path); }
+  } filter;
+  filter.ignored_names = {".env", ".ssh"};
+  filter.followed = {"settings"};
+  g.disk.write("a/.env", "1");
+  g.disk.write(".ssh/id", "1");
+  g.disk.write("b", "1");
+  g.disk.link("settings", "a/.env");
+  Scanner scanner(g.disk.root(), filter, g.known, [](const std::string&, const std::string&) {});
+  REQUIRE(scanner.scan("", g.tree));
+  CHECK(g.text() == "a/ b");
+  auto held = scanner.take_held_back();
+  std::ranges::sort(held);
+  CHECK(held == std::vector<std::string>{".ssh", "a/.env", "settings"});
+  scanner.look("a/.env", g.tree);
+  scanner.look("c/.env", g.tree);
+  CHECK(scanner.take_held_back() == std::vector<std::string>{"a/.env"});
+  CHECK(scanner.files_read() == 1);
 }
 
 TEST_CASE("a file above the limit is not read, but its changes are seen") {

@@ -286,14 +286,14 @@ TEST_CASE("7.4 the root itself is moved away, comes back, is replaced") {
 
 TEST_CASE("3.3 a followed link: its directory is watched, and so is a change of the link") {
   Watched w;
-  TempTree one, two;
-  one.write("f", "1");
-  two.write("f", "2");
-  w.disk.link("src", one.root());
+  w.filter.ignored_names = {"one", "two"};
+  w.disk.write("one/f", "1");
+  w.disk.write("two/f", "2");
+  w.disk.link("src", "one");
   w.disk.link("also", ".");
   w.filter.followed = {"src", "also"};
   w.start();
-  one.write("g", "1");
+  w.disk.write("one/g", "1");
   w.follow();
   CHECK(w.saw("src/g", Kind::Closed));
   CHECK(w.in_step());
@@ -303,13 +303,53 @@ TEST_CASE("3.3 a followed link: its directory is watched, and so is a change of 
   CHECK(w.saw("also/both", Kind::Closed));
   CHECK(w.in_step());
   w.disk.remove("src");
-  w.disk.link("src", two.root());
+  w.disk.link("src", "two");
   w.follow();
   CHECK(w.in_step());
-  two.write("f", "22");
+  w.disk.write("two/f", "22");
   w.follow();
   CHECK(w.in_step());
-  one.write("f", "11");
+  w.disk.write("one/f", "11");
+  w.follow();
+  CHECK(w.events.empty());
+}
+
+TEST_CASE("3.3 a followed link to a file: what becomes of that file is an event of the link") {
+  Watched w;
+  w.filter.ignored_names = {"conf"};
+  w.disk.write("conf/dev", "1");
+  w.disk.link("app.conf", "conf/dev");
+  w.filter.followed = {"app.conf"};
+  w.start();
+  w.disk.write("conf/dev", "2");
+  w.follow();
+  CHECK(w.saw("app.conf", Kind::Closed));
+  w.events.clear();
+  w.disk.write("conf/new", "3");
+  w.disk.rename("conf/new", "conf/dev");
+  w.follow();
+  CHECK(w.saw("app.conf", Kind::Changed));
+  w.disk.write("conf/prod", "4");
+  w.disk.remove("app.conf");
+  w.disk.link("app.conf", "conf/prod");
+  w.follow();
+  w.events.clear();
+  w.disk.write("conf/dev", "5");
+  w.follow();
+  CHECK(w.events.empty());
+  w.disk.write("conf/prod", "6");
+  w.follow();
+  CHECK(w.saw("app.conf", Kind::Closed));
+}
+
+TEST_CASE("3.3 a link out of the root is not watched") {
+  Watched w;
+  TempTree elsewhere;
+  elsewhere.write("f", "1");
+  w.disk.link("src", elsewhere.root());
+  w.filter.followed = {"src"};
+  w.start();
+  elsewhere.write("f", "2");
   w.follow();
   CHECK(w.events.empty());
 }
