@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import cluster
+from harness import cluster, programs, reloaders
 
 BUSYBOX = "localhost/busybox:1"  # sh, tar and everything else, by busybox
 GNU = "localhost/e2e-gnu:1"  # bash and GNU tar with their libraries, as Debian has them
@@ -24,12 +24,6 @@ TOOLS = {
 USERS = {OTHER_USER: ["--user", "1000:1000"]}
 
 
-def libraries(program):
-    """The files that a program needs to start."""
-    said = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-    return [word for line in said.splitlines() for word in line.split() if word.startswith("/")]
-
-
 def stage(root, tools):
     """Puts the programs, their libraries and a sleeper into a folder."""
     for name in ("bin", "tmp", "etc", "proc", "sys", "dev"):
@@ -37,19 +31,16 @@ def stage(root, tools):
     (root / "tmp").chmod(0o1777)
     (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
     for tool in tools:
-        program = shutil.which(tool)
-        shutil.copy(program, root / "bin" / tool)
-        for library in libraries(program):
-            target = root / library.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, target)
+        programs.put(shutil.which(tool), root, f"bin/{tool}")
     if "bash" in tools:
         (root / "bin/sh").symlink_to("bash")
     subprocess.run(["gcc", "-Os", "-static", "-s", "-o", root / "idle", cluster.REPO / "test/cluster/pause.c"], check=True)
 
 
 def make(name, folder):
-    """Makes and loads one of the images above. Busybox is in the local cluster from the start."""
+    """Makes and loads one of the images above, or one with reloaders. Busybox is in the local cluster from the start."""
+    if name in reloaders.STAGES:
+        return cluster.load(reloaders.image_tar(name))
     image = pathlib.Path(folder) / f"{name.split('/')[-1].replace(':', '-')}.tar"
     if name == BUSYBOX:
         subprocess.run([cluster.REPO / "test/cluster/busybox-image", name, image], check=True)

@@ -1,0 +1,2 @@
+console.log("save-0")
+setInterval(() => {}, 1000)

@@ -1,0 +1,2 @@
+import { text } from "./part.js"
+document.title = text
