@@ -15,7 +15,8 @@ from harness.workspace import save_as_editor, write
 LOG = "/tmp/log"  # what the program prints
 THINK = 0.3  # seconds between a reaction and the next save: entr looks away for some 50 ms after it has run something
 BIN = "/tools/node_modules/.bin"
-FLASK = "PYTHONPATH=/tools PYTHONUNBUFFERED=1 exec /usr/bin/python3 -m flask --app flask/web.py run --reload"
+# Without *.pyc: Python takes an old one for a file of the same size that was saved in the same second.
+FLASK = "PYTHONPATH=/tools PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m flask --app flask/web.py run --reload"
 INOTIFYWAIT = """inotifywait -m -r --format '%e %f' inotifywait | while read -r event name; do
   echo "$event $name"
   case $event,$name in *_TO,part.txt | *_WRITE,*,part.txt) cat inotifywait/part.txt ;; esac
