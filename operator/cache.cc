@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/api/codec.h"
+#include "core/desired/history.h"
 
 namespace live_update {
 
@@ -28,6 +29,10 @@ struct Cache::Scope {
 
 namespace {
 
+constexpr std::size_t kMostHomeless = 8 << 20;  // bytes in one namespace
+constexpr int kFirstChangeSets = 8;             // each has up to 1.5 MB
+constexpr Millis kHomelessTime{30'000};         // by then they are deleted
+
 Resource resource(const std::string& api, const std::string& ns, const std::string& plural) {
   return {ns.empty() ? api + "/" + plural : api + "/namespaces/" + ns + "/" + plural};
 }
@@ -40,7 +45,7 @@ void append(std::vector<const T*>& to, const Store<T>& store, const std::string&
 
 }  // namespace
 
-Cache::Cache(Loop& loop, ApiServer& api, Options options) : options_(std::move(options)) {
+Cache::Cache(Loop& loop, ApiServer& api, Options options) : loop_(loop), options_(std::move(options)) {
   const std::string ours = "/apis/" + std::string(kApiVersion);
   auto namespaces = options_.namespaces;
   if (namespaces.empty()) namespaces.push_back("");
@@ -50,10 +55,17 @@ Cache::Cache(Loop& loop, ApiServer& api, Options options) : options_(std::move(o
     auto problem = [this](const Error& error) { options_.on_problem(error); };
     scope->live_update_reflector = std::make_unique<Reflector<LiveUpdate>>(
         loop, api, resource(ours, ns, "liveupdates"), scope->live_updates, decode_live_update,
-        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { changed(change.key); }, came_in,
+        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { changed(change.key); },
+                                         [this, came_in, it = scope.get()] {
+                                           it->change_set_reflector->start();
+                                           came_in();
+                                         },
                                          problem});
+    Resource change_sets = resource(ours, ns, "changesets");
+    change_sets.first_page = kFirstChangeSets;
     scope->change_set_reflector = std::make_unique<Reflector<ChangeSet>>(
-        loop, api, resource(ours, ns, "changesets"), scope->change_sets, decode_change_set,
+        loop, api, change_sets, scope->change_sets,
+        [this](const rapidjson::Value& json) { return admit(decode_flawed_change_set(json)); },
         Reflector<ChangeSet>::Callbacks{[this](const auto& change) { change_set_changed(change); }, came_in,
                                         problem});
     scope->pod_reflector = std::make_unique<Reflector<Pod>>(
@@ -78,8 +90,7 @@ Cache::~Cache() = default;
 
 void Cache::start() {
   for (auto& [ns, scope] : scopes_) {
-    scope->live_update_reflector->start();
-    scope->change_set_reflector->start();
+    scope->live_update_reflector->start();  // and then its ChangeSets: so it is known which have one
     scope->pod_reflector->start();
     for (auto& it : scope->workload_reflectors) it->start();
   }
@@ -99,6 +110,29 @@ void Cache::list_came_in() {
   options_.on_synced();
   for (const auto& [ns, scope] : scopes_)
     for (const auto& [key, object] : scope->live_updates.all()) options_.on_change(key);
+  for (const auto& [key, change_sets] : change_sets_)
+    if (!live_update(key)) options_.on_change(key);
+}
+
+// One may come before its LiveUpdate does. But nobody's memory is filled with those that have none.
+ChangeSet Cache::admit(ChangeSet change_set) {
+  ChangeSet it = kept(std::move(change_set));
+  if (it.bytes == 0 || live_update({it.meta.ns, it.spec.live_update})) return it;
+  Homeless& homeless = homeless_[it.meta.ns];
+  if (loop_.now() - homeless.since > kHomelessTime) homeless = {loop_.now(), 0};
+  if (homeless.bytes += it.bytes; homeless.bytes <= kMostHomeless) return it;
+  return without_content(std::move(it), "there is no LiveUpdate " + it.spec.live_update);
+}
+
+void Cache::drop_content(const ObjectKey& change_set, const std::string& why) {
+  const auto scope = scopes_.find(scopes_.contains(change_set.ns) ? change_set.ns : "");
+  if (scope == scopes_.end()) return;
+  const Shared<ChangeSet> known = scope->second->change_sets.get(change_set);
+  if (!known || !known->flaw.empty()) return;
+  StoreWriter<ChangeSet> writer(scope->second->change_sets, [this](const ObjectChange<ChangeSet>& change) {
+    change_sets_[{change.key.ns, change.after->spec.live_update}][change.key.name] = change.after;
+  });
+  writer.apply(without_content(*known, why));
 }
 
 void Cache::change_set_changed(const ObjectChange<ChangeSet>& change) {

@@ -43,15 +43,27 @@ class Cache {
   std::vector<const Pod*> pods(const std::string& ns) const;
   std::vector<const Workload*> workloads(const std::string& ns) const;
 
+  // A ChangeSet is refused: from now on only that is known of it, not what it holds.
+  void drop_content(const ObjectKey& change_set, const std::string& why);
+
  private:
   struct Scope;  // one namespace, or all
   const Scope* scope_of(const std::string& ns) const;
+  ChangeSet admit(ChangeSet change_set);
   void change_set_changed(const ObjectChange<ChangeSet>& change);
   void namespace_changed(const std::string& ns);
   void changed(const ObjectKey& live_update);
   void list_came_in();
 
+  // What ChangeSets of no LiveUpdate take, by namespace, since then.
+  struct Homeless {
+    Instant since{};
+    std::size_t bytes = 0;
+  };
+
+  Loop& loop_;
   Options options_;
+  std::map<std::string, Homeless> homeless_;
   std::map<std::string, std::unique_ptr<Scope>> scopes_;                       // by namespace; "" is all
   std::map<ObjectKey, std::map<std::string, Shared<ChangeSet>>> change_sets_;  // by LiveUpdate, then by name
   bool synced_ = false;

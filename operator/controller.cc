@@ -3,21 +3,17 @@
 #include <algorithm>
 
 #include "core/api/conditions.h"
-#include "core/reconcile/reconcile_status.h"
+#include "operator/delivery_log.h"
 #include "operator/requests.h"
 
 namespace live_update {
 
 namespace {
 
-constexpr Millis kStatusDelay{50}, kStatusPeriod{250}, kRedeployRetry{5'000};
-constexpr int kStatusesAtOnce = 5;
-// Most batches are applied before this: then one write tells it, and the API server has the time for the next
-// save.
-constexpr Millis kWaitingDelay{500};
-constexpr Millis kDeleteDelay{1'000};  // whoever watches sees the last status first
-constexpr Millis kOutputDelay{200};
-constexpr std::size_t kFewChangeSets = 100;
+constexpr Millis kRedeployRetry{5'000}, kOutputDelay{200};
+// Of matching in one look, some 20 ms; and of all looks in one turn of the loop, in seconds.
+constexpr std::uint64_t kLookBudget = 10'000'000;
+constexpr double kLongestTurn = 0.03;
 
 ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
   return {live_update.ns, target.pod, target.container, target.container_id, target.empty_dirs};
@@ -32,11 +28,8 @@ std::vector<std::string> sync_roots(const LiveUpdateSpec& spec) {
   return roots;
 }
 
-std::string status_key(const ObjectMeta& change_set) {
-  return "changeset/" + change_set.ns + "/" + change_set.name;
-}
-std::string delete_key(const ObjectMeta& change_set) {
-  return std::string(WriteQueue::kDelete) + change_set.ns + "/" + change_set.name;
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 }  // namespace
@@ -50,10 +43,13 @@ Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransp
       log_(log),
       metrics_(metrics),
       options_(std::move(options)),
-      writes_(loop, api, [this](const std::string& path, const Error& error) {
-        metrics_.write_failed();
-        log_.warn("could not write", {{"path", path}, {"error", error.message}});
-      }) {}
+      writes_(loop, api,
+              [this](const std::string& path, const Error& error) {
+                metrics_.write_failed();
+                log_.warn("could not write", {{"path", path}, {"error", error.message}});
+              }),
+      recorder_(loop, writes_, metrics, {options_.instance, options_.refused_time}),
+      orphans_(loop, api, cache, writes_, options_.orphan_time) {}
 
 void Controller::enqueue(const ObjectKey& key) {
   metrics_.queue_added();
@@ -75,30 +71,65 @@ void Controller::schedule() {
 void Controller::drain() {
   drain_.reset();
   metrics_.queue_depth(queue_.depth());
+  const auto turn_began = std::chrono::steady_clock::now();
   while (const auto key = queue_.get(loop_.now())) {
     const auto began = std::chrono::steady_clock::now();
-    reconcile(*key);
+    const Looked result = reconcile(*key);
     queue_.done(*key);
-    metrics_.reconciled(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    metrics_.reconciled(seconds_since(began), result);
+    if (seconds_since(turn_began) > kLongestTurn) break;  // what comes over the network is waiting, too
   }
   schedule();
 }
 
-void Controller::reconcile(const ObjectKey& key) {
+Looked Controller::reconcile(const ObjectKey& key) {
   const auto live_update = cache_.live_update(key);
-  if (!live_update) return forget(key);
+  if (!live_update) {
+    forget(key);
+    return Looked::Success;
+  }
   Memory& memory = memory_of(key, *live_update);
-  memory.history.update(cache_.change_sets(key),
-                        std::max(live_update->status.sequence, memory.written.sequence));
+  take_change_sets(key, *live_update, memory);
   note_times(key, memory);
   if (memory.checked.generation != live_update->meta.generation) memory.checked = check_spec(*live_update);
-  judge(*live_update, memory.checked, memory.history, memory.judgements);
+  WorkBudget budget{kLookBudget};
+  if (!judge(*live_update, memory.checked, memory.history, memory.judgements, budget))
+    return go_on_later(key);
   ask_for_pods(key, *live_update, memory);
   for (auto& [sequence, log] : memory.run_logs)
     if (log.take_news()) memory.printed[sequence] = log.runs();
   const Observed observed = observe(*live_update, memory);
+  follow(memory.lanes, observed.search, loop_.now());
   drop_gone(memory, observed.search);
-  carry_out(key, *live_update, memory, decide(observed));
+  if (!prepare(observed, budget)) return go_on_later(key);
+  Decision decision = decide(observed);
+  const bool again = decision.look_again.has_value();
+  if (decision.deliveries.empty() && memory.deliveries.empty()) memory.checked.rules->forget();
+  carry_out(key, *live_update, memory, std::move(decision));
+  if (std::exchange(memory.failed, false)) return Looked::Error;
+  return again ? Looked::RequeueAfter : Looked::Success;
+}
+
+// There is more to match than one turn has time for: others come first.
+Looked Controller::go_on_later(const ObjectKey& key) {
+  queue_.add(key);
+  return Looked::RequeueAfter;
+}
+
+// Those of an older LiveUpdate of this name are no part of its history.
+void Controller::take_change_sets(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory) {
+  auto change_sets = cache_.change_sets(key);
+  const auto others = std::ranges::stable_partition(
+      change_sets, [&](const auto& it) { return is_of(live_update.meta, it->meta); });
+  if (!others.empty()) orphans_.seen(key, {others.begin(), others.end()});
+  change_sets.erase(others.begin(), others.end());
+  Recorder::forget_deleted(memory.written, change_sets);
+  memory.history.update(std::move(change_sets),
+                        std::max(live_update.status.sequence, memory.written.status.sequence),
+                        loop_.wall_clock());
+  memory.history.assume_lost(memory.lost_before);
+  for (const Refused& it : memory.history.refused())
+    if (it.phase == "Refused") cache_.drop_content(key_of(it.meta), it.message);
 }
 
 // A batch that is new came with the event that led to this look.
@@ -114,17 +145,6 @@ void Controller::note_times(const ObjectKey& key, Memory& memory) {
   const auto told = [&](const auto& entry) { return !memory.times.contains(entry.first); };
   std::erase_if(memory.run_logs, told);
   std::erase_if(memory.printed, told);
-  forget_deleted(key, memory);
-}
-
-// Now and then: what was written to ChangeSets that are gone.
-void Controller::forget_deleted(const ObjectKey& key, Memory& memory) {
-  const auto there = cache_.change_sets(key);
-  if (memory.written_change_sets.size() + memory.deleting.size() <= 2 * there.size() + kFewChangeSets) return;
-  std::set<std::string_view> names;
-  for (const auto& it : there) names.insert(it->meta.name);
-  std::erase_if(memory.written_change_sets, [&](const auto& it) { return !names.contains(it.first); });
-  std::erase_if(memory.deleting, [&](const auto& it) { return !names.contains(it); });
 }
 
 // Where somebody else redeploys, only its age tells that a pod is newer than a fall-back. One within the same
@@ -156,6 +176,7 @@ void Controller::pods_listed(ObjectKey key, std::int64_t sequence, std::set<std:
   const auto uids = result ? uids_of(result->body) : std::unexpected(result.error());
   if (!uids) {
     log_.warn("cannot list pods", {{"liveUpdate", to_string(key)}, {"error", uids.error().message}});
+    memory.failed = true;
     queue_.add_after(key, kRedeployRetry, loop_.now());
     return schedule();
   }
@@ -165,24 +186,28 @@ void Controller::pods_listed(ObjectKey key, std::int64_t sequence, std::set<std:
 }
 
 Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
-  auto& memory = memories_[key];
+  Memory& memory = memories_.try_emplace(key, options_.redeploy_period).first->second;
   if (memory.uid == live_update.meta.uid) return memory;
-  memory = Memory();
+  memory = Memory(options_.redeploy_period);
   memory.uid = live_update.meta.uid;
   memory.lanes = lanes_from(live_update.status);
-  memory.written = live_update.status;
+  memory.written.status = live_update.status;
   const Condition* snapshot = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
-  if (snapshot && snapshot->status && snapshot->reason == reason::kHistoryLost)
-    memory.lost_before = live_update.status.sequence;
+  if (!snapshot || !snapshot->status) return memory;
+  const std::int64_t newest = live_update.status.sequence;
+  if (snapshot->reason == reason::kHistoryLost) memory.lost_before = newest;
+  if (snapshot->reason == reason::kSequenceGap) memory.history.assume_gap(newest + 1);
   return memory;
 }
 
 Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) const {
   const auto pods = cache_.pods(live_update.meta.ns);
   const auto workloads = cache_.workloads(live_update.meta.ns);
-  Observed observed{live_update,  memory.checked, memory.written, memory.history,   memory.judgements,
-                    memory.lanes, memory.printed, memory.times,   memory.older_pods};
-  observed.search = find_targets(live_update, pods, workloads);
+  Observed observed{live_update,       memory.checked,   memory.written.status, memory.history,
+                    memory.judgements, memory.lanes,     memory.printed,        memory.times,
+                    memory.older_pods, memory.deletions, memory.redeploys};
+  observed.search = closed_namespace(live_update.meta.ns, options_.own_namespace);
+  if (observed.search.reason.empty()) observed.search = find_targets(live_update, pods, workloads);
   observed.workload = owning_workload(live_update, pods, workloads);
   observed.template_redeployed = memory.redeploying;
   for (const Workload* it : workloads)
@@ -209,9 +234,10 @@ void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
     it = runs ? std::next(it) : memory.expected.erase(it);
   }
   std::erase_if(memory.lanes, gone);
-  std::erase_if(memory.replaced_pods, [&](const std::string& uid) {
-    return std::ranges::none_of(search.targets, [&](const Target& it) { return it.pod_uid == uid; });
-  });
+  std::set<std::string> pods;
+  for (const Target& it : search.targets) pods.insert(it.pod_uid);
+  memory.pods = pods.size();
+  memory.deletions.keep(pods);
 }
 
 void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
@@ -223,26 +249,24 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
     if (memory.expected.insert(it.container_id).second)
       transport_.expect(ref_of(key, it),
                         {memory.uid, sync_roots(live_update.spec), live_update.spec.transport});
-  for (const Target& it : decision.replaced_pods)
-    if (memory.replaced_pods.insert(it.pod_uid).second)
-      writes_.put("pod/" + key.ns + "/" + it.pod, delete_pod(key.ns, it.pod, it.pod_uid));
+  for (const std::string& container_id : decision.in_sync) memory.lanes[container_id].was_synced = true;
+  for (const PodToDelete& it : decision.replaced_pods) delete_pod(key, memory, it);
   if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);
   if (decision.look_again) {
     metrics_.queue_retried();
     queue_.add_after(key, std::chrono::ceil<Millis>(*decision.look_again - loop_.now()), loop_.now());
   }
-  record(live_update, memory, decision);
+  const auto later = recorder_.record(live_update, memory.written, decision,
+                                      [&](const ChangeSetNote& it) { count(memory, it); });
+  if (later) queue_.add_after(key, *later, loop_.now());
 }
 
 void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it) {
   Lane& lane = memory.lanes[it.target.container_id];
-  lane.busy = true;
+  begin(lane, it, loop_.now());
   reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, Loop::exact_wall_clock());
   const ContainerRef to = ref_of(key, it.target);
-  log_.info("apply", {{"liveUpdate", to_string(key)},
-                      {"pod", to.pod},
-                      {"container", to.container},
-                      {"sequence", std::to_string(it.sequence)}});
+  say_delivery(log_, whose(key, memory.history, lane.applied, it.sequence), to, *it.delivery);
   memory.deliveries[to.container_id] = transport_.deliver(
       to, it.delivery,
       [this, key, to, sequence = it.sequence, began = loop_.now()](DeliveryOutcome outcome) {
@@ -276,34 +300,47 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
     if (delivered->sent) reached(memory.times, lane.applied, sequence, &BatchTimes::sent, *delivered->sent);
     reached(memory.times, lane.applied, sequence, &BatchTimes::confirmed, loop_.wall_clock());
   }
+  const std::int64_t before = lane.applied;
   settle(lane, outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(), took);
   memory.deliveries.erase(to.container_id);
   if (const auto log = memory.run_logs.find(sequence); log != memory.run_logs.end())
     log->second.finish(to.container_id);
-  const auto* problem = std::get_if<NotDelivered>(&outcome);
+  const bool problem = std::holds_alternative<NotDelivered>(outcome);
   metrics_.delivered(std::chrono::duration<double>(took).count(), !problem);
-  if (problem)
-    log_.warn("not applied", {{"liveUpdate", to_string(key)},
-                              {"pod", to.pod},
-                              {"sequence", std::to_string(sequence)},
-                              {"reason", problem->reason},
-                              {"error", problem->message}});
-  else
-    log_.info("applied", {{"liveUpdate", to_string(key)},
-                          {"pod", to.pod},
-                          {"sequence", std::to_string(sequence)},
-                          {"milliseconds", std::to_string(took.count())}});
+  memory.failed |= problem;
+  say_outcome(log_, whose(key, memory.history, before, sequence), to, took, outcome);
+  enqueue(key);
+}
+
+// Asked for once; what the API server says decides whether it is asked for again.
+void Controller::delete_pod(const ObjectKey& key, Memory& memory, const PodToDelete& pod) {
+  memory.deletions.asked(pod.uid, pod.sequence, memory.pods, loop_.now());
+  auto fields = whose(key, memory.history, pod.sequence - 1, pod.sequence);
+  fields.emplace_back("pod", pod.name);
+  log_.info("delete pod", fields);
+  writes_.put("pod/" + key.ns + "/" + pod.uid, live_update::delete_pod(key.ns, pod), Millis(0),
+              [this, key, pod](const Result<>& result) { pod_deleted(key, pod, result); });
+}
+
+void Controller::pod_deleted(const ObjectKey& key, const PodToDelete& pod, const Result<>& result) {
+  const auto found = memories_.find(key);
+  if (result || found == memories_.end()) return;
+  found->second.deletions.refused(pod.uid, result.error().message, loop_.now());
+  found->second.failed = true;
   enqueue(key);
 }
 
 void Controller::redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                           const RedeployAction& action) {
-  if (memory.redeploying >= action.sequence) return;
-  memory.redeploying = action.sequence;
+  if (action.bare_pods.empty() && memory.redeploying >= action.sequence) return;
+  memory.redeploys.take(loop_.now());
   memory.redeploy_problem.clear();
-  for (const std::string& pod : action.bare_pods)
-    writes_.put("pod/" + key.ns + "/" + pod, delete_pod(key.ns, pod));
+  for (const PodToDelete& pod : action.bare_pods) delete_pod(key, memory, pod);
   if (!action.bare_pods.empty()) return;
+  memory.redeploying = action.sequence;
+  auto fields = whose(key, memory.history, action.sequence - 1, action.sequence);
+  if (action.workload) fields.emplace_back("workload", action.workload->kind + "/" + action.workload->name);
+  log_.info("redeploy", fields);
   auto request = action.workload
                      ? restart_workload(live_update.meta, *action.workload, action.sequence)
                      : Result<Request>(fail(ErrorKind::NotFound, "no workload owns the pods of " +
@@ -322,6 +359,7 @@ void Controller::redeployed(ObjectKey key, Result<Response> result) {
   Memory& memory = found->second;
   if (!result) {
     memory.redeploy_problem = result.error().message;
+    memory.failed = true;
     log_.warn("could not redeploy", {{"liveUpdate", to_string(key)}, {"error", result.error().message}});
     memory.redeploy = loop_.after(kRedeployRetry, [this, key] {
       if (auto it = memories_.find(key); it != memories_.end()) it->second.redeploying = 0;
@@ -329,54 +367,6 @@ void Controller::redeployed(ObjectKey key, Result<Response> result) {
     });
   }
   enqueue(key);
-}
-
-void Controller::record(const LiveUpdate& live_update, Memory& memory, Decision& decision) {
-  const std::string name = live_update.meta.ns + "/" + live_update.meta.name;
-  if (decision.status != memory.written) write_status(live_update, memory, std::move(decision.status));
-  for (ChangeSetNote& it : decision.change_sets) {
-    auto& written = memory.written_change_sets[it.meta.name];
-    if (written == it.status || is_final(written)) continue;
-    metrics_.change_set(it.status.phase);
-    if (it.status.phase == "Applied" && written.phase != "Applied") count(memory, it);
-    writes_.put(status_key(it.meta), apply_status(it.meta, it.status),
-                it.status.phase == "Waiting" && it.status.runs.empty() ? kWaitingDelay : Millis(0));
-    written = std::move(it.status);
-  }
-  remove(live_update, memory, decision.superseded);
-  for (const EventNote& it : decision.events)
-    writes_.put("event/" + name + "/" + it.reason,
-                create_event(live_update.meta, it, options_.instance, loop_.wall_clock()));
-}
-
-// None goes before its last status has been written: whoever posted it would never hear what became of it.
-void Controller::remove(const LiveUpdate& live_update, Memory& memory,
-                        const std::vector<ObjectMeta>& superseded) {
-  bool later = false;
-  for (const ObjectMeta& it : superseded) {
-    if (memory.deleting.contains(it.name)) continue;
-    if (writes_.unfinished(status_key(it))) {
-      later = true;
-      continue;
-    }
-    memory.deleting.insert(it.name);
-    writes_.put(delete_key(it), delete_change_set(it), kDeleteDelay);
-  }
-  if (later) queue_.add_after(key_of(live_update.meta), kDeleteDelay, loop_.now());
-}
-
-// The status follows within 50 ms of a change that comes by itself; when they come one after the other, four
-// times a second.
-void Controller::write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status) {
-  const std::string name = "status/" + live_update.meta.ns + "/" + live_update.meta.name;
-  Millis delay = std::chrono::hours(1);  // the time of the one that waits counts
-  if (!writes_.waiting(name)) {
-    memory.status_credit = std::max(memory.status_credit, loop_.now()) + kStatusPeriod;
-    const auto ahead = std::chrono::ceil<Millis>(memory.status_credit - loop_.now());
-    delay = std::max(kStatusDelay, ahead - kStatusesAtOnce * kStatusPeriod);
-  }
-  memory.written = std::move(status);
-  writes_.put(name, apply_status(live_update.meta, memory.written), delay);
 }
 
 // A batch has been applied for the first time.
@@ -395,11 +385,11 @@ void Controller::count(Memory& memory, const ChangeSetNote& note) {
 }
 
 void Controller::forget(const ObjectKey& key) {
-  const auto memory = memories_.extract(key);
-  if (memory)
+  if (const auto memory = memories_.extract(key))
     for (const std::string& container_id : memory.mapped().expected)
       transport_.forget(container_id, memory.mapped().uid);
   arrivals_.erase(key);
+  if (const auto orphans = cache_.change_sets(key); !orphans.empty()) orphans_.seen(key, orphans);
 }
 
 }  // namespace live_update

@@ -14,6 +14,8 @@
 #include "kube/api_server.h"
 #include "operator/cache.h"
 #include "operator/exec/transport.h"
+#include "operator/orphans.h"
+#include "operator/recorder.h"
 #include "operator/run_log.h"
 #include "operator/write_queue.h"
 #include "run/log.h"
@@ -25,7 +27,11 @@ namespace live_update {
 class Controller {
  public:
   struct Options {
-    std::string instance;  // this pod's name, for Events
+    std::string instance = {};       // this pod's name, for Events
+    std::string own_namespace = {};  // nothing is applied there; empty: it is not known
+    Millis redeploy_period{30'000};  // of a LiveUpdate, after the first two
+    Millis refused_time{10'000};     // so long a refused ChangeSet can be read
+    Millis orphan_time{30'000};      // and one that has no LiveUpdate
   };
   Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransport& transport, Log& log,
              Metrics& metrics, Options options);
@@ -36,6 +42,7 @@ class Controller {
  private:
   // What is remembered of one LiveUpdate between two looks.
   struct Memory {
+    explicit Memory(Millis redeploy_period) : redeploys(kRedeploysAtOnce, redeploy_period) {}
     std::string uid;  // another object of the same name starts afresh
     CheckedSpec checked;
     History history;
@@ -46,23 +53,26 @@ class Controller {
     BatchTimesMap times;
     OlderPods older_pods;
     std::map<std::int64_t, Handle> pod_lists;  // under way, by the batch they are for
-    Instant status_credit{};                   // what the status writes of the last second have used up
+    RateLimit redeploys;
+    PodDeletions deletions;
+    std::size_t pods = 0;  // that are meant
     std::string redeploy_problem;
     std::int64_t redeploying = 0;  // the sequence that a restart is being asked for
     Handle redeploy;
-    LiveUpdateStatus written;
-    std::map<std::string, ChangeSetStatus> written_change_sets;
+    Records written;
     std::map<std::int64_t, RunLog> run_logs;  // by the batch's sequence
     PrintedMap printed;
-    std::set<std::string> expected;       // container IDs that the transport knows of
-    std::set<std::string> replaced_pods;  // uids of those whose deletion was asked for
-    std::set<std::string> deleting;       // superseded ChangeSets whose deletion was asked for
+    std::set<std::string> expected;  // container IDs that the transport knows of
+    bool failed = false;             // something that was asked for since the last look
   };
+  static constexpr int kRedeploysAtOnce = 2;
 
   void schedule();
   void drain();
-  void reconcile(const ObjectKey& key);
+  Looked reconcile(const ObjectKey& key);
+  Looked go_on_later(const ObjectKey& key);
   Memory& memory_of(const ObjectKey& key, const LiveUpdate& live_update);
+  void take_change_sets(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   Observed observe(const LiveUpdate& live_update, Memory& memory) const;
   void carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, Decision decision);
   void drop_gone(Memory& memory, const TargetSearch& search);
@@ -71,18 +81,16 @@ class Controller {
            std::string_view bytes);
   void delivered(ObjectKey key, ContainerRef to, std::int64_t sequence, Instant began,
                  DeliveryOutcome outcome);
-  void redeployed(ObjectKey key, Result<Response> result);
+  void delete_pod(const ObjectKey& key, Memory& memory, const PodToDelete& pod);
+  void pod_deleted(const ObjectKey& key, const PodToDelete& pod, const Result<>& result);
   void redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                 const RedeployAction& action);
+  void redeployed(ObjectKey key, Result<Response> result);
   void ask_for_pods(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   void pods_listed(ObjectKey key, std::int64_t sequence, std::set<std::string> before,
                    const Result<Response>& result);
-  void forget_deleted(const ObjectKey& key, Memory& memory);
   void note_times(const ObjectKey& key, Memory& memory);
   void count(Memory& memory, const ChangeSetNote& note);
-  void write_status(const LiveUpdate& live_update, Memory& memory, LiveUpdateStatus status);
-  void record(const LiveUpdate& live_update, Memory& memory, Decision& decision);
-  void remove(const LiveUpdate& live_update, Memory& memory, const std::vector<ObjectMeta>& superseded);
   void forget(const ObjectKey& key);
 
   Loop& loop_;
@@ -93,6 +101,8 @@ class Controller {
   Metrics& metrics_;
   Options options_;
   WriteQueue writes_;
+  Recorder recorder_;
+  Orphans orphans_;
   WorkQueue<ObjectKey> queue_;
   Handle drain_;
   Instant drain_at_{};

@@ -29,8 +29,8 @@ constexpr Millis kHeartbeat{1'000};
 constexpr auto kStuck = std::chrono::seconds(10);
 
 struct Options {
-  std::string listen = ":8080", probes = ":8081", log_level = "info", agents = "/agents";
-  int agent_idle_minutes = 30;
+  std::string listen = ":8080", probes = ":8081", log_level = "info", agents = "/agents", own_namespace;
+  int agent_idle_minutes = 30, redeploy_seconds = 30;
   std::vector<std::string> namespaces;
   EphemeralImage ephemeral;
   KubeOptions kube;
@@ -52,6 +52,11 @@ struct Health {
 std::string host_name() {
   const char* name = std::getenv("HOSTNAME");
   return name ? name : "live-update-operator";
+}
+
+std::string own_namespace(const Options& options, const ClientConfig& config) {
+  if (!options.own_namespace.empty()) return options.own_namespace;
+  return config.context == "in-cluster" ? config.ns : "";
 }
 
 int run(const Options& options, Log& log) {
@@ -96,8 +101,11 @@ int run(const Options& options, Log& log) {
              log.info("ready", {{"server", config->server}});
            },
        .on_problem = [&](const Error& error) { log.warn("cannot watch", {{"error", error.message}}); }});
-  controller = std::make_unique<Controller>(loop, api, cache, transport, log, metrics,
-                                            Controller::Options{.instance = host_name()});
+  controller = std::make_unique<Controller>(
+      loop, api, cache, transport, log, metrics,
+      Controller::Options{.instance = host_name(),
+                          .own_namespace = own_namespace(options, *config),
+                          .redeploy_period = Millis(1'000) * options.redeploy_seconds});
   cache.start();
 
   BusyThenQuiet memory;
@@ -111,6 +119,17 @@ int run(const Options& options, Log& log) {
   const int code = loop.run();
   log.info("stopped");
   return code;
+}
+
+void add_bounds(CLI::App& app, Options& options) {
+  app.add_option("--redeploy-seconds", options.redeploy_seconds,
+                 "a LiveUpdate whose changes fall back is redeployed twice at once, then once in so long")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  app.add_option("--own-namespace", options.own_namespace,
+                 "nothing is applied in this namespace, where the operator runs; not given: that of its "
+                 "service account")
+      ->envname("POD_NAMESPACE");
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -131,6 +150,7 @@ int parse_and_run(int argc, char** argv) {
                  "close a container's session after so long without a change; the next one opens it again")
       ->check(CLI::Range(1, 24 * 60))
       ->capture_default_str();
+  add_bounds(app, options);
   app.add_option(
       "--ephemeral-image", options.ephemeral.name,
       "this operator's image, for ephemeral containers that put the agent into containers without a "

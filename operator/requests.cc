@@ -47,6 +47,20 @@ class Json {
   rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
 };
 
+// An object of this name that was made later stays: the answer is Conflict.
+Request delete_only(std::string path, const std::string& uid) {
+  Json body;
+  body.begin().add("kind", "DeleteOptions").add("apiVersion", "v1");
+  body.begin("preconditions").add("uid", uid).end().end();
+  return {Method::Delete, std::move(path), {}, std::string(kJson), body.text()};
+}
+
+std::string start_of(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+  return text.substr(0, most);
+}
+
 std::string hex(std::size_t value) {
   constexpr char digits[] = "0123456789abcdef";
   std::string text;
@@ -67,24 +81,15 @@ Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status
 }
 
 Request delete_change_set(const ObjectMeta& change_set) {
-  Json body;
-  body.begin()
-      .add("kind", "DeleteOptions")
-      .add("apiVersion", "v1")
-      .begin("preconditions")
-      .add("uid", change_set.uid)
-      .end()
-      .end();
-  return {Method::Delete,
-          resource_path(change_set.ns, "changesets", change_set.name),
-          {},
-          std::string(kJson),
-          body.text()};
+  return delete_only(resource_path(change_set.ns, "changesets", change_set.name), change_set.uid);
 }
 
-Request delete_pod(const std::string& ns, const std::string& name, const std::string& uid) {
-  const std::string body = uid.empty() ? "{}" : R"({"preconditions":{"uid":")" + uid + R"("}})";
-  return {Method::Delete, "/api/v1/namespaces/" + ns + "/pods/" + name, {}, std::string(kJson), body};
+Request delete_pod(const std::string& ns, const PodToDelete& pod) {
+  return delete_only("/api/v1/namespaces/" + ns + "/pods/" + pod.name, pod.uid);
+}
+
+Request get_live_update(const ObjectKey& key) {
+  return {.path = resource_path(key.ns, "liveupdates", key.name)};
 }
 
 Request list_pods(const std::string& ns) { return {.path = "/api/v1/namespaces/" + ns + "/pods"}; }
@@ -126,15 +131,15 @@ Result<Request> restart_workload(const ObjectMeta& live_update, const WorkloadRe
 Request create_event(const ObjectMeta& live_update, const EventNote& note, const std::string& instance,
                      Time now) {
   const std::string time = format_time(std::chrono::floor<std::chrono::seconds>(now));
-  const std::string name =
-      live_update.name + "." + hex(std::hash<std::string>{}(note.reason + note.message + time));
+  const std::string what = note.about.empty() ? note.message + time : live_update.uid + note.about;
+  const std::string name = live_update.name + "." + hex(std::hash<std::string>{}(note.reason + what));
   Json body;
   body.begin().add("apiVersion", "v1").add("kind", "Event");
   body.begin("metadata").add("name", name).add("namespace", live_update.ns).end();
   body.begin("involvedObject").add("apiVersion", kApiVersion).add("kind", "LiveUpdate");
   body.add("namespace", live_update.ns).add("name", live_update.name).add("uid", live_update.uid).end();
   body.add("reason", note.reason)
-      .add("message", note.message.substr(0, 1000))
+      .add("message", start_of(note.message, 1000))
       .add("type", note.warning ? "Warning" : "Normal");
   body.add("firstTimestamp", time.substr(0, 19) + "Z")
       .add("lastTimestamp", time.substr(0, 19) + "Z")

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/api/kinds.h"
+#include "core/api/object_key.h"
 #include "core/reconcile/reconcile.h"
 #include "kube/api_server.h"
 
@@ -17,8 +18,9 @@ Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status
 
 // Only the very object that was looked at: the uid is a precondition.
 Request delete_change_set(const ObjectMeta& change_set);
-// `uid`: of the pod that is meant; empty: whichever has the name.
-Request delete_pod(const std::string& ns, const std::string& name, const std::string& uid = {});
+Request delete_pod(const std::string& ns, const PodToDelete& pod);
+// Whether it is there at this moment, not as a cache has it.
+Request get_live_update(const ObjectKey& key);
 
 // All pods as they are when it is answered, not as a cache has them.
 Request list_pods(const std::string& ns);
@@ -30,7 +32,8 @@ Result<std::vector<std::string>> uids_of(const std::string& list);
 Result<Request> restart_workload(const ObjectMeta& live_update, const WorkloadRef& workload,
                                  std::int64_t sequence);
 
-// An Event on the LiveUpdate. The name is fixed by its content and second, so sending it twice is one Event.
+// An Event on the LiveUpdate. Its name is fixed by its content and by what it is about, or else by its second,
+// so sending it twice is one Event.
 Request create_event(const ObjectMeta& live_update, const EventNote& note, const std::string& instance,
                      Time now);
 

@@ -2,8 +2,10 @@
 // time (coalesced).
 //
 // Few are under way at once: each at a time is a TLS connection of its own, which costs both ends more than
-// the write, and is kept for a while. Deletes of ChangeSets, whose keys begin with kDelete, wait by
-// themselves, so that nothing waits behind hundreds of them: no status, and no pod that is to be replaced.
+// the write, and is kept for a while. Two kinds wait by themselves, so that nothing waits behind hundreds of
+// them, no status and no pod that is to be replaced: deletes of ChangeSets, whose keys begin with kDelete, and
+// what is said of ChangeSets that are refused, with kRefusal. Among those that wait for their turn namespaces
+// take turns: nobody's thousands hold up another's one.
 //
 // Loop thread only. A write that fails in a way that can be cured is tried again with the newest state;
 // others are logged and given up.
@@ -24,15 +26,18 @@ namespace live_update {
 
 class WriteQueue {
  public:
-  static constexpr std::size_t kMostWrites = 16, kMostDeletes = 4;  // under way
-  static constexpr std::string_view kDelete = "delete/";
+  static constexpr std::size_t kMostWrites = 16, kMostDeletes = 4, kMostRefusals = 4;  // under way
+  // Keys are <kind>/<namespace>/<anything>.
+  static constexpr std::string_view kDelete = "delete/", kRefusal = "refusal/";
+  using Done = std::function<void(const Result<>&)>;
 
   // `on_error` hears of each failure: the request's path and the error.
   WriteQueue(Loop& loop, ApiServer& api, std::function<void(const std::string&, const Error&)> on_error);
 
   // Sends `request` after `delay`, unless a newer one for the same `key` takes its place before that: that
-  // one is sent at the earlier of the two times.
-  void put(const std::string& key, Request request, Millis delay = Millis(0));
+  // one is sent at the earlier of the two times. `done` hears when it has succeeded or was given up, but not
+  // when a newer one took its place. What is deleted is gone, whoever did it: that is success.
+  void put(const std::string& key, Request request, Millis delay = Millis(0), Done done = {});
   // A request for `key` waits to be sent.
   bool waiting(const std::string& key) const;
   // One waits, is under way, or is to be tried again.
@@ -41,8 +46,12 @@ class WriteQueue {
   bool idle() const { return entries_.empty(); }
 
  private:
+  struct Write {
+    Request request;
+    Done done;
+  };
   struct Entry {
-    std::optional<Request> next;
+    std::optional<Write> next;
     Instant due{};  // of `next`
     Handle timer, in_flight;
     int attempts = 0;
@@ -52,19 +61,23 @@ class WriteQueue {
   struct Lane {
     const std::size_t most;
     std::size_t under_way = 0;
-    std::deque<std::string> queued;
+    std::map<std::string, std::deque<std::string>> queued;  // keys by namespace
+    std::deque<std::string> turns;                          // namespaces that have some
+    void add(const std::string& key);
+    std::string take();
   };
-  Lane& lane_of(const std::string& key) { return key.starts_with(kDelete) ? deletes_ : writes_; }
+  Lane& lane_of(const std::string& key);
   void due(const std::string& key);
   void arm(const std::string& key, Entry& entry);
   void send(std::string key);
-  void answered(std::string key, Request sent, Result<Response> result);
-  void settle(const std::string& key, Request sent, Result<Response> result);
+  void answered(std::string key, Write sent, Result<Response> result);
+  void settle(const std::string& key, Write sent, const Result<Response>& result);
+  void try_again(const std::string& key, Entry& entry, Write sent);
 
   Loop& loop_;
   ApiServer& api_;
   std::function<void(const std::string&, const Error&)> on_error_;
-  Lane writes_{kMostWrites}, deletes_{kMostDeletes};
+  Lane writes_{kMostWrites}, deletes_{kMostDeletes}, refusals_{kMostRefusals};
   std::map<std::string, Entry> entries_;
 };
 

@@ -26,7 +26,6 @@ LONG_FILES = {
     "test/wire/tar_shell_test.cc": "one trap of shells and tars a case",
 }
 LONG_FUNCTIONS = {
-    "lib/core/desired/history.cc: History::take": "one pass over sorted ChangeSets",
     "lib/core/desired/targets.cc: find_targets": "one condition after the other",
     "operator/main.cc: run": "the graph of objects, wired by hand",
     "watcher/session.cc: Session::begin": "is divided together with the rebuilding of the host side",

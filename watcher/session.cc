@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/api/conditions.h"
+#include "core/desired/history.h"
 #include "core/rules/credentials.h"
 #include "run/memory.h"
 #include "watcher/cluster.h"
@@ -71,9 +72,10 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
   if (auto scanned = source_->scan_all(); !scanned) return scanned;
   const std::string manifest_rules = manifest_.rules;
   std::int64_t newest = live_update.status.sequence;
-  for (const ChangeSet& it : change_sets) newest = std::max(newest, it.spec.sequence);
-  if (!options_.ceiling->spec()->source.credentials.empty()) sent_credentials_ = credentials_in(change_sets);
-  outbox_.start(baseline(change_sets));
+  const auto own = own_in_order(live_update.meta, newest, change_sets);
+  if (!own.empty()) newest = std::max(newest, own.back().spec.sequence);
+  if (!options_.ceiling->spec()->source.credentials.empty()) sent_credentials_ = credentials_in(own);
+  outbox_.start(baseline(own));
   outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
   if (had_manifest_ && manifest_rules != source_->rules_digest()) {
     std::vector<std::string> appeared;
@@ -225,7 +227,7 @@ void Session::change_set_changed(const ChangeSet& change_set) {
                     "the two, or they "
                     "overwrite each other's files",
                     spec.user, spec.session));
-  publisher_->saw_sequence(spec.sequence);
+  publisher_->saw_sequence(newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set));
   publisher_->retry_now();
   print(results_.status(change_set, loop_.now()));
   arm_results();

@@ -15,6 +15,7 @@ InformerShell::InformerShell(Loop& loop, ApiServer& api, Resource resource, Call
       api_(api),
       resource_(std::move(resource)),
       callbacks_(std::move(callbacks)),
+      informer_(resource_.first_page),
       random_(std::random_device{}()) {}
 
 void InformerShell::start() {

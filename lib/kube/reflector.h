@@ -26,6 +26,7 @@ namespace live_update {
 struct Resource {
   std::string path;  // "/apis/liveupdate.dev/v1alpha1/changesets", or of one namespace
   std::vector<std::pair<std::string, std::string>> query = {};  // labelSelector, fieldSelector
+  int first_page = Informer::kPageSize;                         // fewer, where objects may be large
 };
 
 // Carries out the informer's commands and hands its events on. Of use through Reflector<T>.
@@ -59,7 +60,7 @@ class InformerShell {
 template <typename T>
 class Reflector {
  public:
-  using Decode = Result<T> (*)(const rapidjson::Value&);
+  using Decode = std::function<Result<T>(const rapidjson::Value&)>;
   struct Callbacks {
     std::function<void(const ObjectChange<T>&)> on_change = [](const ObjectChange<T>&) {};
     // After the first full list, when all its changes were reported.
@@ -71,7 +72,7 @@ class Reflector {
   Reflector(Loop& loop, ApiServer& api, Resource resource, Store<T>& store, Decode decode,
             Callbacks callbacks)
       : callbacks_(std::move(callbacks)),
-        decode_(decode),
+        decode_(std::move(decode)),
         writer_(store, [this](const ObjectChange<T>& change) { callbacks_.on_change(change); }),
         shell_(loop, api, std::move(resource),
                {[this](const Informer::Event& event) { take(event); },

@@ -5,9 +5,11 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/base/result.h"
 
@@ -15,7 +17,14 @@ namespace live_update {
 
 class Log {
  public:
-  using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;
+  using Field = std::pair<std::string_view, std::string>;
+  // A list in braces, or a vector.
+  class Fields : public std::span<const Field> {
+   public:
+    Fields() = default;
+    Fields(std::initializer_list<Field> list) : span(list.begin(), list.size()) {}
+    Fields(const std::vector<Field>& list) : span(list) {}
+  };
 
   // `level`: debug, info, warn or error. Invalid otherwise.
   static Result<std::unique_ptr<Log>> create(const std::string& level);

@@ -90,8 +90,11 @@ struct Metrics::Impl {
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::reconciled(double seconds, bool look_again) {
-  impl_->reconciles.Add({{"result", look_again ? "requeue_after" : "success"}}).Increment();
+void Metrics::reconciled(double seconds, Looked result) {
+  const char* word = result == Looked::Error          ? "error"
+                     : result == Looked::RequeueAfter ? "requeue_after"
+                                                      : "success";
+  impl_->reconciles.Add({{"result", word}}).Increment();
   impl_->reconcile_time.Observe(seconds);
 }
 void Metrics::queue_depth(std::size_t depth) { impl_->depth.Set(static_cast<double>(depth)); }

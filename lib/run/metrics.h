@@ -11,13 +11,17 @@
 
 namespace live_update {
 
+// How a look at a LiveUpdate ended: time alone will make a difference (RequeueAfter), or something failed that
+// was asked for after the look before (Error).
+enum class Looked { Success, RequeueAfter, Error };
+
 class Metrics {
  public:
   Metrics();
   ~Metrics();
 
-  // reconcile_total{result="success"|"requeue_after"}, reconcile_time_seconds
-  void reconciled(double seconds, bool look_again = false);
+  // reconcile_total{result="success"|"requeue_after"|"error"}, reconcile_time_seconds
+  void reconciled(double seconds, Looked result);
   void queue_depth(std::size_t depth);  // workqueue_depth
   void queue_added();                   // workqueue_adds_total
   void queue_retried();                 // workqueue_retries_total

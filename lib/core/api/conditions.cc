@@ -33,7 +33,9 @@ constexpr std::array kReasons = {
     Reason{reason::kWaiting, "A container does not run yet.",
            "See `kubectl describe pod` for what it waits for; changes are applied as soon as it runs."},
     Reason{reason::kNotAllowed,
-           "The pod refuses live updates with the annotation liveupdate.dev/allow: \"false\".",
+           "The pod refuses live updates with the annotation liveupdate.dev/allow: \"false\", or its "
+           "namespace is the "
+           "cluster's or the operator's own.",
            "Ask its owner, or select other pods."},
 
     Reason{

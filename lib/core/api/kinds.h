@@ -320,10 +320,16 @@ struct ChangeSetStatus {
   bool operator==(const ChangeSetStatus&) const = default;
 };
 
+inline constexpr std::size_t kMostChanges = 4096;  // in one ChangeSet
+
 struct ChangeSet {
   ObjectMeta meta;
   ChangeSetSpec spec;
   ChangeSetStatus status;
+  // Not of the object, but of us: why it is no use, whatever else there is (then the spec has no changes), and
+  // about what its changes take in memory.
+  std::string flaw = {};
+  std::size_t bytes = 0;
   bool operator==(const ChangeSet&) const = default;
 };
 

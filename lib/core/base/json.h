@@ -27,13 +27,15 @@ struct FieldError {
   bool operator==(const FieldError&) const = default;
 };
 
-// Errors say where (the byte). Nesting is bounded, so that walking the document may recurse.
-Result<rapidjson::Document> parse_json(std::string_view text);
+// Parsing ends where a text goes beyond these, before more memory is spent on it. Nesting is always bounded, so
+// that walking the document may recurse.
+struct JsonLimits {
+  int depth = 128;  // nothing of Kubernetes comes near it
+  std::size_t objects = static_cast<std::size_t>(-1), values = static_cast<std::size_t>(-1);
+};
+// Errors say where (the byte).
+Result<rapidjson::Document> parse_json(std::string_view text, const JsonLimits& limits = {});
 std::string to_text(const rapidjson::Value& value);
-
-// Nesting above this is refused when parsing: nothing of Kubernetes comes near it, and recursion stays
-// bounded.
-inline constexpr int kMaxJsonDepth = 128;
 
 enum class Strictness {
   Lenient,  // unknown fields are skipped, null means absent

@@ -92,16 +92,23 @@ Informer::Step Informer::page(Listing listing, const std::string& body, Instant 
     }
   }
   if (std::string more = text_at(meta, "continue"); !more.empty()) {
-    out.command = List{more, listing.limit};
-    state_ = Listing{true, listing.limit, std::move(more)};
+    const int limit = next_limit(listing.limit, body.size());
+    out.command = List{more, limit};
+    state_ = Listing{true, limit, std::move(more)};
     return out;
   }
   out.events.push_back(ListEnds{});
   synced_ = true;  // failures_ stays: a watch that ends at once with 410 again and again must not list
                    // without pause
-  limit_ = kPageSize;
+  limit_ = first_page_;
   out.command = watch_from(version, now, jitter).command;
   return out;
+}
+
+int Informer::next_limit(int limit, std::size_t bytes) {
+  if (limit == 0) return 0;
+  if (bytes > kLargePage) return std::max(1, limit / 2);
+  return bytes < kLargePage / 4 ? std::min(kPageSize, 2 * limit) : limit;
 }
 
 Informer::Step Informer::list_failed(const Listing& listing, Error error, Instant now, double jitter) {

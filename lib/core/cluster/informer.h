@@ -87,6 +87,12 @@ class Informer {
   bool synced() const { return synced_; }
 
   static constexpr int kPageSize = 500;
+  // A page that is larger makes the next one smaller, and the reverse: large objects do not come by the
+  // hundred.
+  static constexpr std::size_t kLargePage = 4 << 20;
+
+  // `first_page`: how many objects are asked for first.
+  explicit Informer(int first_page = kPageSize) : first_page_(first_page), limit_(first_page) {}
   static constexpr Millis kFirstDelay{200}, kMaxDelay{30'000};
   // A watch that lived that long was fine: its end is no failure.
   static constexpr Millis kHealthyWatch{1'000};
@@ -120,10 +126,13 @@ class Informer {
   Step wait(std::string resource_version, Error why, Instant now, double jitter);
   Millis next_delay(double jitter);
 
+  static int next_limit(int limit, std::size_t bytes);
+
   State state_ = Idle{};
   bool synced_ = false;
-  int failures_ = 0;       // in a row, for the backoff
-  int limit_ = kPageSize;  // of the next list
+  int failures_ = 0;  // in a row, for the backoff
+  int first_page_;
+  int limit_;  // of the next list
 };
 
 }  // namespace live_update

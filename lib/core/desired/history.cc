@@ -6,7 +6,7 @@ namespace live_update {
 
 namespace {
 
-constexpr std::size_t kLongestPath = 4096, kMostChanges = 4096;
+constexpr std::size_t kLongestPath = 4096;
 constexpr std::uint64_t kLargestFile = 1ull << 30;
 
 bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
@@ -56,19 +56,19 @@ std::string refusal(const ChangeSetSpec& spec) {
   return {};
 }
 
-void History::update(ChangeSets change_sets, std::int64_t accepted) {
+void History::update(ChangeSets change_sets, std::int64_t accepted, std::optional<Time> now) {
   std::ranges::sort(change_sets, before);
   if (!can_go_on(change_sets)) {
     History fresh;
     fresh.lost_ = misses_needed(change_sets) ? newest() : lost_;
     fresh.accepted_ = newest();
-    fresh.sound_ = std::move(sound_);
+    fresh.missed_ = missed_;
     *this = std::move(fresh);
   }
   accepted_ = std::max(accepted_, accepted);
   if (change_sets.empty()) lost_ = accepted_;
   take(change_sets);
-  if (sound_.size() > change_sets.size()) sound_.clear();  // of some that are gone
+  if (now) give_up(*now);
   refresh_status(change_sets);
 }
 
@@ -99,8 +99,8 @@ bool History::can_go_on(const ChangeSets& sorted) {
       ++known;
     else if (settled_names.contains(change_set->meta.name))
       ++settled;
-    else if (change_set->spec.sequence <= told)
-      return false;
+    else if (change_set->spec.sequence > last && change_set->spec.sequence <= told)
+      return false;  // what comes late, at or before `last`, finds its sequence used
   }
   if (known == known_.size() && settled == settled_names.size()) return true;
   Names present;
@@ -137,83 +137,6 @@ History::Names History::settled() const {
   return names;
 }
 
-// Why it is no part of the history, or empty. What a ChangeSet holds cannot change: it is looked at once.
-std::string History::flaw(const ChangeSet& it, std::optional<std::int64_t> last_sequence) {
-  const std::string identity = it.meta.name + '/' + it.meta.uid;
-  if (!sound_.contains(identity)) {
-    if (std::string why = refusal(it.spec); !why.empty()) return why;
-    sound_.insert(identity);
-  }
-  if (last_sequence && it.spec.sequence <= *last_sequence)
-    return "sequence " + std::to_string(it.spec.sequence) + " is already used by another ChangeSet";
-  return {};
-}
-
-void History::take(const ChangeSets& sorted) {
-  gap_.reset();
-  gap_since_.reset();
-  std::erase_if(refused_, [&](const Refused& it) {  // what is not settled is judged again
-    return batches_.empty() || it.sequence > batches_.back().last;
-  });
-  std::set<std::string> settled_names;
-  for (std::string_view name : settled()) settled_names.emplace(name);
-  std::vector<const ChangeSet*> parts;    // of the batch that is being joined
-  std::vector<const ChangeSet*> waiting;  // behind a gap
-  std::vector<const ChangeSet*> remains;  // of batches that are being deleted: a part is gone already
-  const auto give_up = [&] {
-    for (const ChangeSet* old : parts) {
-      if (old->spec.sequence <= accepted_)
-        remains.push_back(old);
-      else
-        refuse(*old, "Superseded", "only a part of its batch was posted");
-    }
-    parts.clear();
-  };
-  std::optional<std::int64_t> last_sequence;
-  if (!batches_.empty()) last_sequence = batches_.back().last;
-  for (const auto& pointer : sorted) {
-    const ChangeSet& it = *pointer;
-    if (known_.contains(it.meta.name) || settled_names.contains(it.meta.name)) continue;
-    const std::int64_t sequence = it.spec.sequence;
-    if (std::string why = flaw(it, last_sequence); !why.empty()) {
-      refuse(it, "Refused", std::move(why));
-      continue;
-    }
-    const std::int64_t expected =
-        (parts.empty() ? std::max(accepted_, last_sequence.value_or(0)) : parts.back()->spec.sequence) + 1;
-    const bool continues =
-        !parts.empty() && sequence == expected && it.spec.part == parts.back()->spec.part + 1 &&
-        it.spec.parts == parts.back()->spec.parts && it.spec.session == parts.back()->spec.session;
-    const bool begins = it.spec.part == 1 && (sequence <= std::max(expected, accepted_ + 1) ||
-                                              it.spec.type == ChangeSetType::Snapshot);
-    if (!continues && !begins) {
-      if (sequence <= accepted_) {
-        remains.push_back(&it);
-        continue;
-      }
-      waiting.push_back(&it);
-      if (!gap_) {
-        gap_ = expected;
-        gap_since_ = it.meta.created;
-      }
-      continue;
-    }
-    if (begins) give_up();
-    parts.push_back(&it);
-    last_sequence = sequence;
-    if (it.spec.part < it.spec.parts) continue;
-    if (it.spec.type == ChangeSetType::Snapshot) {  // it says all there is
-      for (const ChangeSet* old : waiting) refuse(*old, "Superseded", "a newer Snapshot replaces it");
-      waiting.clear();
-      gap_.reset();
-    }
-    add_batch(parts);
-    parts.clear();
-  }
-  if (!parts.empty() && parts.back()->spec.sequence <= accepted_) give_up();
-  keep_remains(remains);
-}
-
 // What was superseded has been said again; where it was not, somebody else deleted the rest of the batch.
 void History::keep_remains(const std::vector<const ChangeSet*>& remains) {
   for (const ChangeSet* it : remains) {
@@ -235,7 +158,6 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     specs.push_back(&part->spec);
     batch.parts.push_back(part->meta);
     known_.insert(part->meta.name);
-    sound_.erase(part->meta.name + '/' + part->meta.uid);
   }
   batch.spec = join(specs);
   if (batch.spec.type == ChangeSetType::Snapshot) {
@@ -243,6 +165,7 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     content_.clear();
     uses_.clear();
     if (batch.last > lost_) lost_ = 0;
+    missed_.reset();
   }
   all_.merge(batch.spec);
   for (const Change& change : batch.spec.changes) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -46,24 +47,35 @@ struct Refused {
 
 class History {
  public:
+  // A sequence further ahead of the newest one is no gap, but refused: nobody comes there by counting.
+  static constexpr std::int64_t kFarthestAhead = 10'000;
+  // So long an unfinished batch, and what is behind a gap, may wait for the rest (rule 7.5).
+  static constexpr std::chrono::minutes kPatience{10};
+
   // Takes in what the API server holds now of one LiveUpdate, in any order. `accepted` is status.sequence:
-  // what comes up to there needs no predecessor, because superseded ones are deleted.
-  void update(std::vector<std::shared_ptr<const ChangeSet>> change_sets, std::int64_t accepted);
+  // what comes up to there needs no predecessor, because superseded ones are deleted. `now`: not given, nothing
+  // is given up for its age.
+  void update(std::vector<std::shared_ptr<const ChangeSet>> change_sets, std::int64_t accepted,
+              std::optional<Time> now = std::nullopt);
 
   // In order of sequence.
   const std::vector<Batch>& batches() const { return batches_; }
   std::int64_t newest() const { return std::max(accepted_, batches_.empty() ? 0 : batches_.back().last); }
   const std::vector<Refused>& refused() const { return refused_; }
-  // The sequence that is missing though later ones are there: they wait for it or for a Snapshot.
-  std::optional<std::int64_t> gap() const { return gap_; }
+  // The sequence that is missing though later ones are there, or were there until they were given up: only a
+  // Snapshot goes on from there then.
+  std::optional<std::int64_t> gap() const { return gap_ ? gap_ : missed_; }
   // When the first of those that wait was made: posts on their way may overtake each other, so a young gap
-  // means nothing yet.
-  std::optional<Time> gap_since() const { return gap_since_; }
+  // means nothing yet. Nothing: long ago.
+  std::optional<Time> gap_since() const { return missed_ ? std::nullopt : gap_since_; }
+  // When the next of what waits is given up.
+  std::optional<Time> gives_up_at() const;
   // Up to which sequence the history does not tell all any more: somebody else deleted what was still needed.
   // 0: it is complete. A later Snapshot makes it complete again.
   std::int64_t lost() const { return lost_; }
   // Taken over from status after a restart, where the loss itself cannot be seen any more.
   void assume_lost(std::int64_t sequence);
+  void assume_gap(std::int64_t missing) { missed_ = missing; }
   // Everything merged, deleted paths as tombstones.
   const Tree& all() const { return all_; }
   // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3);
@@ -84,8 +96,9 @@ class History {
   bool drop_superseded(const Names& present);
   Names settled() const;
   void speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch);
-  std::string flaw(const ChangeSet& it, std::optional<std::int64_t> last_sequence);
+  class Joining;
   void take(const ChangeSets& sorted);
+  void give_up(Time now);
   void add_batch(const std::vector<const ChangeSet*>& parts);
   void keep_remains(const std::vector<const ChangeSet*>& remains);
   void refuse(const ChangeSet& change_set, std::string phase, std::string message);
@@ -94,9 +107,10 @@ class History {
   std::int64_t accepted_ = 0;
   std::vector<Batch> batches_;
   std::vector<Refused> refused_;
-  std::vector<ObjectMeta> remains_;  // of superseded batches that are being deleted, part by part
-  std::optional<std::int64_t> gap_;
+  std::vector<ObjectMeta> remains_;           // of superseded batches that are being deleted, part by part
+  std::optional<std::int64_t> gap_, missed_;  // missed: what came after it was given up
   std::optional<Time> gap_since_;
+  ChangeSets waiting_, unfinished_;  // behind the gap; parts of the newest batch, not all of which have come
   std::int64_t lost_ = 0;
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
@@ -104,8 +118,24 @@ class History {
       content_;  // path -> the batch that holds its bytes (not a change of mode alone)
   std::map<std::int64_t, std::size_t> uses_;  // batch -> how many entries of these two it has
   std::set<std::string> known_;               // names in batches_
-  std::set<std::string> sound_;               // of those that wait for others: nothing to refuse was found
 };
+
+// Whether a ChangeSet is of this very LiveUpdate, and not left from an older one of its name.
+bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set);
+
+// The newest sequence in use once a watcher that knows of `newest` has seen this one: it numbers on from there.
+// One that is refused, of another LiveUpdate, or so far ahead that nobody comes there by counting is of no
+// matter.
+std::int64_t newest_with(std::int64_t newest, const ObjectMeta& live_update, const ChangeSet& change_set);
+
+// Those that such a watcher has to do with, by sequence.
+std::vector<ChangeSet> own_in_order(const ObjectMeta& live_update, std::int64_t newest,
+                                    std::vector<ChangeSet> change_sets);
+
+// What an operator keeps of a ChangeSet: nothing that it does not use; and of one that must be refused, its
+// place and the flaw.
+ChangeSet kept(ChangeSet change_set);
+ChangeSet without_content(ChangeSet change_set, std::string flaw);
 
 // Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3),
 // contradictory fields, a bad digest. The API server refuses most of it already; a hand-written one must not

@@ -88,6 +88,7 @@ Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContain
       container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason;
   target.restarts = container.restarts;
   target.pod_created = pod.meta.created;
+  target.started = container.started;
   target.redeployed = redeployed_sequence(live_update.meta, pod.meta.annotations);
   target.empty_dirs = container.empty_dirs;
   target.has_controller = controller(pod.meta) != nullptr;
@@ -158,6 +159,17 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
     search.message = "no container of pod " + matching.front()->meta.name + " is " + wanted + "; it has " +
                      names_of(*matching.front());
   }
+  return search;
+}
+
+TargetSearch closed_namespace(const std::string& ns, const std::string& own) {
+  TargetSearch search;
+  const bool system = ns == "kube-system" || ns == "kube-public" || ns == "kube-node-lease";
+  if (!system && (own.empty() || ns != own)) return search;
+  search.reason = "NotAllowed";
+  search.message =
+      "namespace " + ns + (system ? " is the cluster's own" : " is the operator's own") +
+      ", so nothing is applied in it; put the workload and its LiveUpdate into another namespace";
   return search;
 }
 

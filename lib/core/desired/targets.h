@@ -17,7 +17,7 @@ struct Target {
   bool running = false;
   std::string waiting_reason;  // CrashLoopBackOff, ContainerCreating, ... or what the pod waits for
   int restarts = 0;
-  std::optional<Time> pod_created;
+  std::optional<Time> pod_created, started;  // started: the container
   std::int64_t redeployed =
       0;  // the sequence of the fall-back that this pod was made for; 0: none (see redeploy_annotation)
   std::vector<std::string> empty_dirs;  // where its pod has scratch space
@@ -36,6 +36,10 @@ struct TargetSearch {
 // namespace, as pods are.
 TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
                           const std::vector<const Workload*>& workloads);
+
+// Nothing is applied in a namespace whose pods hold the cluster up, nor in the operator's own: what may run
+// commands there is the cluster's master. Empty: it is none of these.
+TargetSearch closed_namespace(const std::string& ns, const std::string& own);
 
 // The workload to redeploy: the target's, or what owns the pods of the selector (rule 6.2); nothing for bare
 // pods.

@@ -1,5 +1,6 @@
 #include "core/reconcile/change_set_status.h"
 
+#include "core/base/text.h"
 #include "core/reconcile/reconcile_status.h"
 
 namespace live_update {
@@ -31,8 +32,12 @@ class ChangeSetDescriber {
       : o_(observed), fall_back_(fall_back), d_(decision), newest_(observed.history.newest()) {}
 
   void describe() {
-    for (const Batch& batch : o_.history.batches())
-      if (!is_final(batch.status)) note(batch.meta(), batch.status, status_of(batch), batch.last);
+    for (const Batch& batch : o_.history.batches()) {
+      if (is_final(batch.status)) continue;
+      note(batch.meta(), batch.status, status_of(batch), batch.last);
+      if (!d_.change_sets.empty() && d_.change_sets.back().sequence == batch.last)
+        d_.change_sets.back().event = event_of(batch, d_.change_sets.back().status);
+    }
     for (const Refused& refused : o_.history.refused()) {
       ChangeSetStatus status;
       status.phase = refused.phase;
@@ -49,6 +54,16 @@ class ChangeSetDescriber {
     if (old.milliseconds.applied) status.milliseconds = old.milliseconds;
     if (status == old) return;
     d_.change_sets.push_back({meta, std::move(status), sequence});
+  }
+
+  // Rule 6.6. However many fall back in a row, each is told of.
+  std::optional<EventNote> event_of(const Batch& batch, const ChangeSetStatus& now) const {
+    if (now.phase != "FallBack" || batch.status.phase == "FallBack") return std::nullopt;
+    const Judgement& judgement = o_.judgements.at(batch.last);
+    return EventNote{false, "FallBack",
+                     std::string(to_string(judgement.reason)) + ": " + say_fall_back(judgement) +
+                         "; ChangeSet " + say_author(batch) + "; " + d_.status.fall_back->message,
+                     batch.meta().name};
   }
 
   ChangeSetStatus status_of(const Batch& batch) {
@@ -144,6 +159,10 @@ class ChangeSetDescriber {
 
 void describe_change_sets(const Observed& observed, const std::string& fall_back, Decision& decision) {
   ChangeSetDescriber(observed, fall_back, decision).describe();
+}
+
+std::string say_author(const Batch& batch) {
+  return batch.meta().name + (batch.spec.user.empty() ? "" : " of " + clean(batch.spec.user));
 }
 
 // What a run has printed may contain anything.

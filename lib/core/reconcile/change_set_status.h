@@ -18,6 +18,9 @@ void describe_change_sets(const Observed& observed, const std::string& fall_back
 // is.
 std::string message_of(const ContainerStatus& container);
 
+// "web-7f3a-000042 of ada", for people.
+std::string say_author(const Batch& batch);
+
 // Of the first container in this state; "" if none is.
 std::string first_message(const std::vector<ContainerStatus>& containers, std::string_view state);
 

@@ -16,6 +16,10 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kFirstBackoff{250}, kLongestBackoff{30'000};
+// A container that stops within this of a signal was ended by it; the kubelet tells so a little later.
+constexpr milliseconds kSignalTakesEffect{30'000};
+
+std::string place_of(const Target& target) { return target.pod_uid + "/" + target.container; }
 
 std::string say_refused(const std::vector<FieldError>& refused) {
   if (refused.empty()) return {};
@@ -144,6 +148,12 @@ bool empty(const Delivery& delivery) {
          delivery.after_sync.empty() && !delivery.restart;
 }
 
+std::string say_delayed(const RateLimit& redeploys) {
+  return "it was redeployed " + std::to_string(redeploys.burst()) +
+         " times a moment ago: from then on once in " +
+         std::to_string(redeploys.period() / std::chrono::seconds(1)) + " s, for the newest fall-back";
+}
+
 // One look at one LiveUpdate.
 class Judge {
  public:
@@ -185,36 +195,58 @@ class Judge {
   void serve(const Target& target) {
     if (!target.running) return;
     const Lane& lane = lane_of(target);
-    if (lane.replace_pod && target.has_controller) decision_.replaced_pods.push_back(target);
+    if (lane.replace_pod && target.has_controller) replace(target, lane);
     if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
     if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
-    // Rule 5.3: a container that has just been restarted is brought up to date, and not restarted for it
-    // again.
-    const bool restarted = lane.applied == 0 && target.restarts > 0;
+    const Spared spared = !is_new(target, lane)  ? Spared::Nothing
+                          : lane.ended_by_signal ? Spared::Signals
+                                                 : Spared::Restarts;
     const bool compare = lane.applied == 0 || lane.attempts > 0 || o_.history.snapshot_since(lane.applied);
     const auto delivery =
-        delivery_for(lane.applied, pending_.of(target, lane.applied), lane.failed_steps, restarted, compare);
+        delivery_for(lane.applied, pending_.of(target, lane.applied), lane.failed_steps, spared, compare);
     if (empty(*delivery))
       decision_.confirmed.emplace_back(target.container_id, newest_);
     else
       decision_.deliveries.push_back({target, newest_, delivery});
   }
 
+  // What a new container is not restarted by (rule 4.8). A signal that makes it load its files is no restart;
+  // one that ends it is.
+  enum class Spared { Nothing, Restarts, Signals };
+  static bool spares(Spared spared, const Restart& restart) {
+    if (std::holds_alternative<RestartContainer>(restart.how)) return spared != Spared::Nothing;
+    return std::holds_alternative<RestartSignal>(restart.how) && spared == Spared::Signals;
+  }
+
+  // Rule 4.8: not what was there before the LiveUpdate was, nor what has counted as synced. Whether its pod was
+  // made in the place of another, and whether the kubelet has restarted it, is of no matter.
+  bool is_new(const Target& target, const Lane& lane) const {
+    if (lane.was_synced) return false;
+    const auto& since = o_.live_update.meta.created;
+    return !(since && target.started && *target.started < *since);
+  }
+
+  void replace(const Target& target, const Lane& lane) {
+    const auto verdict = o_.deletions.verdict(target.pod_uid, lane.applied, o_.now);
+    if (verdict.kind == PodDeletions::Verdict::Delete)
+      decision_.replaced_pods.push_back({target.pod, target.pod_uid, lane.applied});
+    if (verdict.kind == PodDeletions::Verdict::Wait) decision_.look_again_at(verdict.when);
+  }
+
   // Replicas that lack the same get the same object: bytes are held, planned and (by the transport) packed
   // once.
   std::shared_ptr<const Delivery> delivery_for(std::int64_t applied, const std::set<std::int64_t>& without,
-                                               const std::vector<int>& failed, bool restarted, bool compare) {
-    auto& delivery = deliveries_[{applied, without, failed, restarted, compare}];
+                                               const std::vector<int>& failed, Spared spared, bool compare) {
+    auto& delivery = deliveries_[{applied, without, failed, spared, compare}];
     if (delivery) return delivery;
     const LiveUpdateSpec& spec = o_.live_update.spec;
     const Tree changes = o_.history.since(applied, without);
     const Plan planned =
-        plan(spec, o_.checked.ignore, changes.changes(), o_.history.all(), PlanMode::CatchUp);
+        plan(spec, *o_.checked.rules, changes.changes(), o_.history.all(), PlanMode::CatchUp);
     const Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return delivery = std::make_shared<Delivery>();
     auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
-    if (restarted && made->restart && std::holds_alternative<RestartContainer>(made->restart->how))
-      made->restart.reset();
+    if (made->restart && spares(spared, *made->restart)) made->restart.reset();
     made->compare = compare;
     return delivery = made;
   }
@@ -230,17 +262,34 @@ class Judge {
       if (newest == 0) continue;
       action.sequence = std::max(action.sequence, newest);
       controlled |= target.has_controller;
-      if (!target.has_controller) action.bare_pods.push_back(target.pod);
     }
     if (action.sequence == 0 || (controlled && o_.template_redeployed >= action.sequence)) return;
-    if (controlled) {
+    if (controlled)
       action.workload = o_.workload;
-      action.bare_pods.clear();
+    else
+      action.bare_pods = bare_pods(action.sequence);
+    if (!controlled && action.bare_pods.empty()) return;
+    if (!o_.redeploys.allows(o_.now)) {
+      decision_.redeploy_held = {"Delayed", say_delayed(o_.redeploys)};
+      return decision_.look_again_at(o_.redeploys.next());
     }
-    std::ranges::sort(action.bare_pods);
-    action.bare_pods.erase(std::unique(action.bare_pods.begin(), action.bare_pods.end()),
-                           action.bare_pods.end());
     decision_.redeploy = std::move(action);
+  }
+
+  std::vector<PodToDelete> bare_pods(std::int64_t sequence) {
+    std::vector<PodToDelete> pods;
+    for (const Target& target : o_.search.targets) {
+      if (pending_.newest(target) == 0 && run_fall_back(target) == 0) continue;
+      const auto verdict = o_.deletions.verdict(target.pod_uid, sequence, o_.now);
+      if (verdict.kind == PodDeletions::Verdict::Wait) decision_.look_again_at(verdict.when);
+      if (!verdict.why.empty())
+        decision_.redeploy_held = {verdict.refused ? "Failed" : "Delayed",
+                                   "pod " + target.pod + " is not deleted now: " + verdict.why};
+      PodToDelete pod{target.pod, target.pod_uid, sequence};
+      if (verdict.kind == PodDeletions::Verdict::Delete && (pods.empty() || pods.back() != pod))
+        pods.push_back(std::move(pod));
+    }
+    return pods;
   }
 
   // The sequence after which a run with onFailure: FallBack failed here; 0: none did.
@@ -253,7 +302,7 @@ class Judge {
   const std::int64_t newest_;
   const PendingFallBacks pending_;
   Decision decision_;
-  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, bool, bool>,
+  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, Spared, bool>,
            std::shared_ptr<const Delivery>>
       deliveries_;
 };
@@ -262,24 +311,39 @@ class Judge {
 
 CheckedSpec check_spec(const LiveUpdate& live_update) {
   const LiveUpdateSpec& spec = live_update.spec;
-  return {live_update.meta.generation, validate(spec), IgnoreRules::from_spec(spec)};
+  return {live_update.meta.generation, validate(spec),
+          std::make_shared<PathRules>(spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec)))};
 }
 
-void judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
-           Judgements& judgements) {
-  Judgements kept;
-  for (const Batch& batch : history.batches()) {
-    auto it = judgements.find(batch.last);
-    const bool known = it != judgements.end() && it->second.generation == live_update.meta.generation;
-    if (known) {
-      kept.insert(judgements.extract(it));
-      continue;
-    }
-    const Plan planned = plan(live_update.spec, checked.ignore, batch.spec.changes, history.all());
-    kept[batch.last] = judgement_of(planned, live_update.meta.generation);
-    if (batch.spec.type == ChangeSetType::Snapshot) kept[batch.last].kind = Judgement::Update;
+bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
+           Judgements& judgements, WorkBudget& budget) {
+  const auto& batches = history.batches();
+  std::erase_if(judgements, [&](const auto& it) {
+    return !std::ranges::binary_search(batches, it.first, {}, &Batch::last);
+  });
+  if (!checked.errors.empty()) return true;  // nothing is done by such rules
+  for (const Batch& batch : batches) {
+    const auto known = judgements.find(batch.last);
+    if (known != judgements.end() && known->second.generation == checked.generation) continue;
+    if (!checked.rules->prepare(batch.spec.changes, history.all(), budget)) return false;
+    const Plan planned = plan(live_update.spec, *checked.rules, batch.spec.changes, history.all());
+    Judgement& judgement = judgements[batch.last];
+    judgement = judgement_of(planned, checked.generation);
+    if (batch.spec.type == ChangeSetType::Snapshot) judgement.kind = Judgement::Update;
   }
-  judgements = std::move(kept);
+  return true;
+}
+
+bool prepare(const Observed& o, WorkBudget& budget) {
+  std::int64_t since = o.history.newest();
+  for (const Target& target : o.search.targets) {
+    const auto lane = o.lanes.find(target.container_id);
+    if (target.running) since = std::min(since, lane == o.lanes.end() ? 0 : lane->second.applied);
+  }
+  if (o.history.snapshot_since(since)) since = 0;
+  return std::ranges::all_of(o.history.batches(), [&](const Batch& batch) {
+    return batch.last <= since || o.checked.rules->prepare(batch.spec.changes, o.history.all(), budget);
+  });
 }
 
 Lanes lanes_from(const LiveUpdateStatus& status) {
@@ -287,6 +351,8 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
   for (const ContainerStatus& it : status.containers) {
     Lane& lane = lanes[it.container_id];
     lane.applied = it.applied_sequence;
+    lane.was_synced = it.state == "Synced" || it.applied_sequence > 0;
+    lane.replace_pod = it.message.starts_with(kPodGoes);
     lane.applied_at = it.applied_at;
     lane.last_milliseconds = it.last_milliseconds;
     lane.transport = it.transport;
@@ -298,9 +364,32 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
   return lanes;
 }
 
+void follow(Lanes& lanes, const TargetSearch& search, Instant now) {
+  for (const Target& target : search.targets) {
+    const auto known = lanes.find(target.container_id);
+    if (known != lanes.end() && !target.running && !known->second.stopped) known->second.stopped = now;
+    if (known != lanes.end() || target.container_id.empty()) continue;
+    const auto before = std::ranges::find_if(
+        lanes, [&](const auto& it) { return it.second.place == place_of(target) && it.second.signalled; });
+    if (before == lanes.end()) continue;
+    const Lane& lane = before->second;
+    const bool ended = lane.stopped.value_or(now) - *lane.signalled <= kSignalTakesEffect;
+    lanes[target.container_id].ended_by_signal = ended;
+  }
+}
+
+void begin(Lane& lane, const DeliverTo& it, Instant now) {
+  const auto& restart = it.delivery->restart;
+  lane.busy = true;
+  lane.place = place_of(it.target);
+  lane.signalled.reset();
+  if (restart && std::holds_alternative<RestartSignal>(restart->how)) lane.signalled = now;
+}
+
 void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
             Instant now, Time wall, milliseconds took) {
   lane.busy = false;
+  if (lane.signalled) lane.signalled = now;
   if (const auto* problem = std::get_if<NotDelivered>(&outcome)) {
     lane.problem = Lane::Problem{*problem, sequence, live_update.meta.generation};
     const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
@@ -317,7 +406,7 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_u
   lane.attempts = 0;
   lane.warnings = delivered.warnings;
   lane.transport = delivered.transport;
-  lane.replace_pod = delivered.replace_pod;
+  lane.replace_pod |= delivered.replace_pod;
   lane.failed_steps = delivered.skipped;
   lane.run_message.clear();
   lane.run_wants_fall_back = false;

@@ -21,8 +21,10 @@
 #include "core/desired/delivery.h"
 #include "core/desired/history.h"
 #include "core/desired/targets.h"
+#include "core/reconcile/pod_deletions.h"
+#include "core/reconcile/rate_limit.h"
 #include "core/reconcile/save_times.h"
-#include "core/rules/ignore_rules.h"
+#include "core/rules/path_rules.h"
 
 namespace live_update {
 
@@ -32,7 +34,7 @@ using Instant = std::chrono::steady_clock::time_point;  // of the loop: for back
 struct CheckedSpec {
   std::int64_t generation = -1;
   std::vector<FieldError> errors;  // of `validate`
-  IgnoreRules ignore;
+  std::shared_ptr<PathRules> rules;
 };
 CheckedSpec check_spec(const LiveUpdate& live_update);
 
@@ -47,16 +49,18 @@ struct Judgement {
 };
 using Judgements = std::map<std::int64_t, Judgement>;  // by the batch's sequence
 
-// Judges the batches that have not been judged by this spec yet; forgets those that are gone from the
-// history.
-void judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
-           Judgements& judgements);
+// Judges the batches that have not been judged by this spec yet, as far as the budget goes; forgets those that
+// are gone from the history. False: some are left for the next time.
+bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
+           Judgements& judgements, WorkBudget& budget);
 
 // What the operator knows of one container, by container ID. Seeded from status after a restart
 // (rule 4.9, 5.3).
 struct Lane {
   std::int64_t applied =
       0;  // the newest sequence that the container confirmed; 0: it is as its image made it
+  // It has counted as synced, be it with nothing to get: from now on it is not new (rule 4.8).
+  bool was_synced = false;
   std::optional<Time> applied_at;
   std::int64_t last_milliseconds = 0;
   std::vector<int>
@@ -64,9 +68,12 @@ struct Lane {
   std::string run_message;           // why they failed; after a restart perhaps only that they did
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
-  std::string transport;     // that the last delivery took
-  bool replace_pod = false;  // the container could not be restarted from inside (rule 4.8)
-  bool busy = false;         // a delivery is under way
+  std::string transport;                      // that the last delivery took
+  bool replace_pod = false;                   // the container could not be restarted from inside (rule 4.8)
+  bool busy = false;                          // a delivery is under way
+  std::string place;                          // its pod's uid and its name there, of the last delivery
+  std::optional<Instant> signalled, stopped;  // by that delivery; and when it was seen not to run any more
+  bool ended_by_signal = false;               // the one before it in its place was
 
   struct Problem {
     NotDelivered what;
@@ -80,6 +87,18 @@ struct Lane {
 using Lanes = std::map<std::string, Lane>;  // by container ID
 
 Lanes lanes_from(const LiveUpdateStatus& status);
+
+// How the message of a container begins whose pod goes, as it cannot be restarted from inside.
+inline constexpr std::string_view kPodGoes =
+    "the pod is deleted, because its process 1 does not end when asked to";
+
+// Takes in that containers stop, and that others take their place: what a signal of ours has ended would be
+// ended by the next one, too.
+void follow(Lanes& lanes, const TargetSearch& search, Instant now);
+
+// A delivery begins.
+struct DeliverTo;
+void begin(Lane& lane, const DeliverTo& delivery, Instant now);
 
 // Takes in how a delivery up to `sequence` went. Backoff doubles from 250 ms up to 30 s.
 void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
@@ -106,6 +125,8 @@ struct Observed {
   const PrintedMap& printed;
   const BatchTimesMap& times;
   const OlderPods& older_pods;  // of those batches for which it is known
+  const PodDeletions& deletions;
+  const RateLimit& redeploys;
   TargetSearch search;
   std::optional<WorkloadRef> workload;   // what a redeploy restarts
   std::int64_t template_redeployed = 0;  // the sequence that the workload's template was redeployed for
@@ -119,21 +140,31 @@ struct DeliverTo {
   std::int64_t sequence = 0;
   std::shared_ptr<const Delivery> delivery;  // shared by all containers that need the same
 };
+// A pod that is to be deleted for the save of this sequence.
+struct PodToDelete {
+  std::string name, uid;
+  std::int64_t sequence = 0;
+  bool operator==(const PodToDelete&) const = default;
+};
 // Restart `workload` by its pod template (rule 6.2), or delete the bare pods.
 struct RedeployAction {
   std::optional<WorkloadRef> workload;
-  std::vector<std::string> bare_pods;
+  std::vector<PodToDelete> bare_pods;
   std::int64_t sequence = 0;
 };
 struct EventNote {
   bool warning = false;
   std::string reason, message;
+  // What it is about, where that makes it one Event however often it is told: a ChangeSet. Empty: it is
+  // another one each time.
+  std::string about = {};
   bool operator==(const EventNote&) const = default;
 };
 struct ChangeSetNote {
   ObjectMeta meta;
   ChangeSetStatus status;
-  std::int64_t sequence = 0;  // of the batch; 0: it is not part of the history
+  std::int64_t sequence = 0;            // of the batch; 0: it is not part of the history
+  std::optional<EventNote> event = {};  // to be told with it
 };
 
 struct Decision {
@@ -141,16 +172,27 @@ struct Decision {
   // Containers that need nothing of what they lack: confirmed without a delivery.
   std::vector<std::pair<std::string, std::int64_t>> confirmed;  // container ID, sequence
   std::optional<RedeployAction> redeploy;
-  std::vector<Target> expected;       // running containers that later deliveries will go to
-  std::vector<Target> replaced_pods;  // to delete: their container cannot be restarted otherwise
+  std::vector<std::string> in_sync;  // container IDs that count as synced for the first time
+  // A redeploy is due, but not now: there were enough of them a moment ago, or a pod cannot be deleted.
+  struct Held {
+    std::string phase, message;  // as in status.fallBack
+  };
+  std::optional<Held> redeploy_held;
+  std::vector<Target> expected;            // running containers that later deliveries will go to
+  std::vector<PodToDelete> replaced_pods;  // their container cannot be restarted otherwise
   LiveUpdateStatus status;
   std::vector<ChangeSetNote> change_sets;  // whose status is to be written
   std::vector<ObjectMeta> superseded;      // ChangeSets to delete
-  std::vector<EventNote> events;           // for what has become different
-  std::optional<Instant> look_again;       // when time alone makes a difference
+  std::vector<ObjectMeta> refused;    // those to delete that were told so: who posted them may still read it
+  std::vector<EventNote> events;      // for what has become different
+  std::optional<Instant> look_again;  // when time alone makes a difference
 
   void look_again_at(Instant when) { look_again = std::min(look_again.value_or(when), when); }
 };
+
+// Looks up in `observed.checked.rules` what `decide` will ask for, as far as the budget goes. False: some is
+// left for the next time, and `decide` would take long.
+bool prepare(const Observed& observed, WorkBudget& budget);
 
 Decision decide(const Observed& observed);
 

@@ -21,18 +21,6 @@ std::string join(const std::vector<std::string>& words, std::size_t most) {
   return words.size() > most ? text + " and " + std::to_string(words.size() - most) + " more" : text;
 }
 
-std::string_view to_string(FallBackReason reason) {
-  switch (reason) {
-    case FallBackReason::StopPath:
-      return "StopPath";
-    case FallBackReason::Unmatched:
-      return "Unmatched";
-    case FallBackReason::RunFailed:
-      return "RunFailed";
-  }
-  return "StopPath";
-}
-
 // A pod made after the fall-back contains it: it was redeployed for it, or is simply newer (rules 6.2, 6.3).
 bool made_after(const Target& target, const Batch& batch, const OlderPods& older_pods) {
   if (target.redeployed >= batch.last) return true;
@@ -66,7 +54,10 @@ class Describer {
     describe_change_sets(o_, d_.status.fall_back ? fall_back_message() : "", d_);
     last_applied();
     if (o_.history.gap() && !gap_is_old()) d_.look_again_at(o_.now + std::chrono::seconds(1));
+    if (const auto when = o_.history.gives_up_at())
+      d_.look_again_at(o_.now + std::max(*when - o_.wall, Time::duration(std::chrono::seconds(1))));
     superseded();
+    refused();
     events();
     trim();
   }
@@ -77,7 +68,9 @@ class Describer {
     status.targets = static_cast<std::int64_t>(o_.search.targets.size());
     for (const Target& target : o_.search.targets) {
       status.containers.push_back(container(target));
-      if (status.containers.back().state == "Synced") ++status.synced_targets;
+      const std::string& state = status.containers.back().state;
+      if (state == "Synced") ++status.synced_targets;
+      if (has_caught_up(target, state)) d_.in_sync.push_back(target.container_id);
     }
     status.synced = number(status.synced_targets) + "/" + number(status.targets);
   }
@@ -94,12 +87,19 @@ class Describer {
     return status;
   }
 
+  // For the first time: whatever its runs did, it has what there is.
+  bool has_caught_up(const Target& target, std::string_view state) const {
+    if (state != "Synced" && state != "RunFailed" && state != "FallBack") return false;
+    const auto lane = o_.lanes.find(target.container_id);
+    if (lane == o_.lanes.end()) return state == "Synced";
+    return !lane->second.was_synced && (state == "Synced" || lane->second.applied >= newest_);
+  }
+
   std::pair<std::string, std::string> state_of(const Target& target, const Lane& lane) const {
     if (!target.running) return {"Waiting", waiting(target)};
     if (const std::int64_t pending = pending_.newest(target))
       return {"FallBack", "made before the fall-back of sequence " + number(pending)};
-    if (lane.replace_pod && target.has_controller)
-      return {"Applying", "the pod is deleted, because its process 1 does not end when asked to"};
+    if (lane.replace_pod && target.has_controller) return replacing(target, lane);
     if (lane.replace_pod)
       return {"Failed",
               "process 1 does not end on TERM, and nothing would recreate the pod: let it handle TERM, or "
@@ -116,6 +116,19 @@ class Describer {
     if (!lane.failed_steps.empty()) return {"RunFailed", lane.run_message};
     if (snapshot_missing()) return {"Waiting", "waits for the watcher's first full sync"};
     return {"Synced", lane.warnings.empty() ? "" : lane.warnings.front()};
+  }
+
+  // What the container lacks is a restart, and only deleting its pod gives it one.
+  std::pair<std::string, std::string> replacing(const Target& target, const Lane& lane) const {
+    const std::string goes(kPodGoes);
+    const auto it = o_.deletions.verdict(target.pod_uid, lane.applied, o_.now);
+    if (it.refused)
+      return {"Retrying", goes + "; the API server refuses that, and is asked again: " + it.why};
+    if (it.kind == PodDeletions::Verdict::Never)
+      return {"Failed", goes + ", but not this one: " + it.why +
+                            ", and the next save may delete others. Let process 1 end on TERM"};
+    if (it.kind == PodDeletions::Verdict::Wait) return {"Waiting", goes + ", but not yet: " + it.why};
+    return {"Applying", goes};
   }
 
   // Rule 5.4: what runs into a crash loop says after which update.
@@ -156,13 +169,13 @@ class Describer {
       status.reason = to_string(judgement.reason);
       paths = judgement.paths;
       status.change_set = newest->meta().name;
-    } else if (d_.redeploy) {
+    } else if (d_.redeploy || d_.redeploy_held) {
       status.reason = "RunFailed";
     } else {
       return;
     }
     status.other_paths = paths.size() > kMaxPaths ? static_cast<std::int64_t>(paths.size() - kMaxPaths) : 0;
-    fall_back_text_ = join(paths, kMaxPaths);
+    if (newest != batches.end()) fall_back_text_ = say_fall_back(o_.judgements.at(newest->last));
     paths.resize(std::min(paths.size(), kMaxPaths));
     status.paths = std::move(paths);
     std::tie(status.phase, status.message) = phase();
@@ -175,6 +188,7 @@ class Describer {
     if (spec_.fall_back.redeploy == Redeploy::None)
       return {"WaitingForDeploy",
               "spec.fallBack.redeploy is None: redeploy " + d_.status.target + " yourself"};
+    if (d_.redeploy_held) return {d_.redeploy_held->phase, d_.redeploy_held->message};
     return {"Redeploying", o_.workload ? o_.workload->kind + "/" + o_.workload->name + " is restarted"
                                        : "the pods are deleted"};
   }
@@ -246,9 +260,8 @@ class Describer {
 
   std::string fall_back_message() const {
     const FallBackStatus& it = *d_.status.fall_back;
-    const std::string because = it.reason == "StopPath" ? "fallBackOn matches " : "no sync covers ";
     if (it.reason == "RunFailed") return "a run with onFailure: FallBack failed; " + it.message;
-    return because + fall_back_text_ + "; " + it.message;
+    return fall_back_text_ + "; " + it.message;
   }
 
   void set(std::string type, bool status, std::string reason, std::string message) {
@@ -308,20 +321,40 @@ class Describer {
     d_.superseded = o_.history.superseded(confirmed);
   }
 
-  // An Event for what a person would want to hear of when it begins (rule 6.6, design 7).
+  // Those that have been told so. Whoever posted one reads that in its status.
+  void refused() {
+    for (const Refused& it : o_.history.refused())
+      if (it.status.phase == it.phase) d_.refused.push_back(it.meta);
+  }
+
+  // An Event for what a person would want to hear of when it begins (rule 6.6, design 7). A batch that falls
+  // back has one of its own, beside its status.
   void events() {
     const LiveUpdateStatus& old = o_.before;
     if (const auto& now = d_.status.fall_back;
-        now && (!old.fall_back || old.fall_back->change_set != now->change_set))
+        now && now->change_set.empty() && (!old.fall_back || old.fall_back->reason != now->reason))
       d_.events.push_back({false, "FallBack", now->reason + ": " + fall_back_message()});
     if (d_.redeploy)
-      d_.events.push_back(
-          {false, "Redeploying",
-           "redeploys " + d_.status.target + " for sequence " + number(d_.redeploy->sequence)});
+      d_.events.push_back({false, "Redeploying",
+                           "redeploys " + d_.status.target + " for sequence " +
+                               number(d_.redeploy->sequence) + author_of(d_.redeploy->sequence),
+                           "sequence " + number(d_.redeploy->sequence)});
+    for (const PodToDelete& it : d_.replaced_pods)
+      d_.events.push_back({true, "PodDeleted",
+                           "deletes pod " + it.name + " for sequence " + number(it.sequence) +
+                               author_of(it.sequence) + ": its process 1 does not end when asked to",
+                           it.uid});
     if (old.state != d_.status.state &&
         (d_.status.state == "Failed" || d_.status.state == "RunFailed" || d_.status.state == "Invalid" ||
          d_.status.state == "ContainerNotChosen" || d_.status.state == "NoSuchContainer"))
       d_.events.push_back({true, summarize().reason, summarize().message});
+  }
+
+  // ", ChangeSet web-7f3a-000042 of ada": who asked for what is done for this sequence.
+  std::string author_of(std::int64_t sequence) const {
+    const auto& batches = o_.history.batches();
+    const auto batch = std::ranges::find(batches, sequence, &Batch::last);
+    return batch == batches.end() ? "" : ", ChangeSet " + say_author(*batch);
   }
 
   void trim() {
@@ -339,6 +372,23 @@ class Describer {
 };
 
 }  // namespace
+
+std::string_view to_string(FallBackReason reason) {
+  switch (reason) {
+    case FallBackReason::StopPath:
+      return "StopPath";
+    case FallBackReason::Unmatched:
+      return "Unmatched";
+    case FallBackReason::RunFailed:
+      return "RunFailed";
+  }
+  return "StopPath";
+}
+
+std::string say_fall_back(const Judgement& judgement) {
+  const bool stopped = judgement.reason == FallBackReason::StopPath;
+  return (stopped ? "fallBackOn matches " : "no sync covers ") + join(judgement.paths, kMaxPaths);
+}
 
 bool is_final(const ChangeSetStatus& status) {
   return status.phase == "Applied" || status.phase == "Nothing" || status.phase == "Superseded";

@@ -25,6 +25,10 @@ class PendingFallBacks {
   std::map<const Target*, std::vector<std::int64_t>> pending_;  // ascending, never empty
 };
 
+std::string_view to_string(FallBackReason reason);
+// "fallBackOn matches Dockerfile", of a batch that fell back.
+std::string say_fall_back(const Judgement& judgement);
+
 // Nothing more becomes of such a ChangeSet: what fails later is told of later batches (rule 4.7).
 bool is_final(const ChangeSetStatus& status);
 

@@ -37,6 +37,8 @@ class Glob {
   States begin() const;
   // Reads on. False: no state is left, nothing that begins with this text matches.
   bool feed(States& states, std::string_view text) const;
+  // What one character costs.
+  std::size_t words() const { return words_; }
   // Whether all of the text so far matches.
   bool accepts(const States& states) const;
 

@@ -137,6 +137,13 @@ void IgnoreRules::add_credentials(const LiveUpdateSpec& spec, std::vector<FieldE
   std::ranges::sort(named_);
 }
 
+std::size_t IgnoreRules::words() const {
+  std::size_t words = 0;
+  for (const Matcher& matcher : matchers_)
+    for (const Labelled& it : matcher) words += it.pattern.words();
+  return words;
+}
+
 // `progress_of(matcher, pattern)` tells how far a pattern has come at `path`. The last match of a matcher
 // decides for it; a matcher that ignores the path as a whole is preferred, as that is what a crawler acts on.
 template <typename ProgressOf>

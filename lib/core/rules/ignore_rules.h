@@ -79,6 +79,8 @@ class IgnoreRules {
 
   Verdict check(std::string_view path) const;
   Directory root() const;
+  // What a character of a path costs: the words of all patterns.
+  std::size_t words() const;
 
  private:
   struct Labelled {

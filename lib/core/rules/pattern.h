@@ -28,6 +28,7 @@ class Pattern {
   static Result<Pattern> compile(std::string_view text);
 
   bool negated() const { return negated_; }
+  std::size_t words() const { return glob_.words(); }  // what a character of a path costs
   // Whether the pattern, its "!" left aside, matches a clean path or a directory above it. Never true for the
   // root.
   bool matches(std::string_view path) const;
@@ -55,6 +56,7 @@ class PathPattern {
 
   bool matches(std::string_view path) const;
   bool literal() const { return literal_; }
+  std::size_t words() const { return literal_ ? 0 : glob_.words(); }
   // The clean path of a literal, the text of a glob.
   const std::string& text() const { return text_; }
   // Whether a path at or below this context path could match (rule 1.3); for a literal: whether it lies there

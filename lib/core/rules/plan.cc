@@ -12,32 +12,6 @@
 namespace live_update {
 namespace {
 
-std::string field_of(int step, std::string_view list, std::size_t entry) {
-  return "spec.steps[" + std::to_string(step) + "]." + std::string(list) + "[" + std::to_string(entry) + "]";
-}
-
-// The entries of one fallBackOn or of one triggers list. Malformed ones, which `validate` refuses, are left
-// out.
-struct PathList {
-  std::vector<PathPattern> patterns;
-  std::vector<std::string> by;
-
-  PathList(const std::vector<std::string>& texts, int step, std::string_view list) {
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      auto pattern = PathPattern::compile(texts[i]);
-      if (!pattern) continue;
-      by.push_back(field_of(step, list, i) + ": " + pattern->text());
-      patterns.push_back(std::move(*pattern));
-    }
-  }
-  const std::string* match(std::string_view path) const {
-    for (std::size_t i = 0; i < patterns.size(); ++i) {
-      if (patterns[i].matches(path)) return &by[i];
-    }
-    return nullptr;
-  }
-};
-
 // A change that counts (rule 2.1), with what is found out about it.
 struct Counted {
   const Change* change = nullptr;
@@ -57,15 +31,15 @@ bool has_path_below(const Batch& batch, const std::string& directory) {
 // The host tree after the batch, as far as it counts.
 class HostView {
  public:
-  HostView(const HostTree& host, const Batch& batch, const IgnoreRules& ignore)
-      : host_(host), batch_(batch), cursor_(ignore) {}
+  HostView(const HostTree& host, const Batch& batch, PathRules& rules)
+      : host_(host), batch_(batch), rules_(rules) {}
 
   std::optional<FileType> type(const std::string& path) const {
     if (const auto it = batch_.find(path); it != batch_.end()) {
       return it->second.deleted() ? std::nullopt : std::optional(it->second.type);
     }
     const auto type = host_.type(path);
-    return type && !buried(path) && !cursor_.check(path).ignored ? type : std::nullopt;
+    return type && !buried(path) && !rules_.ignored(path) ? type : std::nullopt;
   }
 
   // Files and symlinks strictly below.
@@ -99,13 +73,13 @@ class HostView {
 
   const HostTree& host_;
   const Batch& batch_;
-  mutable IgnoreRules::Cursor cursor_;
+  PathRules& rules_;
 };
 
 class Planner {
  public:
-  Planner(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const HostTree& host)
-      : spec_(spec), cursor_(ignore), host_(host), mapping_(spec), view_(host, batch_, ignore) {}
+  Planner(const LiveUpdateSpec& spec, PathRules& rules, const HostTree& host)
+      : spec_(spec), rules_(rules), host_(host), mapping_(spec), view_(host, batch_, rules) {}
 
   Plan plan(const std::vector<Change>& changes, PlanMode mode) {
     count(changes);
@@ -126,18 +100,15 @@ class Planner {
  private:
   // Rules 2.1, 2.2.
   void count(const std::vector<Change>& changes) {
-    const std::vector<std::string> context = context_of(spec_);
     std::vector<const Change*> sorted;
     for (const Change& change : changes) sorted.push_back(&change);
     std::ranges::sort(sorted, {}, [](const Change* it) -> const std::string& { return it->path; });
     for (const Change* it : sorted) {
       const Change& change = *it;
-      const bool inside = in_context(change.path, context);
-      const IgnoreRules::Verdict verdict =
-          inside || !is_utf8(change.path) ? cursor_.check(change.path) : IgnoreRules::Verdict{};
-      if (verdict.ignored) {
-        plan_.ignored.push_back({change.path, std::string(verdict.by), verdict.whole});
-      } else if (!inside) {
+      const PathRules::Said& said = rules_.of(change.path);
+      if (said.ignored.ignored) {
+        plan_.ignored.push_back({change.path, std::string(said.ignored.by), said.ignored.whole});
+      } else if (!said.inside) {
         plan_.outside.push_back(change.path);
       } else {
         batch_[change.path] = {&change, change.type, mapping_.route(change.path), false};
@@ -158,25 +129,12 @@ class Planner {
 
   // Rules 3, 3.1, 3.2: what stops, what is wanted, and what nobody wants.
   void match() {
-    std::vector<PathList> stops, always;
-    for (std::size_t i = 0; i < spec_.steps.size(); ++i) {
-      const int step = static_cast<int>(i);
-      if (const auto* it = std::get_if<FallBackOn>(&spec_.steps[i]))
-        stops.emplace_back(it->paths, step, "fallBackOn.paths");
-      const auto* run = std::get_if<Run>(&spec_.steps[i]);
-      if (run && run->when == RunWhen::Always) always.emplace_back(run->triggers, step, "run.triggers");
-    }
-    auto first_match = [](const std::vector<PathList>& lists, const std::string& path) -> const std::string* {
-      for (const PathList& list : lists) {
-        if (const std::string* by = list.match(path)) return by;
-      }
-      return nullptr;
-    };
     for (auto& [path, it] : batch_) {
-      const std::string* stop = first_match(stops, path);
+      const PathRules::Said& said = rules_.of(path);
+      const std::string* stop = said.stop;
       if (stop) plan_.stopped.push_back({path, *stop});
       if (it.route) refuse_kernel_path(path, it);
-      it.wanted = it.route || first_match(always, path);
+      it.wanted = it.route || said.always;
       if (!stop && !it.wanted && it.type != FileType::Directory) plan_.unmatched.push_back(path);
     }
   }
@@ -278,30 +236,32 @@ class Planner {
   }
 
   // Rule 3.5.
-  bool fires(const std::vector<std::string>& triggers, bool always) const {
+  bool fires(int step, const std::vector<std::string>& triggers, bool always) {
     if (triggers.empty()) return true;
-    const PathList list(triggers, 0, "");
-    return std::ranges::any_of(
-        batch_, [&](const auto& it) { return (always || it.second.route) && list.match(it.first); });
+    return std::ranges::any_of(batch_, [&](const auto& it) {
+      if (!always && !it.second.route) return false;
+      const std::vector<int>& steps = rules_.of(it.first).triggered;
+      return std::ranges::find(steps, step) != steps.end();
+    });
   }
 
   void runs() {
     for (std::size_t i = 0; i < spec_.steps.size(); ++i) {
       const int step = static_cast<int>(i);
       if (const auto* run = std::get_if<Run>(&spec_.steps[i]);
-          run && fires(run->triggers, run->when == RunWhen::Always)) {
+          run && fires(step, run->triggers, run->when == RunWhen::Always)) {
         auto& runs = run->phase == RunPhase::BeforeSync ? update_.before_sync : update_.after_sync;
         runs.push_back({step, run->argv()});
       }
       if (const auto* restart = std::get_if<Restart>(&spec_.steps[i]);
-          restart && fires(restart->triggers, false)) {
+          restart && fires(step, restart->triggers, false)) {
         update_.restart = step;
       }
     }
   }
 
   const LiveUpdateSpec& spec_;
-  IgnoreRules::Cursor cursor_;
+  PathRules& rules_;
   const HostTree& host_;
   const Mapping mapping_;
   Batch batch_;  // sorted by path
@@ -316,7 +276,14 @@ class Planner {
 
 Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
           const HostTree& host, PlanMode mode) {
-  return Planner(spec, ignore, host).plan(changes, mode);
+  const std::shared_ptr<const IgnoreRules> not_ours(std::shared_ptr<void>(), &ignore);
+  PathRules rules(spec, not_ours);
+  return plan(spec, rules, changes, host, mode);
+}
+
+Plan plan(const LiveUpdateSpec& spec, PathRules& rules, const std::vector<Change>& changes,
+          const HostTree& host, PlanMode mode) {
+  return Planner(spec, rules, host).plan(changes, mode);
 }
 
 }  // namespace live_update

@@ -13,6 +13,7 @@
 #include "core/base/json.h"
 #include "core/rules/host_tree.h"
 #include "core/rules/ignore_rules.h"
+#include "core/rules/path_rules.h"
 
 namespace live_update {
 
@@ -86,6 +87,9 @@ enum class PlanMode {
 // directory's if the batch has a path below it (rule 3.3). A File that the host tree does not have is a
 // directory if the batch has a counted path below it.
 Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
+          const HostTree& host, PlanMode mode = PlanMode::Batch);
+// The same with what is known of paths already: `rules` are those of this spec.
+Plan plan(const LiveUpdateSpec& spec, PathRules& rules, const std::vector<Change>& changes,
           const HostTree& host, PlanMode mode = PlanMode::Batch);
 
 }  // namespace live_update

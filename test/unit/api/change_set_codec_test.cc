@@ -87,3 +87,47 @@ TEST_CASE("packed changes that make no sense are errors with their field") {
   const std::string wrong = broken(R"({\"changes\":[{\"path\":\"a\"},{\"path\":5}]})");
   CHECK(wrong.find("spec.packed.changes[1].path") != std::string::npos);
 }
+
+TEST_CASE("18 packed changes are not unfolded beyond what a ChangeSet may have") {
+  const auto flaw_of = [](const std::string& packed) {
+    JsonWriter json;
+    json.object([&] {
+      json.object("metadata", [&] { json.field("name", "web-7f3a-000009"); });
+      json.object("spec", [&] {
+        json.field("liveUpdate", "web");
+        json.field("sequence", std::int64_t{9});
+        json.field("packed", packed);
+      });
+    });
+    const ChangeSet it = decode_flawed_change_set(*parse_json(json.take()));
+    CHECK(it.meta.name == "web-7f3a-000009");
+    CHECK(it.spec.live_update == "web");
+    CHECK(it.spec.sequence == 9);
+    CHECK(it.spec.changes.size() == (it.flaw.empty() ? 2 : 0));
+    return it.flaw;
+  };
+  const auto many = [](const std::string& entry, int count) {
+    std::string text = R"({"changes":[)";
+    for (int i = 0; i < count; ++i) text += (i ? "," : "") + entry;
+    return text + "]}";
+  };
+  const std::string begin =
+      "ChangeSet /web-7f3a-000009 cannot be read: spec.packed must be a JSON object with the list "
+      "\"changes\" of at "
+      "most 4096 entries: it is not usable JSON: ";
+  CHECK(flaw_of(many("{}", 466'000)).starts_with(begin + "more than 4097 objects at byte "));
+  CHECK(flaw_of(many(R"({"path":"a","x":[1]})", 2)).starts_with(begin + "nested deeper than 3 at byte "));
+  std::string wide = R"({"path":"a")";
+  for (int i = 0; i < 70'000; ++i) wide += R"(,"x":0)";
+  CHECK(flaw_of(many(wide + "}", 1)).starts_with(begin + "more than 65536 values at byte "));
+  CHECK(flaw_of(many(R"({"path":"a"})", 2)) == "");
+}
+
+TEST_CASE("20 more than 4096 changes are refused before they are read") {
+  std::string text = R"({"metadata":{"name":"x"},"spec":{"sequence":1,"changes":[{})";
+  for (int i = 0; i < 4096; ++i) text += ",{}";
+  const ChangeSet it = decode_flawed_change_set(*parse_json(text + "]}}"));
+  CHECK(it.spec.changes.empty());
+  CHECK(it.flaw ==
+        "ChangeSet /x cannot be read: spec.changes has more than 4096 entries: split them over parts");
+}

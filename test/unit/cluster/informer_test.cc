@@ -74,6 +74,17 @@ TEST_CASE("informer: list in pages, then watch, then events") {
   CHECK(run(Informer::Line{event("FUTURE", "x", 21)}) == "");
 }
 
+TEST_CASE("informer: large objects come in small pages, small ones in large pages") {
+  Driver run{.informer = Informer(8)};
+  CHECK(run(Informer::Begin{}) == "; list 8");
+  CHECK(run(Informer::Page{page(object("a", 3), 10, "more")}) == "begins +a ; list more 16");
+  const std::string large =
+      R"({"metadata":{"name":"b"},"data":")" + std::string(Informer::kLargePage, 'x') + R"("})";
+  CHECK(run(Informer::Page{page(large, 10, "more")}) == "+b ; list more 8");
+  CHECK(run(Informer::Page{page(large, 10, "more")}) == "+b ; list more 4");
+  CHECK(run(Informer::Page{page("", 10)}) == "ends ; watch 10");
+}
+
 TEST_CASE("informer: an empty list is a list") {
   Driver run;
   run(Informer::Begin{});

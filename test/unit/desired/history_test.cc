@@ -14,11 +14,26 @@ namespace {
 
 using Sets = std::vector<std::shared_ptr<const ChangeSet>>;
 
-History history_of(Sets sets, std::int64_t accepted = 0) {
+// As the operator keeps them.
+Sets kept_of(const Sets& sets) {
+  Sets out;
+  for (const auto& it : sets) out.push_back(std::make_shared<const ChangeSet>(kept(*it)));
+  return out;
+}
+
+History history_of(const Sets& sets, std::int64_t accepted = 0) {
   History history;
-  history.update(std::move(sets), accepted);
+  history.update(kept_of(sets), accepted);
   return history;
 }
+
+std::string refused(const History& history) {
+  std::string text;
+  for (const Refused& it : history.refused())
+    text += std::to_string(it.sequence) + " " + it.phase + ": " + it.message + "; ";
+  return text;
+}
+Time at(std::int64_t seconds) { return Time(std::chrono::seconds(seconds)); }
 
 std::string sequences(const History& history) {
   std::string text;
@@ -163,6 +178,106 @@ TEST_CASE("a file of more than 1 GiB is refused: a few KiB of zstd can claim to 
   CHECK(refusal(change_set.spec) == "\"a\": has more than 1 GiB, the most that a ChangeSet may announce");
 }
 
+TEST_CASE("24 a sequence far ahead is refused, and the history goes on") {
+  for (const auto& far : {delta(10'006), snapshot(999'999'999'999)}) {
+    History history = history_of({delta(5).saved("a"), far}, 5);
+    CHECK(history.newest() == 5);
+    CHECK_FALSE(history.gap());
+    CHECK(history.refused().front().message.ends_with(" is too far ahead: the newest is 5, so post with 6"));
+    history.update({delta(5).saved("a"), delta(6).saved("b"), far}, 5);
+    CHECK(sequences(history) == "5 6");
+  }
+  CHECK(sequences(history_of({delta(5).saved("a"), snapshot(10'005).saved("b")}, 5)) == "5 10005");
+}
+
+TEST_CASE("25 a Snapshot ends a gap also for what was posted before it with a later sequence") {
+  History history = history_of({delta(1).saved("a"), delta(5'000).saved("x").created(1100)});
+  CHECK(history.gap() == 2);
+  history.update(
+      {delta(1).saved("a"), delta(5'000).saved("x").created(1100), snapshot(2).saved("a").created(1105)}, 1);
+  CHECK_FALSE(history.gap());
+  CHECK(refused(history) == "5000 Superseded: a newer Snapshot replaces it; ");
+}
+
+TEST_CASE("7.5 an unfinished batch is given up 10 minutes after its last part") {
+  const Sets sets{delta(1).saved("a").created(1000), delta(2).saved("b").part(1, 3).created(1100),
+                  delta(3).saved("c").part(2, 3).created(1200)};
+  History history;
+  history.update(sets, 0, at(1799));
+  CHECK(refused(history) == "");
+  CHECK(history.gives_up_at() == at(1800));
+  history.update(sets, 0, at(1800));
+  const std::string why =
+      "Superseded: only a part of its batch was posted, and nothing more for 10 minutes; ";
+  CHECK(refused(history) == "2 " + why + "3 " + why);
+  CHECK_FALSE(history.gives_up_at());
+  history.update({sets[0], delta(2).saved("d")}, 0, at(1900));
+  CHECK(sequences(history) == "1 2");
+}
+
+TEST_CASE("7.5 what is behind a gap is given up after 10 minutes; the gap stays until a Snapshot") {
+  const Sets sets{delta(1).saved("a").created(1000), delta(3).saved("c").created(1100)};
+  History history;
+  history.update(sets, 0, at(1699));
+  CHECK(refused(history) == "");
+  history.update(sets, 0, at(1700));
+  CHECK(refused(history) == "3 Superseded: sequence 2 before it did not come within 10 minutes; ");
+  history.update({sets[0]}, 0, at(1711));
+  CHECK(history.gap() == 2);
+  CHECK_FALSE(history.gap_since());
+  history.update({sets[0], delta(2).saved("b")}, 0, at(1712));
+  CHECK(sequences(history) == "1 2");
+  CHECK(history.gap() == 2);
+  history.update({sets[0], delta(2).saved("b"), snapshot(3).saved("a")}, 0, at(1713));
+  CHECK_FALSE(history.gap());
+}
+
+TEST_CASE("22 what waits behind a gap is bounded") {
+  Sets sets{delta(1).saved("a")};
+  for (int i = 0; i < 40; ++i) sets.push_back(delta(3 + i).saved("f", std::string(1 << 20, 'x')));
+  const History history = history_of(sets);
+  CHECK(history.refused().size() == 9);
+  CHECK(history.refused().front().message == "more than 32 MiB wait for sequence 2, which is missing");
+}
+
+TEST_CASE("what comes late with a sequence that was passed is refused, and nothing is joined anew") {
+  History history = history_of({delta(1).saved("a"), delta(2).saved("a"), delta(3).saved("b")});
+  history.update(kept_of({delta(2).saved("a"), delta(3).saved("b")}), 3);
+  const Batch* const before = &history.batches().front();
+  history.update(kept_of({delta(1).saved("evil").named("by-hand").created(5000), delta(2).saved("a"),
+                          delta(3).saved("b")}),
+                 3);
+  CHECK(refused(history) == "1 Refused: sequence 1 is already used by another ChangeSet; ");
+  CHECK(&history.batches().front() == before);
+}
+
+TEST_CASE("24 which ChangeSets are of a LiveUpdate that was made anew") {
+  const ObjectMeta live_update{.ns = "shop", .name = "web", .uid = "u-2", .created = at(1000)};
+  const auto owned = [](const std::string& uid, std::int64_t created) {
+    ObjectMeta it{.ns = "shop", .name = "web-7f3a-000001", .created = at(created)};
+    if (!uid.empty()) it.owners = {{std::string(kApiVersion), "LiveUpdate", "web", uid}};
+    return it;
+  };
+  CHECK(is_of(live_update, owned("u-2", 1001)));
+  CHECK_FALSE(is_of(live_update, owned("u-1", 1001)));
+  CHECK(is_of(live_update, owned("", 1000)));
+  CHECK_FALSE(is_of(live_update, owned("", 999)));
+}
+
+TEST_CASE("18 34 of a refused ChangeSet only its place and the flaw are kept") {
+  ChangeSet it = *std::shared_ptr<const ChangeSet>(delta(7).saved("../\x1b[31mx", std::string(1000, 'x')));
+  it.meta.annotations["a"] = std::string(200'000, 'x');
+  it.meta.owners = std::vector<ObjectMeta::OwnerReference>(1000, {"v1", "LiveUpdate", "web", "u"});
+  const ChangeSet small = kept(it);
+  CHECK(small.spec.changes.empty());
+  CHECK(small.spec.sequence == 7);
+  CHECK(small.flaw.find("is not a clean path") != std::string::npos);
+  CHECK(small.flaw.find('\x1b') == std::string::npos);
+  CHECK(small.meta.annotations.empty());
+  CHECK(small.meta.owners.size() == 4);
+  CHECK(kept(*std::shared_ptr<const ChangeSet>(delta(1).saved("a", "12345"))).bytes >= 6);
+}
+
 TEST_CASE("a ChangeSet is superseded when all it says has been said again and every target has it") {
   const History history =
       history_of({delta(1).saved("a"), delta(2).saved("a").saved("b"), delta(3).saved("a")});
@@ -260,10 +375,10 @@ class Scramble {
     const std::int64_t accepted = history_.newest();
     history_ = History();
     deleting_.clear();
-    history_.update(server_, accepted);
+    history_.update(kept_of(server_), accepted);
   }
   void look() {
-    history_.update(server_, history_.newest());
+    history_.update(kept_of(server_), history_.newest());
     confirmed_ = std::max<std::int64_t>(confirmed_, history_.newest() - below(6));
     for (const ObjectMeta& it : history_.superseded(confirmed_)) deleting_.insert(it.name);
     as_joined_anew();
@@ -271,7 +386,7 @@ class Scramble {
   // What was kept up step by step is what would come of it all at once.
   void as_joined_anew() const {
     History anew;
-    anew.update(server_, history_.newest());
+    anew.update(kept_of(server_), history_.newest());
     CHECK(sequences(history_) == sequences(anew));
     CHECK(history_.gap() == anew.gap());
     CHECK(history_.lost() == anew.lost());

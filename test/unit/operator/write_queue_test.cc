@@ -187,3 +187,47 @@ TEST_CASE("a write is unfinished from when it is put until it has succeeded") {
   turn_for(g.loop, Millis(300));
   CHECK_FALSE(g.writes.unfinished("key"));
 }
+
+TEST_CASE("who deletes something that is gone, or was made anew, has what was wanted") {
+  for (const ErrorKind kind : {ErrorKind::NotFound, ErrorKind::Conflict}) {
+    Given g;
+    g.api.fail_next(Method::Delete, "/configmaps/", {kind, "the UID in the precondition differs"});
+    std::optional<bool> ok;
+    g.writes.put("delete/shop/c", {Method::Delete, Given::kPath, {}, "", "{}"}, Millis(0),
+                 [&](const Result<>& result) { ok = result.has_value(); });
+    turn(g.loop);
+    CHECK(ok == true);
+    CHECK(g.errors == 0);
+    CHECK(g.writes.idle());
+    CHECK(g.api.count(Method::Delete, "/configmaps/") == 1);
+  }
+}
+
+TEST_CASE("who asks hears that it was refused") {
+  Given g;
+  g.api.fail_next(Method::Delete, "/configmaps/", {ErrorKind::Forbidden, "no"});
+  std::string why;
+  g.writes.put("pod/shop/c", {Method::Delete, Given::kPath, {}, "", "{}"}, Millis(0),
+               [&](const Result<>& result) { why = result ? "" : result.error().message; });
+  turn(g.loop);
+  CHECK(why == "no");
+  CHECK(g.writes.idle());
+}
+
+TEST_CASE("namespaces take turns: thousands in one do not hold up another's one") {
+  Held held;
+  for (int i = 0; i < 500; ++i) held.put(Method::Patch, "changeset/evil/" + std::to_string(i), "evil");
+  held.put(Method::Patch, "changeset/shop/1", "shop");
+  turn(held.loop);
+  int before = 0;
+  while (held.answer(Method::Patch) != "shop") ++before;
+  CHECK(before < 2 * static_cast<int>(WriteQueue::kMostWrites) + 2);
+}
+
+TEST_CASE("what is said of refused ChangeSets does not hold up what is said of others") {
+  Held held;
+  for (int i = 0; i < 500; ++i) held.put(Method::Patch, "refusal/shop/" + std::to_string(i), "refused");
+  held.put(Method::Patch, "changeset/shop/1", "applied");
+  turn(held.loop);
+  CHECK(held.count(Method::Patch) == WriteQueue::kMostRefusals + 1);
+}

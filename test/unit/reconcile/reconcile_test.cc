@@ -67,18 +67,6 @@ TEST_CASE("5.3 a new container gets everything that its image does not contain, 
   CHECK(world.settle_all() == "c3@2: +/app/x.py +/app/y.py build; ");
 }
 
-TEST_CASE("4.8 a container that was restarted as asked is brought up to date, and not restarted for that") {
-  World w;
-  w.lu.spec.steps = {Sync{"src", "/app"}, Restart{RestartContainer{}, {}}};
-  w.pod("web-a", "c1");
-  w.post(delta(1).saved("src/a"));
-  CHECK(w.settle_all() == "c1@1: +/app/a restart; ");
-  w.pod("web-a", "c2").containers[0].restarts = 1;
-  CHECK(w.settle_all() == "c2@1: +/app/a; ");
-  w.post(delta(2).saved("src/b"));
-  CHECK(w.settle_all() == "c2@2: +/app/b restart; ");
-}
-
 TEST_CASE("4.9 a restarted operator goes on from what the status says") {
   World world;
   world.pod("a", "c1");
@@ -90,84 +78,6 @@ TEST_CASE("4.9 a restarted operator goes on from what the status says") {
   CHECK(world.settle_all() == "");
   world.post(delta(2).saved("src/y.py"));
   CHECK(world.settle_all() == "c1@2: +/app/y.py build; ");
-}
-
-TEST_CASE("3.2 6.2 an unmatched change restarts the workload once and tells why") {
-  World world;
-  world.lu.spec.source.context = {"."};
-  world.pod("a", "c1");
-  world.post(delta(1).saved("README.md").saved("src/x.py"));
-  Decision decision = world.look();
-  CHECK(World::does(decision) == "restart Deployment/web for 1; ");
-  CHECK(decision.status.state == "FallBack");
-  REQUIRE(decision.status.fall_back);
-  CHECK(decision.status.fall_back->reason == "Unmatched");
-  CHECK(decision.status.fall_back->paths == std::vector<std::string>{"README.md"});
-  CHECK(phase_of(decision, "web-7f3a-000001") == "FallBack");
-  world.deployment.template_annotations["redeploy.liveupdate.dev/web"] = "uid-1:1";
-  CHECK(World::does(world.look()) == "");
-}
-
-TEST_CASE(
-    "6.5 after a redeploy the new pods get the present files, a stop path's own too where a sync covers it") {
-  World world;
-  world.lu.spec.steps.insert(world.lu.spec.steps.begin(), FallBackOn{{"src/Dockerfile"}});
-  world.pod("a", "c1");
-  world.post(delta(1).saved("src/x.py"));
-  world.settle_all();
-  world.post(delta(2).saved("src/Dockerfile"));
-  CHECK(world.settle_all() == "restart Deployment/web for 2; ");
-  world.deployment.template_annotations["redeploy.liveupdate.dev/web"] = "uid-1:2";
-  world.replica_set("web-2", "2");
-  world.pod("b", "c2", "web-2").meta.annotations["redeploy.liveupdate.dev/web"] = "uid-1:2";
-  CHECK(world.settle_all() == "c2@2: +/app/Dockerfile +/app/x.py build; ");
-  CHECK(world.lu.status.state == "Synced");
-  CHECK_FALSE(world.condition("FallBack").status);
-}
-
-TEST_CASE("6.4 while a fall-back is pending, live updates of other files go on") {
-  World world;
-  world.lu.spec.fall_back.redeploy = Redeploy::None;
-  world.lu.spec.source.context = {"."};
-  world.pod("a", "c1");
-  world.post(delta(1).saved("Dockerfile"));
-  CHECK(world.settle_all() == "");
-  world.post(delta(2).saved("src/x.py"));
-  CHECK(world.settle_all() == "c1@2: +/app/x.py build; ");
-  CHECK(world.state("c1") == "FallBack");
-  CHECK(world.lu.status.fall_back->phase == "WaitingForDeploy");
-}
-
-TEST_CASE("6.2 a pod of the same second as the fall-back is newer if it was not there afterwards") {
-  World world;
-  world.lu.spec.fall_back.redeploy = Redeploy::None;
-  world.lu.spec.source.context = {"."};
-  world.post(delta(1).saved("Dockerfile"));
-  const Time second = *world.change_sets.front()->meta.created;
-  world.pod("a", "c1").meta.created = second;
-  world.pod("b", "c2").meta.created = second;
-  world.look();
-  CHECK(world.state("c1") == "FallBack");
-  CHECK(world.state("c2") == "FallBack");
-  world.older_pods[1] = {"uid-a"};
-  world.look();
-  CHECK(world.state("c1") == "FallBack");
-  CHECK(world.state("c2") == "Synced");
-  world.pods["b"].meta.created = second - kSecond;
-  world.look();
-  CHECK(world.state("c2") == "FallBack");
-}
-
-TEST_CASE("6.2 bare pods are deleted") {
-  World world;
-  world.lu.spec.target.workload.reset();
-  world.lu.spec.target.selector = LabelSelector{{{"app", "web"}}};
-  world.lu.spec.source.context = {"."};
-  Pod& pod = world.pod("a", "c1");
-  pod.meta.owners.clear();
-  pod.meta.labels = {{"app", "web"}};
-  world.post(delta(1).saved("Dockerfile"));
-  CHECK(World::does(world.look()) == "delete a for 1; ");
 }
 
 TEST_CASE("4.7 a failed run is reported and tried again with the next batch; other containers go on") {
@@ -191,17 +101,6 @@ TEST_CASE("4.7 a failed run is reported and tried again with the next batch; oth
   world.post(delta(2).saved("src/x.py"));
   CHECK(world.settle_all() == "c1@2: +/app/x.py build install; c2@2: +/app/x.py build; ");
   CHECK(world.lu.status.state == "Synced");
-}
-
-TEST_CASE("4.7 onFailure: FallBack redeploys once") {
-  World world;
-  world.lu.spec.steps.back() = World::run("build", OnFailure::FallBack);
-  world.pod("a", "c1");
-  world.post(delta(1).saved("src/x.py"));
-  world.look();
-  world.outcome("c1", Delivered{{RunFailure{2, 1, false, ""}}});
-  CHECK(World::does(world.look()) == "restart Deployment/web for 1; ");
-  CHECK(world.lu.status.fall_back->reason == "RunFailed");
 }
 
 TEST_CASE("4.9 what can be cured is tried again with backoff, the rest when something changes") {

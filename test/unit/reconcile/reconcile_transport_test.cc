@@ -59,8 +59,7 @@ TEST_CASE("4.8 a container that cannot be restarted from inside: its pod goes, i
   world.look();
   world.outcome("c1", Delivered{.transport = "Agent", .replace_pod = true});
   const Decision decision = world.look();
-  REQUIRE(decision.replaced_pods.size() == 1);
-  CHECK(decision.replaced_pods[0].pod == "a");
+  CHECK(decision.replaced_pods == std::vector{PodToDelete{"a", "uid-a", 1}});
   CHECK(world.state("c1") == "Applying");
   world.pods["a"].meta.owners.clear();
   world.lu.spec.target.workload.reset();

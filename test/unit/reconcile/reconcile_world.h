@@ -19,6 +19,7 @@ class World {
   World() {
     lu.meta = {"shop", "web", "uid-1"};
     lu.meta.generation = 1;
+    lu.meta.created = Time(std::chrono::seconds(900));
     lu.spec.target.workload = WorkloadRef{"Deployment", "web"};
     lu.spec.steps = {FallBackOn{{"Dockerfile"}}, Sync{"src", "/app"}, run("build")};
     deployment.kind = "Deployment";
@@ -49,35 +50,54 @@ class World {
     it.phase = "Running";
     PodContainer container{"app", "web:1", id};
     container.running = true;
+    container.started = it.meta.created;
     it.containers = {container};
     return it;
   }
 
   void post(std::shared_ptr<const ChangeSet> change_set) { change_sets.push_back(change_set); }
 
+  // A pod that was made after the LiveUpdate and its ChangeSets, in the place of another or beside it.
+  Pod& later_pod(const std::string& name, const std::string& id) {
+    Pod& it = pod(name, id);
+    it.meta.created = it.containers[0].started = wall;
+    return it;
+  }
+
   Decision look() {
-    history.update(change_sets, lu.status.sequence);
+    history.update(change_sets, lu.status.sequence, wall);
     const CheckedSpec checked = check_spec(lu);
-    judge(lu, checked, history, judgements);
+    WorkBudget budget;
+    judge(lu, checked, history, judgements, budget);
     std::vector<const Pod*> pod_list;
     for (const auto& [name, it] : pods) pod_list.push_back(&it);
     std::vector<const Workload*> workloads{&deployment};
     for (const Workload& it : replica_sets) workloads.push_back(&it);
-    Observed observed{lu, checked, lu.status, history, judgements, lanes, printed, times, older_pods};
+    Observed observed{lu,      checked, lu.status,  history,   judgements, lanes,
+                      printed, times,   older_pods, deletions, redeploys};
     observed.search = find_targets(lu, pod_list, workloads);
     observed.workload = owning_workload(lu, pod_list, workloads);
     observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
+    follow(lanes, observed.search, now);
     observed.now = now;
     observed.wall = wall;
     Decision decision = decide(observed);
     lu.status = decision.status;
     for (const auto& [id, sequence] : decision.confirmed) confirm(lanes[id], sequence, wall);
+    for (const std::string& id : decision.in_sync) lanes[id].was_synced = true;
+    for (const PodToDelete& it : decision.replaced_pods) asked(it);
+    if (decision.redeploy) {
+      redeploys.take(now);
+      for (const PodToDelete& it : decision.redeploy->bare_pods) asked(it);
+    }
     for (const DeliverTo& it : decision.deliveries) {
-      lanes[it.target.container_id].busy = true;
+      begin(lanes[it.target.container_id], it, now);
       under_way[it.target.container_id] = it.sequence;
     }
     return decision;
   }
+
+  void asked(const PodToDelete& it) { deletions.asked(it.uid, it.sequence, pods.size(), now); }
 
   void outcome(const std::string& id, const DeliveryOutcome& outcome = Delivered{}) {
     settle(lanes[id], outcome, lu, under_way.at(id), now, wall, std::chrono::milliseconds(2));
@@ -110,7 +130,7 @@ class World {
     if (decision.redeploy) {
       const auto& it = *decision.redeploy;
       text += it.workload ? "restart " + it.workload->kind + "/" + it.workload->name : "delete";
-      for (const std::string& pod : it.bare_pods) text += " " + pod;
+      for (const PodToDelete& pod : it.bare_pods) text += " " + pod.name;
       text += " for " + std::to_string(it.sequence) + "; ";
     }
     return text;
@@ -139,6 +159,8 @@ class World {
   PrintedMap printed;
   BatchTimesMap times;
   OlderPods older_pods;
+  PodDeletions deletions;
+  RateLimit redeploys{2, std::chrono::seconds(30)};
   std::map<std::string, std::int64_t> under_way;
   Instant now{};
   Time wall{std::chrono::seconds(2000)};

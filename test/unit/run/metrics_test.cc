@@ -36,7 +36,8 @@ TEST_CASE("metrics: the longest turn of the loop stays") {
 
 TEST_CASE("metrics: what is counted shows") {
   Metrics metrics;
-  metrics.reconciled(0.0003, true);
+  metrics.reconciled(0.0003, Looked::RequeueAfter);
+  metrics.reconciled(0.0003, Looked::Error);
   metrics.queue_depth(3);
   metrics.delivered(0.15, true);
   metrics.saved_to_applied(0.011);
@@ -44,6 +45,7 @@ TEST_CASE("metrics: what is counted shows") {
   metrics.change_set("Applied");
   const std::string text = metrics.text();
   CHECK(text.contains("live_update_reconcile_total{result=\"requeue_after\"} 1\n"));
+  CHECK(text.contains("live_update_reconcile_total{result=\"error\"} 1\n"));
   CHECK(text.contains("live_update_workqueue_depth 3\n"));
   CHECK(text.contains("live_update_apply_total{result=\"success\"} 1\n"));
   CHECK(text.contains("live_update_save_to_applied_seconds_bucket{le=\"0.01\"} 0\n"));

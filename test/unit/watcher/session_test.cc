@@ -384,6 +384,29 @@ TEST_CASE("3.3 a delete that uncovers another file for the same place is complet
   CHECK(g.sent() == Texts{"1: -src/a +base/a"});
 }
 
+TEST_CASE("24 a ChangeSet far ahead, a refused one, and one of an older LiveUpdate move nobody's numbers") {
+  Given g;
+  g.disk.write("src/a", "1");
+  const auto post = [&](std::int64_t sequence, const std::string& uid, const std::string& phase) {
+    ChangeSet it;
+    it.meta = {"shop", change_set_name("web", "other", sequence)};
+    it.meta.owners = {{std::string(kApiVersion), "LiveUpdate", "web", uid}};
+    it.spec = {"web", "other", "eve", sequence, ChangeSetType::Snapshot};
+    it.status.phase = phase;
+    g.api.objects.set(kApi + "changesets/" + it.meta.name, encode_change_set(it));
+  };
+  post(999'999'999'999, "u-1", "");
+  post(300, "u-1", "Refused");
+  post(400, "u-0", "Applied");
+  g.start();
+  post(999'999'999'998, "u-1", "");
+  post(301, "u-1", "Refused");
+  g.settle();
+  g.disk.write("src/a", "2");
+  g.until([&] { return g.posted().size() == 6; });
+  CHECK(g.sent()[0] == "1: +src/a");
+}
+
 TEST_CASE("a LiveUpdate that is deleted and made again gets a new session") {
   Given g;
   g.start();

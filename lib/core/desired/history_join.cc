@@ -1,0 +1,227 @@
+// How a History takes in what is new: the ChangeSets in order of sequence, each put in its place.
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "core/desired/history.h"
+
+namespace live_update {
+
+namespace {
+
+constexpr std::size_t kLongestFlaw = 1000, kMostOwners = 4;
+constexpr std::size_t kMostWaiting = 32
+                                     << 20;  // bytes; four parts of a batch that overtake others are far less
+
+// A LiveUpdate may be named; others that a ChangeSet belongs to are of no matter.
+bool is_live_update(const ObjectMeta::OwnerReference& owner) { return owner.kind == "LiveUpdate"; }
+
+std::size_t bytes_of(const ChangeSetSpec& spec) {
+  std::size_t bytes = 0;
+  for (const Change& it : spec.changes)
+    bytes += sizeof(Change) + it.path.size() + it.target.size() + (it.content ? it.content->size() : 0);
+  return bytes;
+}
+
+bool old(const ChangeSet& it, Time now) {
+  return it.meta.created && *it.meta.created + History::kPatience <= now;
+}
+
+}  // namespace
+
+class History::Joining {
+ public:
+  explicit Joining(History& history) : h_(history) {
+    for (std::string_view name : h_.settled()) settled_.emplace(name);
+    if (!h_.batches_.empty()) last_ = h_.batches_.back().last;
+    for (const Batch& it : h_.batches_)
+      if (it.spec.type == ChangeSetType::Snapshot) snapshot_made_ = it.parts.front().created;
+  }
+
+  void take(const std::shared_ptr<const ChangeSet>& it) {
+    if (h_.known_.contains(it->meta.name) || settled_.contains(it->meta.name)) return;
+    if (std::string why = flaw(*it); !why.empty()) return h_.refuse(*it, "Refused", std::move(why));
+    if (continues(*it)) return join(it);
+    if (begins(*it)) {
+      leave_parts();
+      return join(it);
+    }
+    if (it->spec.sequence <= h_.accepted_) return remains_.push_back(it.get());
+    wait(it);
+  }
+
+  void end() {
+    if (!parts_.empty() && parts_.back()->spec.sequence <= h_.accepted_) leave_parts();
+    h_.unfinished_ = std::move(parts_);
+    h_.keep_remains(remains_);
+  }
+
+ private:
+  std::int64_t newest() const { return std::max(h_.accepted_, last_.value_or(0)); }
+  std::int64_t expected() const { return (parts_.empty() ? newest() : parts_.back()->spec.sequence) + 1; }
+
+  // Why it is no part of the history, or empty.
+  std::string flaw(const ChangeSet& it) const {
+    if (!it.flaw.empty()) return it.flaw;
+    const std::int64_t sequence = it.spec.sequence;
+    if (last_ && sequence <= *last_)
+      return "sequence " + std::to_string(sequence) + " is already used by another ChangeSet";
+    if (sequence > newest() + kFarthestAhead)
+      return "sequence " + std::to_string(sequence) + " is too far ahead: the newest is " +
+             std::to_string(newest()) + ", so post with " + std::to_string(newest() + 1);
+    return {};
+  }
+
+  bool continues(const ChangeSet& it) const {
+    if (parts_.empty() || it.spec.sequence != expected()) return false;
+    const ChangeSetSpec& before = parts_.back()->spec;
+    return it.spec.part == before.part + 1 && it.spec.parts == before.parts &&
+           it.spec.session == before.session;
+  }
+
+  bool begins(const ChangeSet& it) const {
+    if (it.spec.part != 1) return false;
+    return it.spec.type == ChangeSetType::Snapshot ||
+           it.spec.sequence <= std::max(expected(), h_.accepted_ + 1);
+  }
+
+  void join(const std::shared_ptr<const ChangeSet>& it) {
+    parts_.push_back(it);
+    last_ = it->spec.sequence;
+    if (it->spec.part < it->spec.parts) return;
+    if (it->spec.type == ChangeSetType::Snapshot) {  // it says all there is
+      for (const auto& old : h_.waiting_) replaced(*old);
+      h_.waiting_.clear();
+      h_.gap_.reset();
+      h_.gap_since_.reset();
+      snapshot_made_ = parts_.front()->meta.created;
+    }
+    std::vector<const ChangeSet*> parts;
+    for (const auto& part : parts_) parts.push_back(part.get());
+    h_.add_batch(parts);
+    parts_.clear();
+  }
+
+  // The rest of a batch never came, or is being deleted.
+  void leave_parts() {
+    for (const auto& old : parts_) {
+      if (old->spec.sequence <= h_.accepted_)
+        remains_.push_back(old.get());
+      else
+        h_.refuse(*old, "Superseded", "only a part of its batch was posted");
+    }
+    parts_.clear();
+  }
+
+  // Behind a gap. A Snapshot that was made later has told all of it, whatever the sequence.
+  void wait(const std::shared_ptr<const ChangeSet>& it) {
+    if (snapshot_made_ && it->meta.created && *it->meta.created < *snapshot_made_) return replaced(*it);
+    if (waiting_bytes_ += it->bytes; waiting_bytes_ > kMostWaiting)
+      return h_.refuse(
+          *it, "Refused",
+          "more than 32 MiB wait for sequence " + std::to_string(*h_.gap_) + ", which is missing");
+    h_.waiting_.push_back(it);
+    if (h_.gap_) return;
+    h_.gap_ = expected();
+    h_.gap_since_ = it->meta.created;
+  }
+
+  void replaced(const ChangeSet& it) { h_.refuse(it, "Superseded", "a newer Snapshot replaces it"); }
+
+  History& h_;
+  std::set<std::string> settled_;
+  std::optional<std::int64_t> last_;
+  std::optional<Time> snapshot_made_;  // the newest one
+  std::size_t waiting_bytes_ = 0;
+  ChangeSets parts_;                       // of the batch that is being joined
+  std::vector<const ChangeSet*> remains_;  // of batches that are being deleted: a part is gone already
+};
+
+void History::take(const ChangeSets& sorted) {
+  gap_.reset();
+  gap_since_.reset();
+  waiting_.clear();
+  unfinished_.clear();
+  std::erase_if(refused_, [&](const Refused& it) {  // what is not settled is judged again
+    return batches_.empty() || it.sequence > batches_.back().last;
+  });
+  Joining joining(*this);
+  for (const auto& it : sorted) joining.take(it);
+  joining.end();
+}
+
+// A batch whose last part is old never ends; and what is behind an old gap cannot be used any more: what is
+// missing would have come, and a Snapshot tells it anew. That it is missing stays known.
+void History::give_up(Time now) {
+  if (!unfinished_.empty() && old(*unfinished_.back(), now)) {
+    for (const auto& it : unfinished_)
+      refuse(*it, "Superseded", "only a part of its batch was posted, and nothing more for 10 minutes");
+    unfinished_.clear();
+  }
+  if (!gap_since_ || *gap_since_ + kPatience > now) return;
+  missed_ = gap_;
+  const std::string why = "sequence " + std::to_string(*gap_) + " before it did not come within 10 minutes";
+  std::erase_if(waiting_, [&](const auto& it) {
+    if (!old(*it, now)) return false;
+    refuse(*it, "Superseded", why);
+    return true;
+  });
+}
+
+std::optional<Time> History::gives_up_at() const {
+  std::optional<Time> next;
+  const auto note = [&](const ChangeSet& it) {
+    if (it.meta.created) next = std::min(next.value_or(Time::max()), *it.meta.created + kPatience);
+  };
+  if (!unfinished_.empty()) note(*unfinished_.back());
+  for (const auto& it : waiting_) note(*it);
+  return next;
+}
+
+bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set) {
+  const auto mine = [&](const auto& it) { return is_live_update(it) && it.uid == live_update.uid; };
+  if (std::ranges::any_of(change_set.owners, mine)) return true;
+  if (std::ranges::any_of(change_set.owners, is_live_update)) return false;
+  return !change_set.created || !live_update.created || *change_set.created >= *live_update.created;
+}
+
+std::int64_t newest_with(std::int64_t newest, const ObjectMeta& live_update, const ChangeSet& it) {
+  // Half of it, so that what is posted next is not too far ahead for the operator, which has seen less.
+  const bool counts = it.status.phase != "Refused" && is_of(live_update, it.meta) &&
+                      it.spec.sequence <= newest + History::kFarthestAhead / 2;
+  return counts ? std::max(newest, it.spec.sequence) : newest;
+}
+
+std::vector<ChangeSet> own_in_order(const ObjectMeta& live_update, std::int64_t newest,
+                                    std::vector<ChangeSet> change_sets) {
+  std::erase_if(change_sets, [&](const ChangeSet& it) {
+    return it.status.phase == "Refused" || !is_of(live_update, it.meta);
+  });
+  std::ranges::sort(change_sets, {}, [](const ChangeSet& it) { return it.spec.sequence; });
+  std::erase_if(change_sets, [&](const ChangeSet& it) {
+    newest = newest_with(newest, live_update, it);
+    return it.spec.sequence > newest;
+  });
+  return change_sets;
+}
+
+ChangeSet kept(ChangeSet it) {
+  it.meta.annotations.clear();
+  it.meta.labels.clear();
+  std::erase_if(it.meta.owners, [](const auto& owner) { return !is_live_update(owner); });
+  if (it.meta.owners.size() > kMostOwners) it.meta.owners.resize(kMostOwners);
+  if (it.flaw.empty()) it.flaw = refusal(it.spec);
+  if (!it.flaw.empty()) return without_content(std::move(it), it.flaw);
+  it.bytes = bytes_of(it.spec);
+  return it;
+}
+
+ChangeSet without_content(ChangeSet it, std::string flaw) {
+  if (flaw.size() > kLongestFlaw) flaw.resize(kLongestFlaw);
+  it.flaw = clean(flaw);
+  it.spec.changes = {};
+  it.spec.build.reset();
+  it.bytes = 0;
+  return it;
+}
+
+}  // namespace live_update

@@ -1,0 +1,63 @@
+// What the operator writes down about one LiveUpdate: its status, those of its ChangeSets, Events; and which
+// ChangeSets it deletes.
+//
+// Loop thread only. What it remembers (Records) can be lost: then a few things are written once more.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/reconcile/rate_limit.h"
+#include "core/reconcile/reconcile.h"
+#include "operator/write_queue.h"
+#include "run/loop.h"
+#include "run/metrics.h"
+
+namespace live_update {
+
+// What was written last.
+struct Records {
+  LiveUpdateStatus status;
+  std::map<std::string, ChangeSetStatus> change_sets;  // by uid
+  std::set<std::string> deleting;                      // uids of ChangeSets whose deletion was asked for
+  Instant status_credit{};                    // what the status writes of the last second have used up
+  std::set<std::string> events;               // those told of something that is told once
+  RateLimit event_limit{25, Millis(10'000)};  // for one object, about as other controllers have it
+};
+
+class Recorder {
+ public:
+  struct Options {
+    std::string instance;  // this pod's name, for Events
+    Millis refused_time;   // so long a refused ChangeSet can be read before it is deleted
+  };
+  Recorder(Loop& loop, WriteQueue& writes, Metrics& metrics, Options options)
+      : loop_(loop), writes_(writes), metrics_(metrics), options_(std::move(options)) {}
+
+  // Everything that `decision` tells, and its deletions. `on_applied` hears of a ChangeSet when it is told for
+  // the first time that all containers have it. Returns when some deletion must be asked for again; nothing:
+  // none.
+  std::optional<Millis> record(const LiveUpdate& live_update, Records& records, Decision& decision,
+                               const std::function<void(const ChangeSetNote&)>& on_applied);
+  // Now and then: what was written to ChangeSets that are gone.
+  static void forget_deleted(Records& records, const std::vector<std::shared_ptr<const ChangeSet>>& there);
+  void tell(const LiveUpdate& live_update, Records& records, const EventNote& note);
+
+ private:
+  void write_status(const LiveUpdate& live_update, Records& records, LiveUpdateStatus status);
+  void write_change_set(const LiveUpdate& live_update, Records& records, ChangeSetNote& note,
+                        const std::function<void(const ChangeSetNote&)>& on_applied);
+  bool remove(Records& records, const std::vector<ObjectMeta>& change_sets, Millis delay, std::size_t few);
+
+  Loop& loop_;
+  WriteQueue& writes_;
+  Metrics& metrics_;
+  const Options options_;
+  std::uint64_t events_ = 0;  // told so far
+};
+
+}  // namespace live_update
