@@ -46,7 +46,7 @@ def zeros(path, size):
 def post(workspace, sequence, *changes):
     workspace.kubectl("create", "-f", "-", stdin={
         "apiVersion": "liveupdate.dev/v1alpha1", "kind": "ChangeSet", "metadata": {"name": f"app-hand-{sequence:06}"},
-        "spec": {"liveUpdate": "app", "session": "hand", "sequence": sequence, "changes": list(changes)}})
+        "spec": {"liveUpdate": "app", "session": "hand", "sequence": sequence, "user": workspace.kubectl.user, "changes": list(changes)}})
 
 
 def wait_phase(workspace, sequence, phase):
@@ -80,7 +80,7 @@ def test_more_than_a_gigabyte_is_refused(workspace):
     change = {"path": "src/a", "op": "Write", "type": "File", "size": (1 << 30) + 1, "digest": "sha256:" + "0" * 64}
     said = workspace.kubectl.refused("create", "-f", "-", stdin={
         "apiVersion": "liveupdate.dev/v1alpha1", "kind": "ChangeSet", "metadata": {"name": "large"},
-        "spec": {"liveUpdate": "app", "session": "hand", "sequence": 1, "changes": [change]}})
+        "spec": {"liveUpdate": "app", "session": "hand", "sequence": 1, "user": workspace.kubectl.user, "changes": [change]}})
     assert "1073741824" in said
 
 
