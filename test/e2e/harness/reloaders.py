@@ -17,7 +17,8 @@ PROJECT = HERE / "project"  # a folder for each program; /app in the images
 NODE = "localhost/e2e-reloaders-node:1"  # sass, nodemon, Vite
 PYTHON = "localhost/e2e-reloaders-python:1"  # watchfiles, Flask
 TOOLS = "localhost/e2e-reloaders-tools:1"  # entr, inotifywait, a program with Go's fsnotify
-STDLIB = "/usr/lib/python3.11"
+INTERPRETER = os.path.realpath("/usr/bin/python3")
+STDLIB = f"/usr/lib/{os.path.basename(INTERPRETER)}"
 NOT_NEEDED = shutil.ignore_patterns("test", "idlelib", "ensurepip", "lib2to3", "config-*", "dist-packages")
 
 
@@ -46,7 +47,7 @@ def stage_node(root):
 
 
 def stage_python(root):
-    put(os.path.realpath("/usr/bin/python3"), root, "bin/python3")
+    put(INTERPRETER, root, "bin/python3")
     shutil.copytree(STDLIB, root / STDLIB.lstrip("/"), ignore=NOT_NEEDED)
     pip("python.txt", root / "tools")
     for module in sorted(root.rglob("*.so")):
