@@ -39,7 +39,8 @@ class Ceiling {
   bool file_changed() const;
 
   bool has_file() const { return !file_.empty(); }
-  const std::string& file() const { return file_; }
+  // As people know it: "liveupdate.yaml", "stdin"; empty: none was given.
+  std::string file() const { return file_ == "-" ? "stdin" : file_; }
   const AcceptedKey& key() const { return accepted_.key(); }
 
  private:
