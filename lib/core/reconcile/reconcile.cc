@@ -369,11 +369,13 @@ void follow(Lanes& lanes, const TargetSearch& search, Instant now) {
     const auto known = lanes.find(target.container_id);
     if (known != lanes.end() && !target.running && !known->second.stopped) known->second.stopped = now;
     if (known != lanes.end() || target.container_id.empty()) continue;
-    const auto before = std::ranges::find_if(
-        lanes, [&](const auto& it) { return it.second.place == place_of(target) && it.second.signalled; });
-    if (before == lanes.end()) continue;
-    const Lane& lane = before->second;
-    const bool ended = lane.stopped.value_or(now) - *lane.signalled <= kSignalTakesEffect;
+    const Lane* before = nullptr;  // the last one in this place
+    for (const auto& [id, lane] : lanes)
+      if (lane.signalled && lane.place == place_of(target) &&
+          (!before || *before->signalled < *lane.signalled))
+        before = &lane;
+    if (!before) continue;
+    const bool ended = before->stopped.value_or(now) - *before->signalled <= kSignalTakesEffect;
     lanes[target.container_id].ended_by_signal = ended;
   }
 }

@@ -80,7 +80,8 @@ namespace {
 // A Deployment whose process 1 never ends when asked to: each delivery with a restart asks for the deletion
 // of its pod, and a new one comes at once. How many are deleted in `seconds`.
 int pods_deleted_in(World& w, int seconds, bool operator_restarts = false) {
-  int deleted = 0, made = 0;
+  static int made = 0;  // no pod is made twice
+  int deleted = 0;
   for (int tick = 0; tick < 10 * seconds; ++tick) {
     const Decision decision = w.look();
     for (const auto& [id, sequence] : std::map(w.under_way))
