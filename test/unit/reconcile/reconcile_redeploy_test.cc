@@ -117,7 +117,7 @@ TEST_CASE("6.2 a run that fails in each bare pod that somebody makes anew does n
   world.lu.spec.steps.back() = World::run("build", OnFailure::FallBack);
   world.post(delta(1).saved("src/x.py"));
   int deleted = 0;
-  for (int second = 0; second < 3600; ++second) {
+  for (int i = 0; i < 120; ++i) {
     const Decision decision = world.look();
     for (const auto& [id, sequence] : std::map(world.under_way))
       world.outcome(id, Delivered{{RunFailure{2, 1, false, ""}}});
@@ -126,7 +126,7 @@ TEST_CASE("6.2 a run that fails in each bare pod that somebody makes anew does n
       const std::string number = std::to_string(++deleted);
       bare_pod(world, "a" + number, "c" + number).meta.created = world.wall;
     }
-    world.now += kSecond, world.wall += kSecond;
+    world.now += 5 * kSecond, world.wall += 5 * kSecond;
   }
   CHECK(deleted == PodDeletions::kRounds);
 }
