@@ -5,7 +5,11 @@
 // and stdout. It needs no other program but chmod, mv and rm; where there is no `head` to read an exact
 // number of bytes, the bytes come as text that printf understands. (tar would have to be an exec of its own,
 // because it reads on behind its archive.) What lies there already has to be its own user's (`[ -O`, which
-// shells have beyond POSIX; with one that has not it is sent anew each time).
+// shells have beyond POSIX; with one that has not it is sent anew each time), and nobody else's to write.
+//
+// Where another container of the pod can write, or who posts ChangeSets, nothing that lies there is executed, nor where, for root,
+// another user of the container can: only if there is no other place it is put there anew, each time, and has
+// no name any more when its content comes (this needs mkdir, too, and /proc).
 //
 // On stderr it says, a line each, what it does; before the agent's own words.
 #pragma once
@@ -19,9 +23,11 @@
 
 namespace live_update {
 
-// `directories`: where the agent may lie, the best first. `replace`: do not trust what lies there.
+// `directories`: where the agent may lie, the best first. `shared`: where others than this container can write.
+// `replace`: do not trust what lies there.
 std::vector<std::string> agent_command(const AgentPrograms& programs,
-                                       const std::vector<std::string>& directories, bool replace);
+                                       const std::vector<std::string>& directories,
+                                       const std::vector<std::string>& shared, bool replace);
 
 // The agent's only argument when it is executed.
 inline constexpr std::string_view kAgentServes = "serve";

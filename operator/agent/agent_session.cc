@@ -47,8 +47,9 @@ AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, 
   callbacks.on_stdout = [this](std::string bytes) { take_stdout(bytes); };
   callbacks.on_stderr = [this](std::string bytes) { take_stderr(bytes); };
   callbacks.on_end = [this](Result<ExecExit> exit) { exited(exit); };
-  auto command = options.file.empty() ? agent_command(programs_, options.directories, options.replace)
-                                      : std::vector<std::string>{options.file, std::string(kAgentServes)};
+  auto command = options.file.empty()
+                     ? agent_command(programs_, options.directories, options.shared, options.replace)
+                     : std::vector<std::string>{options.file, std::string(kAgentServes)};
   session_ = api.exec({to.ns, to.pod, to.container, std::move(command), true}, std::move(callbacks));
   feed_.attach(*session_);
   timer_ = after_(options.start,

@@ -36,6 +36,7 @@ class AgentSession {
  public:
   struct Options {
     std::vector<std::string> directories;  // where the agent may be put, the best first
+    std::vector<std::string> shared;       // where others can write, too
     bool replace = false;                  // put it there even where a file of its name is
     std::string file;                      // it lies there already: no sh is needed
     Millis start{30'000};                  // from the exec until the agent's Hello

@@ -1,11 +1,13 @@
 #include "operator/agent/agent_transport.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/api/conditions.h"
 #include "core/base/path.h"
 #include "core/base/text.h"
+#include "operator/agent/agent_places.h"
 #include "operator/exec/exec_diagnosis.h"
 
 namespace live_update {
@@ -15,19 +17,6 @@ constexpr Millis kShortStart{10'000};  // for a container that could not be reac
 constexpr Millis kReopenFirst{1'000}, kReopenLast{30'000};
 // Until it is tried again: without a change of the container itself, and with what others may mend.
 constexpr Millis kForgetImpossible{10 * 60'000}, kForgetNotPlaced{60'000};
-
-std::vector<std::string> places(std::vector<std::string> all, const ContainerRef& to,
-                                const std::vector<std::string>& roots) {
-  all.insert(all.end(), to.empty_dirs.begin(), to.empty_dirs.end());
-  for (std::string_view place : roots) {
-    for (; place.size() > 1; place = parent_path(place)) all.emplace_back(place);
-    all.emplace_back("/");
-  }
-  std::vector<std::string> once;
-  for (std::string& place : all)
-    if (std::ranges::find(once, place) == once.end()) once.push_back(std::move(place));
-  return once;
-}
 
 NotDelivered not_placed(const ContainerRef& to, const Error& error) {
   const bool gone = error.kind == ErrorKind::NotFound;
@@ -107,7 +96,8 @@ void AgentTransport::expect(const ContainerRef& to, const Expectation& expectati
   Lane& lane = lane_of(to);
   lane.users.insert(expectation.who);
   lane.unwanted = false;
-  lane.roots = expectation.roots;
+  for (const std::string& root : expectation.roots)
+    if (std::ranges::find(lane.roots, root) == lane.roots.end()) lane.roots.push_back(root);
   wish(lane, expectation.transport);
   if (!lane.session && lane.impossible.empty()) open(lane);
 }
@@ -214,6 +204,7 @@ void AgentTransport::begin(Lane& lane) {
   events.on_end = [this, to = lane.to](AgentEnd end) { ended(to, std::move(end)); };
   const auto placed = placed_.find(lane.to.container_id);
   AgentSession::Options options{.directories = places(options_.directories, lane.to, lane.roots),
+                                .shared = open_places(lane.to, lane.roots),
                                 .replace = lane.replace,
                                 .file = placed == placed_.end() ? "" : placed->second};
   if (slow_.contains(lane.to.container_id)) options.start = kShortStart;
@@ -322,13 +313,18 @@ void AgentTransport::place(Lane& lane, std::vector<std::string> tried) {
   auto best = lane.to.empty_dirs;
   best.insert(best.end(), options_.directories.begin(), options_.directories.end());
   lane.idle.reset();
-  lane.placing = placer_.place({.to = lane.to,
-                                .directories = places(std::move(best), lane.to, lane.roots),
-                                .missing = known ? known.mapped() : std::string(),
-                                .again = slow_.contains(lane.to.container_id)},
-                               [this, to = lane.to, tried = std::move(tried)](auto result) mutable {
-                                 placed(to, std::move(tried), std::move(result));
-                               });
+  std::vector<std::string> left_out;
+  auto directories =
+      closed_places(places(std::move(best), lane.to, lane.roots), open_places(lane.to, lane.roots), left_out);
+  lane.placing = placer_.place(
+      {.to = lane.to,
+       .directories = std::move(directories),
+       .missing = known ? known.mapped() : std::string(),
+       .again = slow_.contains(lane.to.container_id)},
+      [this, to = lane.to, tried = std::move(tried), left_out = std::move(left_out)](auto result) mutable {
+        if (result) std::ranges::copy(left_out, std::back_inserter(result->tried));
+        placed(to, std::move(tried), std::move(result));
+      });
 }
 
 void AgentTransport::placed(const ContainerRef& to, std::vector<std::string> tried,

@@ -136,8 +136,8 @@ std::vector<const Value*> ours_in(const Value& pod) {
 }
 
 bool on_volume(const std::string& file, const ContainerRef& to) {
-  return std::ranges::any_of(to.empty_dirs,
-                             [&](const std::string& place) { return strictly_below(file, place); });
+  const auto within = [&](const std::string& place) { return strictly_below(file, place); };
+  return std::ranges::any_of(to.empty_dirs, within) && std::ranges::none_of(to.shared, within);
 }
 
 // What was placed on a volume of the pod outlives the container.

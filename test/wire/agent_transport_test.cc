@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,7 @@ AgentPrograms real_agent() {
 class Container {
  public:
   explicit Container(std::vector<std::string> tools = {"chmod", "mv", "rm", "uname", "head", "cat", "sleep",
-                                                       "yes"},
+                                                       "yes", "mkdir"},
                      const std::string& shell = "/bin/dash") {
     fs::permissions(tree.root(), fs::perms(0755));
     for (const char* directory : {"bin", "app", "tmp"}) tree.mkdir(directory);
@@ -49,7 +50,8 @@ class Container {
       if (entry.path().filename().string().starts_with(".live-update-agent-")) return entry.path();
     return "";
   }
-  ContainerRef ref() const { return {"shop", "web-1", "web", "containerd://" + tree.root()}; }
+  ContainerRef ref() const { return {"shop", "web-1", "web", "containerd://" + tree.root(), {}, shared}; }
+  std::vector<std::string> shared;
   TempTree tree;
 };
 
@@ -207,6 +209,61 @@ TEST_CASE("what lies under its name and is not the agent is replaced before use"
   }
 }
 
+// Says that it was executed, and then does nothing.
+void plant(const Container& container, const std::string& file) {
+  std::ofstream(file) << "#!/bin/sh\necho planted >" + container.tree.at("executed") + "\n";
+  fs::permissions(file, fs::perms(0755));
+}
+
+TEST_CASE("where another container of the pod can write, nothing that lies there is executed") {
+  for (const std::string shell : {"/bin/dash", "/bin/bash", "/bin/busybox"}) {
+    if (!fs::exists(shell)) continue;
+    CAPTURE(shell);
+    Container container({"chmod", "mv", "rm", "mkdir", "uname", "head", "ls"}, shell);
+    container.tree.mkdir("volume/tmp");
+    container.tree.link("link", "volume/tmp");
+    container.shared = {container.tree.at("volume")};
+    for (const std::string place : {"volume", "link"}) {
+      World world(container, 0, {container.tree.at(place)});
+      const std::string file = container.tree.at(place + "/" + world.programs.begin()->second.file_name());
+      plant(container, file);
+      CHECK(world.save("app/a", place).deliver() == "by Agent");
+      CHECK(world.text("app/a") == place);
+      CHECK_FALSE(fs::exists(container.tree.at("executed")));
+      // Nothing of ours stays there to be exchanged.
+      const auto left = fs::directory_iterator(container.tree.at(place));
+      CHECK(std::ranges::count_if(left, [](const auto& it) {
+              return it.path().filename().string().starts_with(".live-update");
+            }) == 1);
+    }
+    // Another place is better, whatever the order.
+    World world(container, 0, {container.tree.at("volume"), container.tree.at("tmp")});
+    CHECK(world.save("app/a", "again").deliver() == "by Agent");
+    CHECK(container.agent() != "");
+    CHECK_FALSE(fs::exists(container.tree.at("executed")));
+  }
+}
+
+TEST_CASE("what others in the container can change is not executed: by its mode, for root by its directory") {
+  if (geteuid() != 0) return;
+  Container container({"chmod", "mv", "rm", "mkdir", "uname", "head", "ls"});
+  World probe(container);
+  const std::string name = probe.programs.begin()->second.file_name();
+  // Root's, but for everybody to write: a hard link puts such a file under any name.
+  plant(container, container.tree.at("tmp/" + name));
+  fs::permissions(container.tree.at("tmp/" + name), fs::perms(0777));
+  CHECK(probe.save("app/a", "one").deliver() == "by Agent");
+  CHECK_FALSE(fs::exists(container.tree.at("executed")));
+  // In a directory where everybody may rename everything.
+  container.tree.mkdir("open");
+  fs::permissions(container.tree.at("open"), fs::perms(0777));
+  World open(container, 0, {container.tree.at("open")});
+  plant(container, container.tree.at("open/" + name));
+  CHECK(open.save("app/a", "two").deliver() == "by Agent");
+  CHECK(open.text("app/a") == "two");
+  CHECK_FALSE(fs::exists(container.tree.at("executed")));
+}
+
 TEST_CASE("where there can be no agent, Tar takes over, and says why") {
   const Container container({"chmod", "mv", "rm", "uname", "head", "tar", "mkdir", "rmdir", "id"});
   World world(container);
@@ -228,7 +285,20 @@ TEST_CASE("the agent goes to an emptyDir or a sync root where nothing else can b
   fs::permissions(container.tree.at("app"), fs::perms(0777));
   World world(container, kNobody);
   CHECK(world.save("app/a", "one").deliver() == "by Agent");
-  CHECK(fs::exists(world.at("app/" + world.programs.begin()->second.file_name())));
+  // Who posts ChangeSets can write there: it does not stay to be exchanged.
+  CHECK_FALSE(fs::exists(world.at("app/" + world.programs.begin()->second.file_name())));
+}
+
+TEST_CASE("an agent that a ChangeSet has put into a sync root is not executed") {
+  Container container;
+  World first(container);
+  const std::string name = first.programs.begin()->second.file_name();
+  CHECK(first.save("app/" + name, "#!/bin/sh\necho planted >" + container.tree.at("executed") + "\n", 0755)
+            .deliver() == "by Agent");
+  World world(container, 0, {container.tree.at("app")});
+  CHECK(world.save("app/a", "one").deliver() == "by Agent");
+  CHECK(world.text("app/a") == "one");
+  CHECK_FALSE(fs::exists(container.tree.at("executed")));
 }
 
 TEST_CASE("without a shell there is no agent, and the message says so") {

@@ -350,6 +350,9 @@ struct PodContainer {
   std::optional<Time> started;
   int restarts = 0;
   std::vector<std::string> empty_dirs;  // where the pod's emptyDir volumes are mounted, writable
+  // Where volumes are mounted, even for reading only, that another container of the pod can write to, or that
+  // may outlive the pod or be mounted elsewhere (claims, hostPath, ...).
+  std::vector<std::string> shared;
   bool operator==(const PodContainer&) const = default;
 };
 

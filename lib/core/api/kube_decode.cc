@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/api/meta_codec.h"
@@ -8,28 +9,67 @@ namespace {
 
 using Names = std::set<std::string>;
 
-Names read_empty_dirs(ObjectReader& spec) {
-  Names names;
+struct Volumes {
+  Names empty_dirs;
+  Names own;                           // of the pod alone, and for as long as it lives
+  Names unwritable;                    // for all containers
+  std::map<std::string, int> writers;  // how many containers may write there
+};
+
+Volumes read_volumes(ObjectReader& spec) {
+  Volumes volumes;
   spec.read_list("volumes", [&](ObjectReader& volume, int) {
     std::string name;
     volume.read("name", name);
-    if (volume.object("emptyDir").present()) names.insert(name);
+    const auto is = [&](const char* kind) { return volume.object(kind).present(); };
+    if (is("emptyDir")) volumes.empty_dirs.insert(name);
+    if (is("emptyDir") || is("ephemeral")) volumes.own.insert(name);
+    if (is("configMap") || is("secret") || is("projected") || is("downwardAPI") || is("image"))
+      volumes.unwritable.insert(name);
   });
-  return names;
+  return volumes;
 }
 
-void read_mounts(ObjectReader& container, const Names& empty_dirs, std::vector<std::string>& out) {
-  container.read_list("volumeMounts", [&](ObjectReader& mount, int) {
-    std::string name, path;
-    bool read_only = false;
-    mount.read("name", name);
-    mount.read("mountPath", path);
-    mount.read("readOnly", read_only);
-    if (!read_only && empty_dirs.contains(name)) out.push_back(path);
+struct Mount {
+  std::string volume, path;
+  bool read_only = false;
+};
+
+std::vector<Mount> read_mounts(ObjectReader& container) {
+  std::vector<Mount> mounts;
+  container.read_list("volumeMounts", [&](ObjectReader& it, int) {
+    Mount& mount = mounts.emplace_back();
+    it.read("name", mount.volume);
+    it.read("mountPath", mount.path);
+    it.read("readOnly", mount.read_only);
+  });
+  return mounts;
+}
+
+void count_writers(ObjectReader& spec, std::string_view list, Volumes& volumes) {
+  spec.read_list(list, [&](ObjectReader& container, int) {
+    Names written;
+    for (Mount& mount : read_mounts(container))
+      if (!mount.read_only) written.insert(std::move(mount.volume));
+    for (const std::string& volume : written) ++volumes.writers[volume];
   });
 }
 
-void read_containers(ObjectReader& spec, std::string_view list, bool init, const Names& empty_dirs,
+void place_volumes(const std::vector<Mount>& mounts, const Volumes& volumes, PodContainer& out) {
+  Names written;
+  for (const Mount& mount : mounts)
+    if (!mount.read_only) written.insert(mount.volume);
+  for (const Mount& mount : mounts) {
+    if (!mount.read_only && volumes.empty_dirs.contains(mount.volume)) out.empty_dirs.push_back(mount.path);
+    if (volumes.unwritable.contains(mount.volume)) continue;
+    const auto writers = volumes.writers.find(mount.volume);
+    const int others =
+        (writers == volumes.writers.end() ? 0 : writers->second) - (written.contains(mount.volume) ? 1 : 0);
+    if (others > 0 || !volumes.own.contains(mount.volume)) out.shared.push_back(mount.path);
+  }
+}
+
+void read_containers(ObjectReader& spec, std::string_view list, bool init, const Volumes& volumes,
                      std::vector<PodContainer>& out) {
   spec.read_list(list, [&](ObjectReader& container, int) {
     PodContainer& to = out.emplace_back();
@@ -39,7 +79,7 @@ void read_containers(ObjectReader& spec, std::string_view list, bool init, const
     container.read("restartPolicy", restart_policy);
     to.init = init;
     to.restart_always = init && restart_policy == "Always";
-    read_mounts(container, empty_dirs, to.empty_dirs);
+    place_volumes(read_mounts(container), volumes, to);
   });
 }
 
@@ -75,9 +115,10 @@ Result<Pod> decode_pod(const rapidjson::Value& json) {
     read_meta(object, out.meta);
     ObjectReader spec = object.object("spec");
     spec.read("nodeName", out.node);
-    const Names empty_dirs = read_empty_dirs(spec);
-    read_containers(spec, "initContainers", true, empty_dirs, out.containers);
-    read_containers(spec, "containers", false, empty_dirs, out.containers);
+    Volumes volumes = read_volumes(spec);
+    for (const char* list : {"initContainers", "containers"}) count_writers(spec, list, volumes);
+    read_containers(spec, "initContainers", true, volumes, out.containers);
+    read_containers(spec, "containers", false, volumes, out.containers);
     ObjectReader status = object.object("status");
     status.read("phase", out.phase);
     read_statuses(status, "initContainerStatuses", out.containers);

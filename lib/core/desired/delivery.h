@@ -19,6 +19,7 @@ namespace live_update {
 struct ContainerRef {
   std::string ns, pod, container, container_id;
   std::vector<std::string> empty_dirs;  // where its pod has scratch space
+  std::vector<std::string> shared;      // where others than this container can write: as Target has it
   auto operator<=>(const ContainerRef&) const = default;
 };
 

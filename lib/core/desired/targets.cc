@@ -91,6 +91,7 @@ Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContain
   target.started = container.started;
   target.redeployed = redeployed_sequence(live_update.meta, pod.meta.annotations);
   target.empty_dirs = container.empty_dirs;
+  target.shared = container.shared;
   target.has_controller = controller(pod.meta) != nullptr;
   return target;
 }

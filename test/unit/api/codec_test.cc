@@ -296,6 +296,26 @@ TEST_CASE("a pod: spec and status joined by container name, sidecars known") {
                                            .restarts = 2});
 }
 
+TEST_CASE("a pod: where a volume is mounted that others than the container can write to") {
+  const auto pod = decode_pod(*parse_json(R"({"metadata":{"name":"p"},"spec":{
+    "volumes":[{"name":"own","emptyDir":{}},{"name":"both","emptyDir":{}},{"name":"read","emptyDir":{}},
+               {"name":"scratch","ephemeral":{}},{"name":"claim","persistentVolumeClaim":{"claimName":"c"}},
+               {"name":"host","hostPath":{"path":"/srv"}},{"name":"config","configMap":{"name":"m"}}],
+    "initContainers":[{"name":"init","volumeMounts":[{"name":"both","mountPath":"/seed"}]}],
+    "containers":[{"name":"web","volumeMounts":[
+        {"name":"own","mountPath":"/own"},{"name":"own","mountPath":"/own2"},{"name":"both","mountPath":"/both","readOnly":true},
+        {"name":"read","mountPath":"/read"},{"name":"scratch","mountPath":"/scratch"},{"name":"claim","mountPath":"/claim"},
+        {"name":"host","mountPath":"/host","readOnly":true},{"name":"config","mountPath":"/config"}]},
+      {"name":"side","volumeMounts":[{"name":"read","mountPath":"/in","readOnly":true},{"name":"config","mountPath":"/c"}]}]}})"));
+  REQUIRE(pod);
+  REQUIRE(pod->containers.size() == 3);
+  using Paths = std::vector<std::string>;
+  CHECK(pod->containers[0].shared.empty());  // web may only read it
+  CHECK(pod->containers[1].shared == Paths{"/both", "/claim", "/host"});
+  CHECK(pod->containers[1].empty_dirs == Paths{"/own", "/own2", "/read"});
+  CHECK(pod->containers[2].shared == Paths{"/in"});
+}
+
 TEST_CASE("a workload: selector, template annotations and revision") {
   const auto workload = decode_workload(*parse_json(R"({"apiVersion":"apps/v1","kind":"Deployment",
     "metadata":{"name":"web","namespace":"n","annotations":{"deployment.kubernetes.io/revision":"4"}},

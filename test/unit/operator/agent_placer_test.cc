@@ -173,6 +173,8 @@ TEST_CASE("what lies on a volume of the pod serves the next life of the containe
   CHECK(look("/data", "") == "/data" + kFile.substr(4));
   CHECK(look("/data", "/data" + kFile.substr(4)) == "none");
   CHECK(look("/tmp", "") == "none");
+  web.shared = {"/data"};  // another container may have exchanged it
+  CHECK(look("/data", "") == "none");
   web.container = "third";
   CHECK(look_for_ephemeral(*parse_json(world.api.text(kPath)), web, world.programs, "").state ==
         EphemeralLook::Gone);

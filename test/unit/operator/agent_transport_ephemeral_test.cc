@@ -91,6 +91,22 @@ TEST_CASE("transport Ephemeral does not look for a shell; a file that has gone i
   CHECK(world.told() == "nothing yet");
 }
 
+TEST_CASE("an ephemeral container puts nothing where another container of the pod can write") {
+  NoShell world(Transport::Ephemeral);
+  world.places = false;
+  ContainerRef web = TransportWorld::container(1);
+  web.empty_dirs = {"/tmp", "/own"};
+  web.shared = {"/tmp"};
+  Delivery delivery = one_file();
+  delivery.transport = Transport::Ephemeral;
+  const Handle job = world.transport.deliver(web, std::make_shared<Delivery>(delivery), [](auto) {}, nullptr);
+  for (int i = 0; i < 8; ++i) world.turn();
+  REQUIRE(world.added() == 1);
+  const std::string pod = world.api.text(kPod);
+  CHECK(pod.contains(R"("/own")"));
+  CHECK_FALSE(pod.contains(R"("/tmp")"));
+}
+
 TEST_CASE("where nothing works every way that was tried is named, and it is tried again some time later") {
   NoShell world;
   world.api.fail_next(Method::Patch, "/ephemeralcontainers", {ErrorKind::Forbidden, "violates PodSecurity"});
