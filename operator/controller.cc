@@ -16,16 +16,8 @@ constexpr std::uint64_t kLookBudget = 10'000'000;
 constexpr double kLongestTurn = 0.03;
 
 ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
-  return {live_update.ns, target.pod, target.container, target.container_id, target.empty_dirs};
-}
-
-std::vector<std::string> sync_roots(const LiveUpdateSpec& spec) {
-  std::vector<std::string> roots;
-  for (const Step& step : spec.steps)
-    if (const auto* sync = std::get_if<Sync>(&step))
-      roots.push_back(sync->to.size() > 1 && sync->to.ends_with('/') ? sync->to.substr(0, sync->to.size() - 1)
-                                                                     : sync->to);
-  return roots;
+  return {live_update.ns,      target.pod,        target.container,
+          target.container_id, target.empty_dirs, target.shared};
 }
 
 double seconds_since(std::chrono::steady_clock::time_point began) {
@@ -208,6 +200,7 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) cons
                     memory.older_pods, memory.deletions, memory.redeploys};
   observed.search = closed_namespace(live_update.meta.ns, options_.own_namespace);
   if (observed.search.reason.empty()) observed.search = find_targets(live_update, pods, workloads);
+  memory.checked.other_roots = other_roots(memory, live_update.meta.ns, observed.search);
   observed.workload = owning_workload(live_update, pods, workloads);
   observed.template_redeployed = memory.redeploying;
   for (const Workload* it : workloads)
@@ -218,6 +211,20 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) cons
   observed.now = loop_.now();
   observed.wall = loop_.wall_clock();
   return observed;
+}
+
+// Of other LiveUpdates that reach one of these containers.
+std::vector<std::string> Controller::other_roots(const Memory& memory, const std::string& ns,
+                                                 const TargetSearch& search) const {
+  std::vector<std::string> roots;
+  for (const auto& [key, other] : memories_) {
+    const bool meets =
+        key.ns == ns && &other != &memory && std::ranges::any_of(search.targets, [&](const Target& it) {
+          return other.lanes.contains(it.container_id) || other.expected.contains(it.container_id);
+        });
+    if (meets) roots.insert(roots.end(), other.checked.roots.begin(), other.checked.roots.end());
+  }
+  return roots;
 }
 
 // A container that is gone takes its lane along; what is still under way for it is cut.
@@ -247,8 +254,7 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
     if (memory.expected.insert(it.container_id).second)
-      transport_.expect(ref_of(key, it),
-                        {memory.uid, sync_roots(live_update.spec), live_update.spec.transport});
+      transport_.expect(ref_of(key, it), {memory.uid, memory.checked.roots, live_update.spec.transport});
   for (const std::string& container_id : decision.in_sync) memory.lanes[container_id].was_synced = true;
   for (const PodToDelete& it : decision.replaced_pods) delete_pod(key, memory, it);
   if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);

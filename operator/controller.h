@@ -75,6 +75,8 @@ class Controller {
   void take_change_sets(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   Observed observe(const LiveUpdate& live_update, Memory& memory) const;
   void carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, Decision decision);
+  std::vector<std::string> other_roots(const Memory& memory, const std::string& ns,
+                                       const TargetSearch& search) const;
   void drop_gone(Memory& memory, const TargetSearch& search);
   void deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it);
   void ran(const ObjectKey& key, const ContainerRef& to, std::int64_t sequence, int step,

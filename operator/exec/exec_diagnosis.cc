@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <vector>
 
 #include "core/api/conditions.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kKilled = 128;  // exit codes above: by that signal
 constexpr std::size_t kShown = 1024;
+constexpr std::size_t kMostPlaces = 5;
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -82,8 +84,24 @@ constexpr std::array kKinds{
          "choose a shorter `to`, or ignore it"},
 };
 
+// Further places, which tar goes on to name: one path in each of four directories, and how many more
+// directories there are.
+std::string others(const std::vector<std::string_view>& lines, const std::string& first) {
+  std::set<std::string> seen{first.substr(0, first.rfind('/'))};
+  std::string text;
+  for (const std::string_view line : lines) {
+    const std::string path = path_in(line);
+    if (path.empty() || std::ranges::none_of(kKinds, [&](const Kind& it) { return has(line, it.says); }))
+      continue;
+    if (seen.insert(path.substr(0, path.rfind('/'))).second && seen.size() <= kMostPlaces)
+      text += (text.empty() ? "; also " : ", ") + path;
+  }
+  if (seen.size() > kMostPlaces) text += " and " + std::to_string(seen.size() - kMostPlaces) + " more";
+  return text;
+}
+
 NotDelivered describe(const ContainerRef& to, const Kind& kind, std::string_view line, const ScriptNote& note,
-                      std::string_view at) {
+                      std::string_view at, const std::vector<std::string_view>& lines) {
   std::string path = path_in(line);
   if (path.empty() && note.word != "tar") path = note.path;
   if (path.empty()) path = at;
@@ -91,7 +109,7 @@ NotDelivered describe(const ContainerRef& to, const Kind& kind, std::string_view
   const std::string user = note.uid.empty() ? "" : " for user ID " + note.uid;
   return {std::string(kind.reason),
           clean(to_string(to) + ": " + path + " " + std::string(kind.what) + user + " (" + std::string(line) +
-                "); " + std::string(kind.remedy)),
+                ")" + others(lines, path) + "; " + std::string(kind.remedy)),
           false};
 }
 
@@ -177,9 +195,10 @@ NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view er
       return {std::string(it.reason), clean(to_string(to) + ": " + note.path + " " + std::string(it.text)),
               false};
   }
-  for (const std::string_view line : lines_of(noted.rest)) {
+  const auto lines = lines_of(noted.rest);
+  for (const std::string_view line : lines) {
     for (const Kind& kind : kKinds) {
-      if (has(line, kind.says)) return describe(to, kind, line, note, at);
+      if (has(line, kind.says)) return describe(to, kind, line, note, at, lines);
     }
   }
   for (const std::string_view tool : {"rm", "rmdir", "mkdir", "chmod"}) {
@@ -193,6 +212,15 @@ NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view er
                                  : "failed with exit code " + std::to_string(exit_code);
   return {std::string(killed ? reason::kRetrying : reason::kFailed),
           to_string(to) + ": unpacking " + how + ": " + last_lines(noted.rest), killed};
+}
+
+std::optional<std::string> lost_owner(std::string_view err) {
+  const Noted noted = find_note(err);
+  if (noted.note.word != "owner") return {};
+  return clean(
+      noted.note.path +
+      " belongs to root now, and maybe others, too: transport Tar could not give it back to its owner; it "
+      "needs ls and chown in the image, the capability CHOWN, and at most some 1,000 paths at a time");
 }
 
 bool only_metadata_failed(std::string_view err, std::string& warning) {

@@ -28,4 +28,8 @@ NotDelivered diagnose(const ContainerRef& to, int exit_code, std::string_view er
 // to somebody else (GNU tar exits with 2, busybox does not mind). `warning`: one sentence.
 bool only_metadata_failed(std::string_view err, std::string& warning);
 
+// A file that has become root's, as its owner could not be given back (rule 4.4), where that is all that was
+// said.
+std::optional<std::string> lost_owner(std::string_view err);
+
 }  // namespace live_update

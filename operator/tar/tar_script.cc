@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,6 +16,10 @@
 namespace live_update {
 namespace {
 
+constexpr std::string_view kOnTheWay =
+    " is where a sync leads to, or on the way there, and no symbolic link is put there; let the link lead "
+    "from "
+    "another place, or sync what it points to";
 constexpr std::size_t kArgumentOverhead = 10;  // "&command=" and a little
 
 // $1: 1 if an archive follows on stdin. $2: number of arguments up to and with ".". Then the entries: a kind
@@ -93,6 +98,25 @@ swap() {
       chmod "${kind#mode/}" "$path" || fail chmod "$path" ;;
   esac
 }
+whose() {
+  case $kind in file|only) ;; *) return 0 ;; esac
+  [ -f "$path" ] && [ ! -L "$path" ] || return 0
+  { [ -O "$path" ] && [ -G "$path" ]; } 2>/dev/null && return
+  [ "${user:=$(uid)}" = 0 ] || return 0
+  set -- $(ls -ldn "$path")
+  [ $# -ge 4 ] && [ "$3:$4" != 0:0 ] || return 0
+  if [ "$tar" = 0 ]; then lost=$path; return; fi
+  owners=$((owners + 1))
+  eval "path_$owners=\$path owner_$owners=\$3:\$4"
+}
+give_back() {
+  while [ $owners -gt 0 ]; do
+    eval "path=\$path_$owners owner=\$owner_$owners"
+    owners=$((owners - 1))
+    [ ! -f "$path" ] || chown -h "$owner" "$path" 2>/dev/null || lost=$path
+  done
+}
+say_lost() { [ -z "$lost" ] || printf 'live-update: owner uid=%s %s\n' "$user" "$lost" >&2; }
 empty() {
   said=$(rmdir -- "$1" 2>&1) && return
   case $said in *'not empty'*|*'File exists'*|*busy*|*'No such file'*) return ;; esac
@@ -110,9 +134,10 @@ sweep() {
   [ "$kind" = gone ] || return 0
   if [ -d "$path" ] || [ -e "$path" ] || [ -L "$path" ]; then unlink "$path"; fi
 }
-tar=$1 count=$2 gone=:; shift 2
+tar=$1 count=$2 gone=: owners=0 user= lost=; shift 2
 [ "$tar" = 0 ] || command -v tar >/dev/null 2>&1 || fail tool tar
 walk check "$@"
+walk whose "$@"
 walk swap "$@"
 remove() {
   shift "$count"
@@ -120,10 +145,12 @@ remove() {
 }
 remove "$@"
 walk sweep "$@"
-[ "$tar" = 1 ] || exit 0
+if [ "$tar" = 0 ]; then say_lost; exit 0; fi
 umask 0
-tar -x -v -o -p -f - -C /
+tar -x -m -v -o -p -f - -C /
 code=$?
+give_back
+[ $code != 0 ] || say_lost
 [ $code = 0 ] || printf 'live-update: tar uid=%s \n' "$(uid)" >&2
 leave $code)sh";
 
@@ -149,13 +176,15 @@ while kill -0 "$1" 2>/dev/null && [ $i -lt 5 ]; do sleep 1; i=$((i+1)); done
 kill -KILL "$1" 2>/dev/null
 exit 0)sh";
 
-// $1: signal name. $2: its number. Process 1 is the container's own if its cgroup is ours or below.
+// $1: signal name. $2: its number. Process 1 is known to be the container's own if it sees the very mount that
+// we see first: the number of a mount is its own in the whole system, and everybody may read it. A /proc of
+// another PID namespace has another number for us.
 constexpr std::string_view kSignalScript = R"sh(export LC_ALL=C
 fail() { printf 'live-update: %s uid=%s %s\n' "$1" "$(id -u 2>/dev/null || echo unknown)" "$2" >&2; exit 181; }
-name= caught= first= own=
-{ read -r name </proc/1/comm; read -r first </proc/1/cgroup; read -r own </proc/$$/cgroup; } 2>/dev/null
-case $first in */..*) fail pid1 "$name" ;; "$own"*) ;; *) fail pid1 "$name" ;; esac
-[ "$name" != pause ] || fail pid1 "$name"
+name= caught= first= own= self=
+{ read -r name </proc/1/comm; read -r first _ </proc/1/mountinfo
+read -r own _ </proc/self/mountinfo; read -r self _ </proc/self/stat; } 2>/dev/null
+[ -n "$own" ] && [ "$own" = "$first" ] && [ "$self" = $$ ] || fail pid1 "$name"
 [ ! -r /proc/1/status ] || while read -r key value; do
   [ "$key" != SigCgt: ] || caught=${value#????????}
 done </proc/1/status
@@ -204,13 +233,18 @@ class Survey {
   Result<> take(const Delivery& delivery) {
     for (const DeliveryWrite& write : delivery.writes) {
       if (write.type != FileType::Directory) ends_.insert(write.to);
+      roots_.insert(write.root);
     }
+    for (const RemoteDelete& gone : delivery.deletes) roots_.insert(gone.root);
     for (const DeliveryWrite& write : delivery.writes) {
       if (auto result = take_write(write); !result) return result;
     }
     for (const RemoteDelete& gone : delivery.deletes) {
       if (auto result = take_delete(gone); !result) return result;
     }
+    for (const DeliveryWrite& write : delivery.writes)
+      if (write.type == FileType::Symlink && leads_to_root(write.to))
+        return fail(ErrorKind::Invalid, write.to + std::string(kOnTheWay));
     return {};
   }
   std::vector<std::pair<std::string, std::string>> kinds() const {
@@ -228,6 +262,11 @@ class Survey {
   bool with_tar() const { return with_tar_; }
 
  private:
+  // Rule 4.3: what is written by that sync would land elsewhere.
+  bool leads_to_root(const std::string& to) const {
+    return std::ranges::any_of(roots_, [&](const auto& root) { return root == to || below(root, to); });
+  }
+
   Result<> take_write(const DeliveryWrite& write) {
     if (auto inside = confined(write.to, write.root, write.type == FileType::Directory); !inside)
       return inside;
@@ -306,6 +345,7 @@ class Survey {
     return digits;
   }
 
+  std::set<std::string> roots_;
   std::unordered_set<std::string> ends_;                // paths below which nothing can be
   std::unordered_map<std::string, std::string> kinds_;  // by path
   std::tuple<std::string, std::string, std::string> last_;

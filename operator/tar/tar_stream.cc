@@ -185,8 +185,7 @@ struct TarStream::State {
     archive_entry_set_filetype(entry, file_type(write.type));
     archive_entry_set_perm(entry, mode);
     archive_entry_set_size(entry, write.type == FileType::File ? static_cast<la_int64_t>(write.size) : 0);
-    const auto seconds =
-        std::chrono::floor<std::chrono::seconds>(write.mtime.value_or(now)).time_since_epoch().count();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
     archive_entry_set_mtime(entry, std::max<std::int64_t>(0, seconds), 0);
     if (write.type == FileType::Symlink) archive_entry_copy_symlink(entry, write.target.c_str());
   }

@@ -48,7 +48,7 @@ class ContentCheck {
 
 class TarStream {
  public:
-  // `now`: the mtime of what came without one. Setuid, setgid and sticky bits are dropped (rule 4.4).
+  // `now`: the time of all entries; who unpacks takes its own (rule 4.4). Setuid, setgid and sticky bits are dropped (rule 4.4).
   TarStream(std::shared_ptr<const Delivery> delivery, Time now);
   ~TarStream();
   TarStream(TarStream&&) noexcept;

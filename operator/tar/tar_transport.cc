@@ -93,7 +93,10 @@ class TarDelivery {
 
   void command_ended(const ExecReport& report) {
     if (!report.exit) return finish(diagnose(to_, report.exit.error()));
-    if (report.exit->code == 0) return next();
+    if (report.exit->code == 0) {
+      if (auto lost = lost_owner(report.err)) delivered_.warnings.push_back(about(*lost));
+      return next();
+    }
     std::string warning;
     if (!only_metadata_failed(report.err, warning))
       return finish(diagnose(to_, report.exit->code, report.err, place()));

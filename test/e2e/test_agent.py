@@ -1,10 +1,12 @@
 """The resident agent: one session for each container, live output, restarts, what happens when the session is lost (design of transport Agent)."""
+import os
 import subprocess
 import time
 
 import pytest
 
 from harness import images
+from harness.project import Project
 from harness.workspace import write
 
 # No handler for TERM: from inside its container such a process 1 cannot be ended.
@@ -127,6 +129,52 @@ def test_restart_of_a_supervised_process(project, shared):
     starts = container.read("/tmp/starts").splitlines()
     assert len(starts) == 2 and starts[0] != starts[1]
     assert project.app.only().id == container.id, "only the process was restarted"
+
+
+@pytest.mark.parametrize("transport", ["Agent", "Tar"])
+def test_with_the_nodes_processes_a_signal_goes_to_the_container_or_nowhere(project, shared, transport):
+    project.start(steps=[{"restart": {"signal": "HUP"}}], pod={"hostPID": True}, transport=transport)
+    write(project.host / "a", "1")
+    if transport == "Tar":
+        project.live_update.wait_stalled("RestartFailed", "not the container's own")
+        return
+    shared.eventually(lambda: project.app.only().read("/tmp/signals") == "hup\n", "the main process got HUP")
+    project.live_update.wait_synced(1)
+
+
+def test_what_another_container_planted_is_not_executed(project, shared):
+    donor = Project(shared, f"{project.name}-donor", "Agent")
+    donor.start()
+    donor.save("a", "1")
+    name = donor.app.only().exec("sh", "-c", "cd /tmp; echo .live-update-agent-*").strip()
+    donor.close()
+    mount = {"name": "shared", "mountPath": "/shared"}
+    plant = f"printf '#!/bin/sh\\necho executed >/shared/proof\\n' >/shared/{name}; chmod 755 /shared/{name}; sleep infinity"
+    project.start(to="/shared/src", container={"securityContext": {"readOnlyRootFilesystem": True}, "volumeMounts": [mount]},
+                  pod={"volumes": [{"name": "shared", "emptyDir": {}}]},
+                  extra=[{"name": "other", "image": images.BUSYBOX, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", plant], "volumeMounts": [mount]}])
+    container = project.app.only()
+    shared.eventually(lambda: container.read(f"/shared/{name}"), "it is planted")
+    project.save("a", "1")
+    assert [it["transport"] for it in project.live_update.status()["containers"]] == ["Agent"]
+    assert container.read("/shared/proof") is None
+
+
+@pytest.mark.parametrize("transport", ["Agent", "Tar"])
+def test_a_file_that_is_replaced_keeps_its_owner_and_gets_the_time(project, transport):
+    project.start(transport=transport)
+    project.save("secret", "1")
+    container = project.app.only()
+    container.exec("sh", "-c", "cd /app/src; chown 33:34 secret; chmod 600 secret; echo built >/tmp/object")
+    old = project.host / "new"
+    write(old, "2")
+    os.utime(old, (1, 1))
+    os.chmod(old, 0o600)
+    os.rename(old, project.host / "secret")
+    project.in_sync()
+    owner, mode, time_ = container.exec("stat", "-c", "%u:%g %a %Y", "/app/src/secret").split()
+    assert (owner, mode) == ("33:34", "600")
+    assert int(time_) >= int(container.exec("stat", "-c", "%Y", "/tmp/object"))
 
 
 def test_restart_of_a_container(project, shared):

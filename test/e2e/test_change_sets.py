@@ -14,6 +14,10 @@ def change(path, text="content\n", **fields):
             "digest": "sha256:" + hashlib.sha256(content).hexdigest(), "content": base64.b64encode(content).decode()} | fields
 
 
+def link(path, target):
+    return {"path": path, "op": "Write", "type": "Symlink", "target": target}
+
+
 @pytest.fixture
 def hand(shared, request):
     """Posts ChangeSets to a LiveUpdate of this test's own, on a pod that all tests share."""
@@ -52,6 +56,23 @@ def test_good_one_is_applied(shared, hand):
     assert hand.wait_phase(1, "Applied")["containers"] == 1
     assert hand.container.read(f"{hand.remote}/a") == "content\n"
     assert "content" not in (hand.container.read(f"{hand.remote}/b") or "")
+
+
+@pytest.mark.parametrize("transport", ["Agent", "Tar"])
+def test_link_at_the_root_of_a_sync_leads_nothing_elsewhere(hand, transport):
+    inner = f"{hand.remote}/inner"
+    hand.live_update.patch({"spec": {"transport": transport, "steps": [{"sync": {"from": "src", "to": hand.remote}}, {"sync": {"from": "inner", "to": inner}}]}})
+    hand.post(1, change("src/a"), change("inner/a"))
+    hand.wait_phase(1, "Applied")
+    hand.post(2, link("src", "/"))
+    assert "sends the symlink src to " in hand.wait_phase(2, "Applied")["message"]
+    # At the root of another sync, which lies in what the first one fills.
+    hand.post(3, link("src/inner", "/"))
+    assert "sends the symlink src/inner to " in hand.wait_phase(3, "Applied")["message"]
+    hand.post(4, change("src/tmp/escaped"), change("inner/tmp/escaped"))
+    hand.wait_phase(4, "Applied")
+    assert hand.container.read(f"{hand.remote}/tmp/escaped") == hand.container.read(f"{inner}/tmp/escaped") == "content\n"
+    assert hand.container.read("/tmp/escaped") is None
 
 
 @pytest.mark.parametrize("path", ["../escape", "src/../../escape", "/etc/escape", "src//a", "./src/a", "src/a/", "src/./a", ".."])

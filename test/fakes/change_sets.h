@@ -28,6 +28,10 @@ class ChangeSetBuilder {
     it_.meta.name = change_set_name("web", "7f3a", sequence);
     it_.meta.created = Time(std::chrono::seconds(1000 + sequence));
   }
+  ChangeSetBuilder& linked(const std::string& path, const std::string& target) {
+    it_.spec.changes.push_back({.path = path, .op = Op::Write, .type = FileType::Symlink, .target = target});
+    return *this;
+  }
   ChangeSetBuilder& saved(const std::string& path, const std::string& content = "text") {
     Change change{path};
     change.mode = 0644;

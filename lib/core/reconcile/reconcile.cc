@@ -5,6 +5,7 @@
 
 #include "core/base/path.h"
 #include "core/reconcile/reconcile_status.h"
+#include "core/rules/mapping.h"
 #include "core/rules/pattern.h"
 #include "core/rules/plan.h"
 #include "core/rules/validate.h"
@@ -241,8 +242,8 @@ class Judge {
     if (delivery) return delivery;
     const LiveUpdateSpec& spec = o_.live_update.spec;
     const Tree changes = o_.history.since(applied, without);
-    const Plan planned =
-        plan(spec, *o_.checked.rules, changes.changes(), o_.history.all(), PlanMode::CatchUp);
+    const Plan planned = plan(spec, *o_.checked.rules, changes.changes(), o_.history.all(), PlanMode::CatchUp,
+                              o_.checked.other_roots);
     const Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return delivery = std::make_shared<Delivery>();
     auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
@@ -311,8 +312,11 @@ class Judge {
 
 CheckedSpec check_spec(const LiveUpdate& live_update) {
   const LiveUpdateSpec& spec = live_update.spec;
-  return {live_update.meta.generation, validate(spec),
-          std::make_shared<PathRules>(spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec)))};
+  return {live_update.meta.generation,
+          validate(spec),
+          std::make_shared<PathRules>(spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec))),
+          sync_roots(spec),
+          {}};
 }
 
 bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
@@ -326,7 +330,8 @@ bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const Hist
     const auto known = judgements.find(batch.last);
     if (known != judgements.end() && known->second.generation == checked.generation) continue;
     if (!checked.rules->prepare(batch.spec.changes, history.all(), budget)) return false;
-    const Plan planned = plan(live_update.spec, *checked.rules, batch.spec.changes, history.all());
+    const Plan planned = plan(live_update.spec, *checked.rules, batch.spec.changes, history.all(),
+                              PlanMode::Batch, checked.other_roots);
     Judgement& judgement = judgements[batch.last];
     judgement = judgement_of(planned, checked.generation);
     if (batch.spec.type == ChangeSetType::Snapshot) judgement.kind = Judgement::Update;

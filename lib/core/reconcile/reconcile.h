@@ -35,6 +35,8 @@ struct CheckedSpec {
   std::int64_t generation = -1;
   std::vector<FieldError> errors;  // of `validate`
   std::shared_ptr<PathRules> rules;
+  std::vector<std::string> roots;        // where its syncs lead
+  std::vector<std::string> other_roots;  // where those of other LiveUpdates of its containers lead (rule 4.3)
 };
 CheckedSpec check_spec(const LiveUpdate& live_update);
 

