@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "core/api/codec.h"
+#include "core/base/text.h"
 #include "core/base/time.h"
 
 namespace live_update {
@@ -139,7 +140,7 @@ Request create_event(const ObjectMeta& live_update, const EventNote& note, const
   body.begin("involvedObject").add("apiVersion", kApiVersion).add("kind", "LiveUpdate");
   body.add("namespace", live_update.ns).add("name", live_update.name).add("uid", live_update.uid).end();
   body.add("reason", note.reason)
-      .add("message", start_of(note.message, 1000))
+      .add("message", printable(start_of(note.message, 1000)))
       .add("type", note.warning ? "Warning" : "Normal");
   body.add("firstTimestamp", time.substr(0, 19) + "Z")
       .add("lastTimestamp", time.substr(0, 19) + "Z")

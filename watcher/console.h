@@ -1,10 +1,16 @@
 // Where the watcher tells people what happens: one line per batch, problems with their remedy.
 #pragma once
 
+#include <cstdio>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace live_update {
+
+// The one place where text for people leaves the program. Whatever others wrote got into it, only characters that
+// a terminal shows, newlines and tabs get out: the rest is escaped (rule 8.4). Flushed at once.
+void print(std::FILE* to, std::string_view text);
 
 class Console {
  public:

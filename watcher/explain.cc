@@ -6,6 +6,7 @@
 
 #include "core/base/json.h"
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/rules/plan.h"
 #include "watcher/explain_text.h"
 #include "watcher/host_rules.h"
@@ -129,7 +130,7 @@ std::string to_json(const LiveUpdateSpec& spec, const Plan& plan, const std::vec
       json.object([&] { json.field("field", it.field), json.field("message", it.message); });
     });
   });
-  return json.take();
+  return visible_json(json.take());
 }
 
 int invalid(const ExplainCommand& command, const Manifest& manifest, const std::vector<FieldError>& errors,
@@ -137,7 +138,8 @@ int invalid(const ExplainCommand& command, const Manifest& manifest, const std::
   if ((command.output == "json")) {
     out << to_json(manifest.live_update.spec, {}, errors) << '\n';
   } else {
-    out << "Invalid: " << manifest.file << " breaks the rules of a LiveUpdate, so no change is applied\n\n";
+    out << "Invalid: " << visible(manifest.file)
+        << " breaks the rules of a LiveUpdate, so no change is applied\n\n";
     for (const FieldError& error : errors) out << "  " << line_of(manifest, error) << '\n';
   }
   return 1;
@@ -148,13 +150,13 @@ int unreadable(const ExplainCommand& command, const Error& error, std::ostream& 
   if ((command.output == "json")) {
     out << to_json({}, {}, {{"", error.message}}) << '\n';
   } else {
-    out << "Invalid: " << error.message << '\n';
+    out << "Invalid: " << visible_lines(error.message) << '\n';
   }
   return 1;
 }
 
 int usage(std::ostream& err, const std::string& message) {
-  err << "explain: " << message << '\n';
+  err << "explain: " << visible_lines(message) << '\n';
   return 2;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/rules/mapping.h"
 #include "core/rules/pattern.h"
 
@@ -28,19 +29,6 @@ std::string quoted(const std::vector<std::string>& command) {
     std::string text;
     for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
     out += (out.empty() ? "" : " ") + (plain ? word : "'" + text + "'");
-  }
-  return out;
-}
-
-// Names may hold line breaks and worse: one path stays one line.
-std::string shown(std::string_view path) {
-  std::string out;
-  for (const unsigned char c : path) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    if (c >= 0x20 && c != 0x7F)
-      out += static_cast<char>(c);
-    else
-      out += std::string("\\x") + kHex[c >> 4] + kHex[c & 15];
   }
   return out;
 }
@@ -98,7 +86,10 @@ class Text {
     for (const PathMatch& it : plan_.stopped) because(it.path, "falls back, by " + it.by);
     for (const IgnoredPath& it : plan_.ignored) because(it.path, "ignored by " + it.by);
   }
-  void because(const std::string& path, std::string reason) { reasons_[shown(path)] = std::move(reason); }
+  // Names may hold line breaks and worse: one path stays one line.
+  void because(const std::string& path, const std::string& reason) {
+    reasons_[visible(path)] = visible(reason);
+  }
 
   std::string context() const {
     std::string out;
@@ -163,7 +154,7 @@ class Text {
   std::string steps() const {
     std::string out;
     auto add = [&](const std::string& label, const PlannedRun& run) {
-      out += "  " + label + quoted(run.command) + "   (" + step_name(run.step, "run") + ")\n";
+      out += "  " + label + visible(quoted(run.command)) + "   (" + step_name(run.step, "run") + ")\n";
     };
     for (const PlannedRun& run : update_->before_sync) add("before the copy: ", run);
     for (const PlannedRun& run : update_->after_sync) add("then runs: ", run);
@@ -183,7 +174,8 @@ class Text {
 
   static std::string restarted(const Restart& restart) {
     if (std::holds_alternative<RestartContainer>(restart.how)) return " the container";
-    if (const auto* signal = std::get_if<RestartSignal>(&restart.how)) return " by signal " + signal->signal;
+    if (const auto* signal = std::get_if<RestartSignal>(&restart.how))
+      return " by signal " + visible(signal->signal);
     return " the process";
   }
 

@@ -1,9 +1,10 @@
 // live-update: the program on the developer's machine. One file per subcommand; this one chooses.
 #include <cstdio>
-#include <iostream>
+#include <sstream>
 
 #include "run/memory.h"
 #include "watcher/command_line.h"
+#include "watcher/console.h"
 #include "watcher/explain.h"
 #include "watcher/status.h"
 #include "watcher/validate.h"
@@ -17,18 +18,25 @@ struct Run {
   int operator()(const WatchCommand& command) const { return run_watch(kube, command); }
   int operator()(const PushCommand& command) const { return run_push(kube, command); }
   int operator()(const StatusCommand& command) const { return run_status(kube, command); }
-  int operator()(const ExplainCommand& command) const {
-    return explain(command, PosixFileSystem(root_of(command.file, command.root)), std::cout, std::cerr);
-  }
-  int operator()(const ValidateCommand& command) const {
-    return validate(command, PosixFileSystem(root_of(command.file, command.root)), std::cout, std::cerr);
+  int operator()(const ExplainCommand& command) const { return printed(explain, command); }
+  int operator()(const ValidateCommand& command) const { return printed(validate, command); }
+
+ private:
+  template <typename Command>
+  static int printed(int (*run)(const Command&, const FileSystem&, std::ostream&, std::ostream&),
+                     const Command& command) {
+    std::ostringstream out, err;
+    const int code = run(command, PosixFileSystem(root_of(command.file, command.root)), out, err);
+    print(stdout, out.view());
+    print(stderr, err.view());
+    return code;
   }
 };
 
 int run(const std::vector<std::string>& arguments) {
   const auto parsed = parse_command_line(arguments);
   if (const auto* exit = std::get_if<EarlyExit>(&parsed)) {
-    std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
+    print(exit->code == 0 ? stdout : stderr, exit->text);
     return exit->code;
   }
   const auto& line = std::get<CommandLine>(parsed);

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base/text.h"
 #include "core/reconcile/save_times.h"
 #include "watcher/wording.h"
 
@@ -19,7 +20,7 @@ std::chrono::milliseconds since(Results::Instant begin, Results::Instant now) {
 }
 
 std::string with_message(std::string text, const std::string& message) {
-  return message.empty() ? text : text + ": " + message;
+  return message.empty() ? text : text + ": " + visible_lines(message);
 }
 
 std::string pods(const ChangeSetStatus& status) {
@@ -58,13 +59,13 @@ void Results::say_output(Batch& batch, std::vector<Line>& lines) {
   for (const RunOutput& run : batch.status.runs) {
     std::int64_t& printed = batch.printed[run.step];
     if (run.line > printed)
-      lines.push_back(
-          {false, fmt::format("  {} | ... {} left out", run.pod, say_count(run.line - printed, "line"))});
+      lines.push_back({false, fmt::format("  {} | ... {} left out", visible(run.pod),
+                                          say_count(run.line - printed, "line"))});
     std::int64_t number = run.line;
     for (std::size_t at = 0; at < run.text.size(); ++number) {
       const std::size_t end = std::min(run.text.find('\n', at), run.text.size());
       if (number >= printed)
-        lines.push_back({false, fmt::format("  {} | {}", run.pod, run.text.substr(at, end - at))});
+        lines.push_back({false, fmt::format("  {} | {}", visible(run.pod), run.text.substr(at, end - at))});
       at = end + 1;
     }
     printed = std::max(printed, number);

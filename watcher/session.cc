@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/api/conditions.h"
+#include "core/base/text.h"
 #include "core/desired/history.h"
 #include "core/rules/credentials.h"
 #include "run/memory.h"
@@ -34,7 +35,7 @@ std::string annotation(const LiveUpdate& live_update, const char* name) {
 std::string say_errors(const std::vector<FieldError>& errors) {
   std::string text;
   for (const FieldError& error : errors)
-    text += fmt::format("{}{}: {}", text.empty() ? "" : "\n", error.field, error.message);
+    text += (text.empty() ? "" : "\n") + visible(error.field + ": " + error.message);
   return text;
 }
 
@@ -65,7 +66,7 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
       std::make_unique<Source>(options_.root, std::move(*rules), std::move(manifest_.known),
                                [this](const std::string& path, const std::string& message) {
                                  if (source_ && (source_->mapped(path) || source_->filter().follows(path)))
-                                   console_.problem(say_path(path) + ": " + message);
+                                   console_.problem(visible(path) + ": " + message);
                                });
   if (!options_.once)
     if (auto watching = start_watching(); !watching) return watching;
@@ -226,7 +227,7 @@ void Session::change_set_changed(const ChangeSet& change_set) {
         fmt::format("another watcher sends changes for this LiveUpdate, too: user {}, session {}; end one of "
                     "the two, or they "
                     "overwrite each other's files",
-                    spec.user, spec.session));
+                    visible(spec.user), visible(spec.session)));
   publisher_->saw_sequence(newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set));
   publisher_->retry_now();
   print(results_.status(change_set, loop_.now()));

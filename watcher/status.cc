@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 
 #include "core/api/codec.h"
+#include "core/base/text.h"
 #include "core/cluster/store.h"
 #include "kube/reflector.h"
 #include "watcher/cluster.h"
@@ -38,22 +38,21 @@ std::string json_of(const std::vector<LiveUpdate>& live_updates) {
   return text + "]}\n";
 }
 
-void print(const std::vector<LiveUpdate>& live_updates, const StatusCommand& command, const std::string& ns,
-           Time now) {
+void show(const std::vector<LiveUpdate>& live_updates, const StatusCommand& command, const std::string& ns,
+          Time now) {
   if (command.output == "json" || command.output == "yaml") {
     const std::string json = json_of(live_updates);
-    std::fputs((command.output == "json" ? json : to_yaml(*parse_json(json))).c_str(), stdout);
+    print(stdout, visible_json(command.output == "json" ? json : to_yaml(*parse_json(json))));
   } else if (live_updates.empty()) {
-    std::fprintf(stderr, "There is no LiveUpdate in namespace %s.\n", ns.c_str());
+    print(stderr, fmt::format("There is no LiveUpdate in namespace {}.\n", visible(ns)));
   } else if (command.output == "wide" || (live_updates.size() == 1 && !command.names.empty())) {
     for (const LiveUpdate& it : live_updates) {
-      if (&it != &live_updates[0]) std::fputs("\n", stdout);
-      std::fputs(status_details(it, command.output == "wide", now).c_str(), stdout);
+      if (&it != &live_updates[0]) print(stdout, "\n");
+      print(stdout, status_details(it, command.output == "wide", now));
     }
   } else {
-    std::fputs(status_table(live_updates, now).c_str(), stdout);
+    print(stdout, status_table(live_updates, now));
   }
-  std::fflush(stdout);
 }
 
 // Prints again whenever a LiveUpdate of the namespace has changed.
@@ -65,7 +64,7 @@ int follow(Loop& loop, const Cluster& cluster, const StatusCommand& command) {
     for (const auto& [key, live_update] : store.all())
       if (command.names.empty() || std::ranges::find(command.names, key.name) != command.names.end())
         shown.push_back(*live_update);
-    print(shown, command, cluster.config.ns, loop.wall_clock());
+    show(shown, command, cluster.config.ns, loop.wall_clock());
   };
   Reflector<LiveUpdate> reflector(
       loop, *cluster.api, {.path = live_updates_path(cluster.config.ns)}, store, decode_live_update,
@@ -87,7 +86,7 @@ Result<int> status(const KubeOptions& kube, const StatusCommand& command) {
   auto live_updates = wanted(loop, *cluster, command);
   if (!live_updates) return std::unexpected(live_updates.error());
   if (command.watch) return follow(loop, *cluster, command);
-  print(*live_updates, command, cluster->config.ns, loop.wall_clock());
+  show(*live_updates, command, cluster->config.ns, loop.wall_clock());
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/api/conditions.h"
+#include "core/base/text.h"
 #include "core/reconcile/save_times.h"
 
 namespace live_update {
@@ -13,7 +14,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : visible(text); }
 
 std::string age_of(const LiveUpdate& live_update, Time now) {
   if (!live_update.meta.created) return "-";
@@ -28,9 +29,9 @@ std::string holder_of(const LiveUpdate& live_update) {
 std::string why(const LiveUpdate& live_update) {
   for (const auto type : {condition::kStalled, condition::kFallBack})
     if (const Condition* it = find_condition(live_update.status.conditions, type); it && it->status)
-      return it->message;
+      return visible_lines(it->message);
   const Condition* ready = find_condition(live_update.status.conditions, condition::kReady);
-  return ready && !ready->status ? ready->message : "";
+  return ready && !ready->status ? visible_lines(ready->message) : "";
 }
 
 std::string layout(const std::vector<Row>& rows) {
@@ -53,11 +54,11 @@ std::vector<Row> container_rows(const LiveUpdateStatus& status, bool wide) {
   rows[0].push_back("MESSAGE");
   for (const ContainerStatus& it : status.containers) {
     if (!wide && it.state == "Synced") continue;
-    Row row{it.pod, it.container, it.state, std::to_string(it.applied_sequence)};
+    Row row{visible(it.pod), visible(it.container), visible(it.state), std::to_string(it.applied_sequence)};
     if (wide)
       row.insert(row.end(),
                  {or_dash(it.transport), it.applied_at ? std::to_string(it.last_milliseconds) : "-"});
-    row.push_back(it.message);
+    row.push_back(visible_lines(it.message));
     rows.push_back(std::move(row));
   }
   return rows;
@@ -84,7 +85,7 @@ std::string status_table(const std::vector<LiveUpdate>& live_updates, Time now) 
   std::vector<Row> rows{{"NAME", "TARGET", "SYNCED", "SEQUENCE", "STATE", "HOLDER", "AGE"}};
   for (const LiveUpdate& it : live_updates) {
     const LiveUpdateStatus& status = it.status;
-    rows.push_back({it.meta.name, or_dash(status.target), or_dash(status.synced),
+    rows.push_back({visible(it.meta.name), or_dash(status.target), or_dash(status.synced),
                     std::to_string(status.sequence), or_dash(status.state), holder_of(it), age_of(it, now)});
   }
   return layout(rows);
@@ -96,8 +97,9 @@ std::string status_details(const LiveUpdate& live_update, bool wide, Time now) {
   if (const std::string message = why(live_update); !message.empty()) text += '\n' + message + '\n';
   if (status.fall_back) {
     const FallBackStatus& it = *status.fall_back;
-    text += fmt::format("\nFall-back ({}, {}): {}\n", it.reason, it.phase, it.message);
-    for (const std::string& path : it.paths) text += "  " + path + '\n';
+    text += fmt::format("\nFall-back ({}, {}): {}\n", visible(it.reason), visible(it.phase),
+                        visible_lines(it.message));
+    for (const std::string& path : it.paths) text += "  " + visible(path) + '\n';
     if (it.other_paths > 0) text += fmt::format("  and {} more\n", it.other_paths);
   }
   const std::vector<Row> rows = container_rows(status, wide);

@@ -36,18 +36,11 @@ std::string say_count(std::int64_t count, const std::string& noun) {
   return say_count(count) + ' ' + noun + (count == 1 ? "" : "s");
 }
 
-std::string say_path(const std::string& path) {
-  std::string text = to_utf8(path);
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return text;
-}
-
 std::string say_held_back(const std::vector<std::string>& paths, const std::string& file) {
   constexpr std::size_t kNamed = 5;
   std::string text;
   for (std::size_t i = 0; i < std::min(paths.size(), kNamed); ++i)
-    text += (i > 0 ? ", " : "") + say_path(paths[i]);
+    text += (i > 0 ? ", " : "") + visible(paths[i]);
   if (paths.size() > kNamed)
     text += " and " + say_count(static_cast<std::int64_t>(paths.size() - kNamed)) + " more";
   const bool one = paths.size() == 1;
@@ -65,7 +58,7 @@ std::string say_changes(const std::vector<Change>& changes) {
     auto& group = change.op == Op::Delete ? (is_directory ? gone_directories : deleted)
                   : is_directory          ? directories
                                           : written;
-    group.insert(say_path(change.path) + (is_directory ? "/" : ""));
+    group.insert(visible(change.path) + (is_directory ? "/" : ""));
   }
   if (deleted.empty() && written.empty()) written.swap(directories), deleted.swap(gone_directories);
   if (written.empty() && deleted.empty()) return "nothing";

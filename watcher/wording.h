@@ -22,10 +22,7 @@ std::string say_count(std::int64_t count, const std::string& noun);
 std::string say_held_back(const std::vector<std::string>& paths, const std::string& file);
 
 // "src/a.py", "src/old.py deleted", "5 files (src/a.py, src/b.py, ...)", "3 files (a, b, ...), 2 deleted".
-// Control characters in names are shown as "?".
+// Names are shown as `visible` has them.
 std::string say_changes(const std::vector<Change>& changes);
-
-// A path for a line of text: control characters and bytes that are not UTF-8 are shown as "?".
-std::string say_path(const std::string& path);
 
 }  // namespace live_update

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/api/kube_status.h"
+#include "core/base/text.h"
 
 namespace live_update {
 namespace {
@@ -78,9 +79,9 @@ std::string object_of(const Target& target) {
 std::string words(std::string_view text) {
   constexpr std::size_t kMost = 400;
   std::string out;
-  for (const char c : text.substr(0, kMost)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  for (const char c : text.substr(0, kMost)) out += c == '\n' || c == '\t' ? ' ' : c;
   while (!out.empty() && out.back() == ' ') out.pop_back();
-  return text.size() > kMost ? out + "..." : out;
+  return visible(out) + (text.size() > kMost ? "..." : "");
 }
 
 std::string said(const std::optional<ApiStatus>& status, std::string_view body) {

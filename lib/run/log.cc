@@ -5,6 +5,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "core/base/text.h"
+
 namespace live_update {
 
 struct Log::Impl {
@@ -53,7 +55,7 @@ std::string format_fields(std::string_view message, Log::Fields fields) {
   add("msg", message);
   for (const auto& [key, value] : fields) add(key, value);
   writer.EndObject();
-  return {buffer.GetString() + 1, buffer.GetSize() - 2};
+  return visible_json({buffer.GetString() + 1, buffer.GetSize() - 2});
 }
 
 }  // namespace live_update

@@ -161,7 +161,7 @@ std::optional<AgentNote> agent_note(std::string_view line) {
   return {};
 }
 
-std::string printable(std::string_view bytes) {
+std::string printf_text(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size() * 4 + bytes.size() / kBytesInLine + 1);
   for (std::size_t i = 0; i < bytes.size(); ++i) {

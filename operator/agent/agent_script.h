@@ -48,7 +48,7 @@ struct AgentNote {
 std::optional<AgentNote> agent_note(std::string_view line);
 
 // Octal escapes, in lines, with a last line "."; for AgentNote::as_text.
-std::string printable(std::string_view bytes);
+std::string printf_text(std::string_view bytes);
 inline constexpr std::string_view kPrintableEnd = ".\n";
 
 // The exit code after None, and after a program that came incomplete.

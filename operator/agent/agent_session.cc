@@ -23,7 +23,7 @@ ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text
   return [bytes = std::move(bytes), as_text, at = std::size_t{0}]() mutable -> Result<Chunk> {
     const std::string_view piece = std::string_view(*bytes).substr(at, kPiece);
     at += piece.size();
-    Chunk chunk{as_text ? printable(piece) : std::string(piece),
+    Chunk chunk{as_text ? printf_text(piece) : std::string(piece),
                 at < bytes->size() ? Chunk::More : Chunk::End};
     if (as_text && chunk.then == Chunk::End) chunk.bytes += kPrintableEnd;
     return chunk;

@@ -1,4 +1,5 @@
 """What cannot be updated in place is redeployed, and the new pods have everything (semantics.md 3.2, 6)."""
+import re
 import time
 
 import pytest
@@ -111,3 +112,26 @@ def test_bare_pod_is_deleted_and_that_is_said(workspace):
     write(workspace.root / "stop", "new")
     workspace.kubectl("wait", "--for=delete", "pod/bare", "--timeout=30s", timeout=40)
     live_update.wait_condition("Synced", "False", "NoTarget")
+
+
+def test_a_name_of_others_cannot_command_a_terminal(workspace):
+    app = workspace.deploy()
+    live_update = workspace.live_update(fallBack={"redeploy": "None"}, source={"context": ["."]}, steps=[{"sync": {"from": "src", "to": "/app/src"}}])
+    watcher = workspace.watch()
+    write(workspace.root / "src/\x1b[31msynced\nSTATE Synced", "1")
+    workspace.in_sync(app)
+    write(workspace.root / "\x1b]0;TITLE\a\x1b[2Jlost\nSTATE Synced\u202e\u009b1m", "1")
+    live_update.wait_condition("FallBack", "True", "Unmatched", "lost")
+    watcher.wait_line(r"not updated in place.*lost")
+    said = {"watch": watcher.text(),
+            "status": workspace.run("status", "app").stdout,
+            "status -o wide": workspace.run("status", "app", "-o", "wide").stdout,
+            "status -o json": workspace.run("status", "app", "-o", "json").stdout,
+            "status -o yaml": workspace.run("status", "app", "-o", "yaml").stdout,
+            "get": workspace.kubectl("get", "lu", "app", "-o", "wide"),
+            "describe": workspace.kubectl("describe", "lu", "app"),
+            "events": "\n".join(message for _, message in live_update.events())}
+    for command, text in said.items():
+        assert "lost" in text, f"{command}: {text!r}"
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text), f"{command}: {text!r}"
+        assert not re.search(r"^STATE Synced", text, re.MULTILINE), f"{command}: {text!r}"

@@ -60,6 +60,10 @@ class ChangeSetBuilder {
     it_.spec.parts = parts;
     return *this;
   }
+  ChangeSetBuilder& by(const std::string& user) {
+    it_.spec.user = user;
+    return *this;
+  }
   ChangeSetBuilder& named(const std::string& name) {
     it_.meta.name = name;
     return *this;

@@ -56,8 +56,7 @@ class Limits {
     }
   }
   void text(const std::string& field, const std::string& value, std::size_t most) {
-    std::size_t characters = 0;
-    for (std::size_t at = 0; at < value.size(); ++characters) next_character(value, at);
+    const std::size_t characters = count_characters(value);
     if (characters > most) {
       errors_.push_back({field, "must be at most " + std::to_string(most) + " characters long, is " +
                                     std::to_string(characters)});

@@ -61,6 +61,8 @@ struct FieldPath {
 // "a number (5)", "the string \"x\"", "a list": for messages, short whatever the value is.
 std::string describe(const rapidjson::Value& value);
 
+// How many letters must be added, removed or exchanged, capitals aside.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 // The candidate that `word` was probably meant to be; empty if none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 

@@ -1,5 +1,7 @@
 #include "core/base/text.h"
 
+#include <algorithm>
+
 namespace live_update {
 namespace {
 
@@ -19,9 +21,33 @@ std::size_t escape_length(std::string_view s) {
   return s[end] == '\x1b' && end + 1 < s.size() ? end + 2 : end + 1;
 }
 
-bool is_control(char32_t character) {
-  return (character < 0x20 && character != '\n' && character != '\t') ||
-         (character >= 0x7F && character < 0xA0);
+// What a terminal would obey, or what makes text look like other text: C0, DEL, C1, marks and overrides of the
+// direction of writing, separators of lines, and a byte order mark.
+bool is_obeyed(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x206F) || c == 0xFEFF ||
+         (c >= 0xFFF9 && c <= 0xFFFB);
+}
+
+void add_hex(std::string& to, std::string_view prefix, char32_t number, int digits) {
+  to += prefix;
+  for (int i = digits - 1; i >= 0; --i) to += "0123456789abcdef"[number >> 4 * i & 0xF];
+}
+
+std::string escaped(std::string_view text, std::string_view kept) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const char32_t c = next_character(text, at);
+    if (c == kNoCharacter)
+      add_hex(out, "\\x", static_cast<unsigned char>(text[begin]), 2);
+    else if (is_obeyed(c) && !(c < 0x20 && kept.contains(static_cast<char>(c))))
+      add_hex(out, c < 0x80 ? "\\x" : "\\u", c, c < 0x80 ? 2 : 4);
+    else
+      out.append(text, begin, at - begin);
+  }
+  return out;
 }
 
 }  // namespace
@@ -65,15 +91,15 @@ std::string to_utf8(std::string_view bytes) {
 
 std::string status_message(std::string_view text) {
   constexpr std::size_t kMax = 32'000;
-  if (text.size() <= kMax) return std::string(text);
+  if (text.size() <= kMax) return printable(to_utf8(text));
   text.remove_prefix(text.size() - kMax);
   while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xc0) == 0x80) text.remove_prefix(1);
-  return "..." + std::string(text);
+  return "..." + printable(to_utf8(text));
 }
 
 std::string clean_start(std::string_view bytes) {
   constexpr std::size_t kLongest = 1024;
-  return clean(bytes.substr(0, kLongest));
+  return visible(clean(bytes.substr(0, kLongest)));
 }
 
 std::string clean(std::string_view bytes) {
@@ -87,12 +113,54 @@ std::string clean(std::string_view bytes) {
       if (!out.empty() && out.back() != '\n' && !bytes.starts_with("\r\n")) out += '\n';
     } else if (character == kNoCharacter) {
       out += kReplacement;
-    } else if (!is_control(character)) {
+    } else if (!is_obeyed(character) || character == '\n' || character == '\t') {
       out += bytes.substr(0, size);
     }
     bytes.remove_prefix(size);
   }
   out.erase(out.find_last_not_of(" \t\n") + 1);
+  return out;
+}
+
+std::size_t count_characters(std::string_view text) {
+  std::size_t characters = 0;
+  for (std::size_t at = 0; at < text.size(); ++characters) next_character(text, at);
+  return characters;
+}
+
+std::string visible(std::string_view text) { return escaped(text, ""); }
+
+std::string printable(std::string_view text) { return escaped(text, "\n\t"); }
+
+std::string visible_lines(std::string_view text) {
+  constexpr std::string_view kMargin = "  | ";
+  std::string out;
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    if (at > 0) out += '\n';
+    if (at > 0 && !line.starts_with(kMargin)) out += kMargin;
+    out += escaped(line, "\t");
+    at = end + 1;
+  }
+  return out;
+}
+
+// All these characters can stand in strings only, and newlines and tabs in neither but between values.
+std::string visible_json(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    const char32_t c = next_character(text, at);
+    if (c == kNoCharacter)
+      out += kReplacement;
+    else if (is_obeyed(c) && c != '\n' && c != '\t')
+      add_hex(out, "\\u", c, 4);
+    else
+      out.append(text, begin, at - begin);
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "core/desired/history.h"
 
 #include "core/base/path.h"
+#include "core/base/text.h"
 
 namespace live_update {
 
@@ -25,7 +26,7 @@ bool only_mode(const Change& change) {
 }
 
 std::string refusal_of(const Change& change) {
-  const std::string where = "\"" + change.path + "\": ";
+  const std::string where = "\"" + visible(change.path) + "\": ";
   if (change.path == "." || clean_path(change.path) != change.path || !host_path_errors(change.path).empty())
     return where + "is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
   if (change.path.size() > kLongestPath || change.target.size() > kLongestPath)
@@ -36,7 +37,8 @@ std::string refusal_of(const Change& change) {
     return where + "a symlink needs a target";
   if (change.type != FileType::File) return {};
   if (!is_digest(change.digest))
-    return where + "digest must be sha256: and 64 hex digits, not \"" + change.digest + "\"";
+    return where + "digest must be sha256: and 64 hex digits, not \"" +
+           visible(change.digest.substr(0, 100)) + "\"";
   if (change.size > kLargestFile)
     return where + "has more than 1 GiB, the most that a ChangeSet may announce";
   if (change.offset > change.size) return where + "offset lies behind the end of the file";

@@ -1,9 +1,11 @@
 #include "core/reconcile/reconcile.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/reconcile/reconcile_status.h"
 #include "core/rules/mapping.h"
 #include "core/rules/pattern.h"
@@ -37,9 +39,9 @@ Judgement judgement_of(const Plan& planned, std::int64_t generation) {
     result.kind = Judgement::FallBack;
     result.reason = fall_back->reason;
     if (fall_back->reason == FallBackReason::StopPath)
-      for (const PathMatch& match : planned.stopped) result.paths.push_back(match.path);
+      for (const PathMatch& match : planned.stopped) result.paths.push_back(visible(match.path));
     else
-      result.paths = planned.unmatched;
+      std::ranges::transform(planned.unmatched, std::back_inserter(result.paths), visible);
   } else if (std::holds_alternative<Update>(planned.decision)) {
     result.kind = Judgement::Update;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/api/conditions.h"
+#include "core/base/text.h"
 #include "core/reconcile/change_set_status.h"
 #include "core/rules/plan.h"
 
@@ -201,8 +202,8 @@ class Describer {
   void session() {
     if (o_.history.batches().empty()) return;
     const Batch& batch = o_.history.batches().back();
-    SessionStatus session{batch.spec.user.empty() ? batch.spec.session : batch.spec.user, batch.spec.user,
-                          ""};
+    const std::string user = visible(batch.spec.user);
+    SessionStatus session{user.empty() ? visible(batch.spec.session) : user, user, ""};
     for (const Batch& it : o_.history.batches())
       if (it.spec.session == batch.spec.session && !session.since) session.since = it.meta().created;
     if (const auto& old = o_.before.session;

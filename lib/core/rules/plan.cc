@@ -146,7 +146,7 @@ class Planner {
     const std::string remote = it.route->remote(path, it.type == FileType::Directory);
     if (!is_kernel_path(remote)) return;
     plan_.refused.push_back({"spec.steps[" + std::to_string(it.route->step) + "].sync.to",
-                             "sends " + path + " to " + remote +
+                             "sends " + visible(path) + " to " + visible(remote) +
                                  ": must not be /proc, /sys or /dev or below, which belong to the kernel: "
                                  "choose another folder"});
   }

@@ -17,6 +17,11 @@ TEST_CASE("log: fields are JSON, whatever is in them") {
   CHECK(!fields.contains('\n'));
 }
 
+TEST_CASE("8.4 log: nothing in a line is obeyed by a terminal") {
+  CHECK(format_fields("m", {{"user", "\x1b[2J\n\x7f\xc2\x9b\xe2\x80\xae"}}) ==
+        R"("msg":"m","user":"\u001B[2J\n\u007f\u009b\u202e")");
+}
+
 TEST_CASE("log: an unknown level is told") {
   CHECK(Log::create("debug"));
   const auto log = Log::create("loud");

@@ -158,7 +158,7 @@ TEST_CASE("changes in words") {
   const Change gone{.path = "old", .op = Op::Delete}, gone2{.path = "old2", .op = Op::Delete};
   CHECK(say_changes({a}) == "src/a.py");
   CHECK(say_changes({a, b}) == "2 files (src/a.py, src/b.py)");
-  CHECK(say_changes({a, b, c, dir}) == "3 files (c?c, src/a.py, ...)");
+  CHECK(say_changes({a, b, c, dir}) == "3 files (c\\x0ac, src/a.py, ...)");
   CHECK(say_changes({gone}) == "old deleted");
   CHECK(say_changes({gone, gone2}) == "2 files (old, old2) deleted");
   CHECK(say_changes({a, gone}) == "src/a.py, old deleted");
