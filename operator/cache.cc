@@ -11,19 +11,23 @@ struct Cache::Scope {
   Store<LiveUpdate> live_updates;
   Store<ChangeSet> change_sets;
   Store<Pod> pods;
-  Store<Workload> deployments, replica_sets, stateful_sets, daemon_sets;
+  Store<Workload> deployments, replica_sets, stateful_sets, daemon_sets, jobs;
 
   std::unique_ptr<Reflector<LiveUpdate>> live_update_reflector;
   std::unique_ptr<Reflector<ChangeSet>> change_set_reflector;
   std::unique_ptr<Reflector<Pod>> pod_reflector;
   std::vector<std::unique_ptr<Reflector<Workload>>> workload_reflectors;
+  // Only CronJobs need the Jobs: the roles of an older chart do not show them, and the rest goes on without.
+  std::unique_ptr<Reflector<Workload>> job_reflector;
+  bool jobs_refused = false;
 
   bool synced() const {
-    return live_update_reflector->synced() && change_set_reflector->synced() && pod_reflector->synced() &&
+    return (job_reflector->synced() || jobs_refused) && live_update_reflector->synced() &&
+           change_set_reflector->synced() && pod_reflector->synced() &&
            std::ranges::all_of(workload_reflectors, [](const auto& it) { return it->synced(); });
   }
   std::vector<const Store<Workload>*> workload_stores() const {
-    return {&deployments, &replica_sets, &stateful_sets, &daemon_sets};
+    return {&deployments, &replica_sets, &stateful_sets, &daemon_sets, &jobs};
   }
 };
 
@@ -72,18 +76,31 @@ Cache::Cache(Loop& loop, ApiServer& api, Options options) : loop_(loop), options
         loop, api, resource("/api/v1", ns, "pods"), scope->pods, decode_pod,
         Reflector<Pod>::Callbacks{[this](const auto& change) { namespace_changed(change.key.ns); }, came_in,
                                   problem});
-    auto watch_workloads = [&](Store<Workload>& store, const std::string& plural) {
-      scope->workload_reflectors.push_back(std::make_unique<Reflector<Workload>>(
-          loop, api, resource("/apis/apps/v1", ns, plural), store, decode_workload,
-          Reflector<Workload>::Callbacks{[this](const auto& change) { namespace_changed(change.key.ns); },
-                                         came_in, problem}));
-    };
-    watch_workloads(scope->deployments, "deployments");
-    watch_workloads(scope->replica_sets, "replicasets");
-    watch_workloads(scope->stateful_sets, "statefulsets");
-    watch_workloads(scope->daemon_sets, "daemonsets");
+    watch_workloads(loop, api, ns, *scope);
     scopes_[ns] = std::move(scope);
   }
+}
+
+void Cache::watch_workloads(Loop& loop, ApiServer& api, const std::string& ns, Scope& scope) {
+  auto watch = [&](Store<Workload>& store, const std::string& path,
+                   std::function<void(const Error&)> problem) {
+    return std::make_unique<Reflector<Workload>>(
+        loop, api, resource("/apis/" + path.substr(0, path.rfind('/')), ns, path.substr(path.rfind('/') + 1)),
+        store, decode_workload,
+        Reflector<Workload>::Callbacks{[this](const auto& change) { namespace_changed(change.key.ns); },
+                                       [this] { list_came_in(); }, std::move(problem)});
+  };
+  auto problem = [this](const Error& error) { options_.on_problem(error); };
+  auto& all = scope.workload_reflectors;
+  all.push_back(watch(scope.deployments, "apps/v1/deployments", problem));
+  all.push_back(watch(scope.replica_sets, "apps/v1/replicasets", problem));
+  all.push_back(watch(scope.stateful_sets, "apps/v1/statefulsets", problem));
+  all.push_back(watch(scope.daemon_sets, "apps/v1/daemonsets", problem));
+  scope.job_reflector = watch(scope.jobs, "batch/v1/jobs", [this, &scope](const Error& error) {
+    scope.jobs_refused |= error.kind == ErrorKind::Forbidden;
+    options_.on_problem(error);
+    list_came_in();
+  });
 }
 
 Cache::~Cache() = default;
@@ -93,6 +110,7 @@ void Cache::start() {
     scope->live_update_reflector->start();  // and then its ChangeSets: so it is known which have one
     scope->pod_reflector->start();
     for (auto& it : scope->workload_reflectors) it->start();
+    scope->job_reflector->start();
   }
 }
 

@@ -48,6 +48,7 @@ class Cache {
 
  private:
   struct Scope;  // one namespace, or all
+  void watch_workloads(Loop& loop, ApiServer& api, const std::string& ns, Scope& scope);
   const Scope* scope_of(const std::string& ns) const;
   ChangeSet admit(ChangeSet change_set);
   void change_set_changed(const ObjectChange<ChangeSet>& change);

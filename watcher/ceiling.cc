@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/base/text.h"
 #include "core/rules/validate.h"
 #include "watcher/manifest_file.h"
 
@@ -75,7 +76,7 @@ bool Ceiling::read_again(const Say& say) {
   auto read = read_spec(file_, accepted_.key());
   if (!read) {
     if (!std::exchange(said_useless_, true))
-      say(fmt::format("{}\nwhat {} said before stays in force", read.error().message, file_));
+      say(fmt::format("{}\nwhat {} said before stays in force", visible_lines(read.error().message), file_));
     return false;
   }
   said_useless_ = false;

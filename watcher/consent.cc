@@ -8,8 +8,9 @@
 #include <cstdio>
 
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/rules/mapping.h"
-#include "watcher/wording.h"
+#include "watcher/console.h"
 
 namespace live_update {
 namespace {
@@ -23,14 +24,14 @@ bool says_yes(std::string line) {
 
 std::string joined(const std::vector<std::string>& texts) {
   std::string out;
-  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + say_path(text);
+  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + visible(text);
   return out.empty() ? "nothing" : out;
 }
 
 std::string writer_of(const LiveUpdate& live_update) {
   const LastWriter& writer = live_update.writer;
   if (writer.manager.empty()) return "";
-  return fmt::format("last changed by {}{}", say_path(writer.manager),
+  return fmt::format("last changed by {}{}", visible(writer.manager),
                      writer.time ? " at " + format_time(*writer.time).substr(0, 19) + "Z" : "");
 }
 
@@ -47,7 +48,7 @@ TerminalConsent::~TerminalConsent() {
 }
 
 bool TerminalConsent::ask_now(const std::string& question) {
-  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  print(stderr, question + " [y/N] ");
   std::string line;
   for (char c = 0; ::read(terminal_, &c, 1) == 1 && c != '\n';) line += c;
   return says_yes(line);
@@ -69,7 +70,7 @@ void TerminalConsent::listen() {
   typed_.clear();
   readable_.reset();
   if (questions_.empty()) return;
-  std::fprintf(stderr, "%s [y/N] ", questions_.front().text.c_str());
+  print(stderr, questions_.front().text + " [y/N] ");
   readable_ = loop_.on_readable(terminal_, [this] { read(); });
 }
 
@@ -103,13 +104,13 @@ std::vector<std::string> say_reach(const LiveUpdate& live_update, const Accepted
     if (const auto* sync = std::get_if<Sync>(&step)) sent.push_back(clean_path(sync->from));
   std::vector<std::string> lines{
       fmt::format("LiveUpdate {}/{} was not accepted on this machine yet. Of what is below {} it", key.ns,
-                  key.name, say_path(key.root)),
+                  key.name, visible(key.root)),
       "  sends       " + joined(sent),
       "  watches     " + joined(context_of(spec)),
   };
   std::string left_out = spec.source.ignore.empty() ? "" : joined(spec.source.ignore);
   if (!spec.source.ignore_file.empty())
-    left_out += (left_out.empty() ? "what " : ", and what ") + say_path(spec.source.ignore_file) + " says";
+    left_out += (left_out.empty() ? "what " : ", and what ") + visible(spec.source.ignore_file) + " says";
   if (!left_out.empty()) lines.push_back("  leaves out  " + left_out);
   if (const std::string writer = writer_of(live_update); !writer.empty())
     lines.push_back("It was " + writer + ".");
@@ -124,7 +125,7 @@ std::vector<std::string> say_further(const LiveUpdate& live_update, const Ceilin
                   ceiling.has_file() ? ceiling.file() + " says" : std::string("was accepted here"),
                   writer.empty() ? "" : " (" + writer + ")")};
   for (const FieldError& it : further)
-    lines.push_back(fmt::format("  {}: {}", it.field, say_path(it.message)));
+    lines.push_back(fmt::format("  {}: {}", it.field, visible(it.message)));
   return lines;
 }
 

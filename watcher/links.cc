@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "core/base/text.h"
+
 namespace live_update {
 
 LinkEnd link_end(const std::string& root, const std::string& path) {
@@ -33,7 +35,7 @@ int open_without_links(const std::string& absolute) {
 
 std::string say_refused(const LinkEnd& end) {
   if (end.where == LinkEnd::Nowhere) return "a link that leads to nothing";
-  return "a link that leads out of the root, to " + end.path;
+  return "a link that leads out of the root, to " + visible(end.path);
 }
 
 }  // namespace live_update

@@ -10,6 +10,8 @@
 #include <memory>
 #include <random>
 
+#include "core/base/text.h"
+#include "core/rules/validate.h"
 #include "watcher/ceiling.h"
 #include "watcher/cluster.h"
 #include "watcher/consent.h"
@@ -100,7 +102,7 @@ Result<std::vector<LiveUpdate>> choose(Loop& loop, ApiServer& api, const std::st
 // The file's LiveUpdates, checked with the files at hand before anything is posted (rule 1.8).
 Result<std::vector<Manifest>> read_file(const WatchCommand& command, const std::string& root) {
   auto manifests = read_manifests(command.file);
-  if (!manifests) return manifests;
+  if (!manifests) return fail(manifests.error().kind, visible_lines(manifests.error().message));
   const PosixFileSystem files(root);
   std::string errors;
   for (const Manifest& manifest : *manifests)
@@ -202,6 +204,7 @@ class Watcher {
         .consent = &consent_};
     for (const Chosen& it : chosen_) {
       const ObjectMeta& meta = it.live_update.meta;
+      warn_of_kind(it.live_update);
       session.ceiling = it.ceiling.get();
       consoles_.push_back(std::make_unique<NamedConsole>(terminal_, chosen_.size() > 1 ? meta.name : ""));
       feeds_.push_back(std::make_unique<Feed>(loop_, *cluster.api, *consoles_.back(), key_of(meta), session,
@@ -225,6 +228,13 @@ class Watcher {
   }
 
  private:
+  // What `validate` warns of and nothing here would ever answer (rule 5.1).
+  void warn_of_kind(const LiveUpdate& live_update) {
+    for (const FieldError& it : warnings(live_update.spec))
+      if (it.field == "spec.target.workload.kind")
+        terminal_.problem("warning: " + it.field + ": " + it.message);
+  }
+
   void ended(int code) {
     exit_code_ = std::max(exit_code_, code);
     if (--open_ == 0) loop_.stop(exit_code_);

@@ -1,4 +1,6 @@
 """Containers that cannot be updated, or only in part: one clear condition each (semantics.md 4.9, 5.1, 5.2)."""
+import json
+
 import pytest
 
 from harness import images
@@ -95,6 +97,20 @@ def test_several_containers_and_none_chosen(project):
     assert main.read("/app/src/a") is None
 
 
+def test_the_default_container_of_several(project):
+    extra = [{"name": "sidecar", "image": images.BUSYBOX, "command": ["sleep", "infinity"]}]
+    project.start(extra=extra)
+    project.live_update.wait_stalled("ContainerNotChosen")
+    project.shared.kubectl("patch", "deployment", project.name, "-p", json.dumps({"spec": {"template": {"metadata": {
+        "annotations": {"kubectl.kubernetes.io/default-container": project.name}}}}}))
+    write(project.host / "a", "1")
+    project.live_update.wait_synced(1, timeout=60)
+    main, = project.app.containers()
+    sidecar, = project.app.containers("sidecar")
+    assert main.read("/app/src/a") == "1"
+    assert sidecar.read("/app/src/a") is None
+
+
 def test_container_chosen_by_image(project):
     extra = [{"name": "sidecar", "image": "localhost/busybox:1", "command": ["sleep", "infinity"]}]
     project.start(images.GNU, extra=extra, target={"workload": {"kind": "Deployment", "name": project.name}, "image": "localhost/e2e-gnu"})
@@ -152,3 +168,45 @@ def test_workload_of_kind(shared, project, kind):
     pod = shared.kubectl.get("pods", "-l", f"app={name}")["items"][0]["metadata"]["name"]
     shared.eventually(lambda: shared.kubectl.run("exec", pod, "--", "cat", "/app/a").stdout == "1", "the file has arrived")
     watcher.stop()
+
+
+def one_pod(shared, labels):
+    pods = [pod for pod in shared.kubectl.get("pods", "-l", labels)["items"] if pod["status"]["phase"] == "Running"]
+    return pods[0]["metadata"]["name"] if len(pods) == 1 else None
+
+
+@pytest.mark.parametrize("kind", ["Pod", "CronJob"])
+def test_target_of_kind(shared, kind):
+    name = f"of-{kind.lower()}"
+    pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1,
+           "containers": [{"name": name, "image": images.BUSYBOX, "command": ["sleep", "infinity"]}]}
+    meta = {"name": name, "labels": {"app": name}}
+    objects = {
+        "Pod": {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod},
+        "CronJob": {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name}, "spec": {
+            "schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": name}}, "spec": pod}}}}},
+    }
+    shared.kubectl("apply", "-f", "-", stdin=objects[kind])
+    if kind == "CronJob":
+        shared.kubectl("create", "job", f"{name}-now", f"--from=cronjob/{name}")
+    shared.eventually(lambda: one_pod(shared, f"app={name}"), "the pod runs", timeout=60)
+    (shared.root / name).mkdir()
+    live_update = shared.live_update(name, target={"workload": {"kind": kind, "name": name}}, steps=[{"sync": {"from": name, "to": "/app"}}])
+    watcher = shared.watch(name)
+    write(shared.root / name / "a", "1")
+    live_update.wait_synced(1)
+    running = one_pod(shared, f"app={name}")
+    shared.eventually(lambda: shared.kubectl.run("exec", running, "--", "cat", "/app/a").stdout == "1", "the file has arrived")
+    watcher.stop()
+    shared.kubectl("delete", f"{kind.lower()}/{name}", "--wait=false")
+
+
+def test_a_kind_that_is_misspelled(shared, project):
+    write(project.host / "a", "1")
+    project.live_update = shared.live_update(project.name, target={"workload": {"kind": "Deploymnt", "name": project.name}},
+                                             steps=[{"initialSync": {}}, {"sync": {"from": project.name, "to": "/app"}}])
+    project.live_update.wait_condition("Synced", "False", "NoTarget", "the nearest is Deployment")
+    done = shared.run("push", project.name, "--timeout", "4", timeout=30)
+    assert done.returncode == 1
+    assert "warning: spec.target.workload.kind: no kind that is known is spelled Deploymnt, the nearest is Deployment" in done.stderr
+    assert "waiting: no running pod matches Deploymnt" in done.stdout + done.stderr

@@ -81,6 +81,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - apiGroups: [apps]
   resources: [deployments, replicasets, statefulsets, daemonsets]
   verbs: [get, list, watch]
+# Between a CronJob and its pods.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch]
 # Redeploying: a rollout restart, and the deletion of a pod that nothing rolls out.
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]

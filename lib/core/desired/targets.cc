@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/api/workload_kinds.h"
+#include "core/base/text.h"
+
 namespace live_update {
 
 namespace {
 
 constexpr std::string_view kAnnotationPrefix = "redeploy.liveupdate.dev/";
 constexpr const char* kAllow = "liveupdate.dev/allow";
+constexpr const char* kDefaultContainer = "kubectl.kubernetes.io/default-container";
 
 const ObjectMeta::OwnerReference* controller(const ObjectMeta& meta) {
   auto it = std::ranges::find_if(meta.owners, [](const auto& owner) { return owner.controller; });
@@ -35,9 +39,20 @@ const Workload* newest_replica_set(const std::string& deployment,
 
 bool counts(const Pod& pod) { return !pod.meta.deleted && pod.phase != "Succeeded" && pod.phase != "Failed"; }
 
-bool owned_by(const Pod& pod, std::string_view kind, std::string_view name) {
+bool owned_by(const ObjectMeta& meta, const WorkloadRef& workload) {
+  const auto* owner = controller(meta);
+  return owner && owner->kind == workload.kind && owner->name == workload.name;
+}
+
+// Whether a pod is of this workload: it is it, is owned by it, or by something known that it owns (a ReplicaSet, a
+// Job).
+bool belongs_to(const Pod& pod, const WorkloadRef& workload, const std::vector<const Workload*>& workloads) {
+  if (workload.kind == "Pod") return pod.meta.name == workload.name;
+  if (owned_by(pod.meta, workload)) return true;
   const auto* owner = controller(pod.meta);
-  return owner && owner->kind == kind && owner->name == name;
+  return owner && std::ranges::any_of(workloads, [&](const Workload* it) {
+           return it->kind == owner->kind && it->meta.name == owner->name && owned_by(it->meta, workload);
+         });
 }
 
 std::vector<const Pod*> matching_pods(const TargetSpec& target, const std::vector<const Pod*>& pods,
@@ -51,8 +66,8 @@ std::vector<const Pod*> matching_pods(const TargetSpec& target, const std::vecto
   }
   for (const Pod* pod : pods) {
     if (!counts(*pod)) continue;
-    const bool meant = target.selector ? matches(*target.selector, pod->meta.labels)
-                                       : owned_by(*pod, owner.kind, owner.name);
+    const bool meant =
+        target.selector ? matches(*target.selector, pod->meta.labels) : belongs_to(*pod, owner, workloads);
     if (meant) result.push_back(pod);
   }
   std::ranges::sort(result, {}, [](const Pod* pod) -> const std::string& { return pod->meta.name; });
@@ -61,6 +76,7 @@ std::vector<const Pod*> matching_pods(const TargetSpec& target, const std::vecto
 
 bool eligible(const PodContainer& container) { return !container.init || container.restart_always; }
 
+// Rule 5.2.
 std::vector<const PodContainer*> matching_containers(const TargetSpec& target, const Pod& pod) {
   std::vector<const PodContainer*> all, chosen;
   for (const PodContainer& it : pod.containers) {
@@ -70,8 +86,12 @@ std::vector<const PodContainer*> matching_containers(const TargetSpec& target, c
                                   : !target.image.empty() && same_image(target.image, it.image))
       chosen.push_back(&it);
   }
-  if (target.container.empty() && target.image.empty()) return all;
-  return chosen;
+  if (!target.container.empty() || !target.image.empty()) return chosen;
+  const auto meant = pod.meta.annotations.find(kDefaultContainer);
+  if (all.size() < 2 || meant == pod.meta.annotations.end()) return all;
+  for (const PodContainer& it : pod.containers)
+    if (eligible(it) && it.name == meant->second) return {&it};
+  return all;
 }
 
 std::string names_of(const Pod& pod) {
@@ -84,8 +104,8 @@ std::string names_of(const Pod& pod) {
 Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContainer& container) {
   Target target{pod.meta.name, pod.meta.uid, container.name, container.container_id};
   target.running = container.running && !container.container_id.empty();
-  target.waiting_reason =
-      container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason;
+  target.waiting_reason = visible(
+      container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason);
   target.restarts = container.restarts;
   target.pod_created = pod.meta.created;
   target.started = container.started;
@@ -127,7 +147,9 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
   search.pods = static_cast<int>(matching.size());
   if (matching.empty()) {
     search.reason = "NoTarget";
-    search.message = "no running pod matches " + describe(target) + "; changes are kept until there is one";
+    const std::string doubt = target.workload ? doubt_of_kind(target.workload->kind) : "";
+    search.message = "no running pod matches " + describe(target) + (doubt.empty() ? "" : ": " + doubt) +
+                     "; changes are kept until there is one";
     return search;
   }
   std::string refusing;  // a pod whose owner wants it left alone (design: sharing)
@@ -142,7 +164,8 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
       search.targets.clear();
       search.reason = "ContainerNotChosen";
       search.message = "pod " + pod->meta.name + " has several containers (" + names_of(*pod) +
-                       "): set spec.target.container to one of them";
+                       "): set spec.target.container to one of them, or the pods' annotation " +
+                       kDefaultContainer;
       return search;
     }
     for (const PodContainer* container : containers)
@@ -155,7 +178,7 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
                      "remove the annotation, or select other pods in spec.target";
   } else if (search.targets.empty()) {
     const std::string wanted =
-        target.container.empty() ? "image " + target.image : "container " + target.container;
+        visible(target.container.empty() ? "image " + target.image : "container " + target.container);
     search.reason = "NoSuchContainer";
     search.message = "no container of pod " + matching.front()->meta.name + " is " + wanted + "; it has " +
                      names_of(*matching.front());
@@ -177,14 +200,14 @@ TargetSearch closed_namespace(const std::string& ns, const std::string& own) {
 std::optional<WorkloadRef> owning_workload(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
                                            const std::vector<const Workload*>& workloads) {
   const TargetSpec& target = live_update.spec.target;
-  if (target.workload) return target.workload;
+  if (target.workload && target.workload->kind != "Pod") return target.workload;
   for (const Pod* pod : matching_pods(target, pods, workloads)) {
     const auto* owner = controller(pod->meta);
     if (!owner) continue;
-    auto replica_set = std::ranges::find_if(workloads, [&](const Workload* it) {
-      return owner->kind == "ReplicaSet" && it->kind == "ReplicaSet" && it->meta.name == owner->name;
+    auto between = std::ranges::find_if(workloads, [&](const Workload* it) {
+      return it->kind == owner->kind && it->meta.name == owner->name;
     });
-    const auto* above = replica_set == workloads.end() ? nullptr : controller((*replica_set)->meta);
+    const auto* above = between == workloads.end() ? nullptr : controller((*between)->meta);
     return above ? WorkloadRef{above->kind, above->name} : WorkloadRef{owner->kind, owner->name};
   }
   return std::nullopt;
@@ -229,7 +252,7 @@ std::int64_t redeployed_sequence(const ObjectMeta& live_update,
 }
 
 std::string describe(const TargetSpec& target) {
-  if (target.workload) return target.workload->kind + "/" + target.workload->name;
+  if (target.workload) return visible(target.workload->kind + "/" + target.workload->name);
   if (!target.selector) return "";
   std::string text;
   auto add = [&](const std::string& part) { text += (text.empty() ? "" : ",") + part; };
@@ -239,7 +262,7 @@ std::string describe(const TargetSpec& target) {
     for (const std::string& value : it.values) values += (values.empty() ? "" : ",") + value;
     add(it.key + " " + it.op + (values.empty() ? "" : " (" + values + ")"));
   }
-  return text;
+  return visible(text);
 }
 
 }  // namespace live_update

@@ -33,8 +33,8 @@ struct TargetSearch {
   std::string reason, message;  // NoTarget, ContainerNotChosen, NoSuchContainer, NotAllowed
 };
 
-// `workloads`: ReplicaSets (for a Deployment's newest one) and the workloads themselves, of the LiveUpdate's
-// namespace, as pods are.
+// `workloads`: what stands between pods and the workloads that own them (ReplicaSets, of which a Deployment's
+// newest one counts, and Jobs), and the workloads themselves, of the LiveUpdate's namespace, as pods are.
 TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const Pod*>& pods,
                           const std::vector<const Workload*>& workloads);
 

@@ -6,6 +6,18 @@
 #include "core/base/text.h"
 
 namespace live_update {
+namespace {
+
+constexpr char32_t kAscii = 128;
+
+char32_t character_at(std::string_view text, std::size_t& at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte >= kAscii) return next_character(text, at);
+  ++at;
+  return byte;
+}
+
+}  // namespace
 
 class Glob::Parser {
  public:
@@ -13,11 +25,22 @@ class Glob::Parser {
 
   // Why it is malformed; empty if it is not.
   std::string_view parse() {
+    if (only_a_suffix()) {
+      at_ = 2;
+      out_.push_back({.kind = Kind::Rest});
+    }
     while (why_.empty() && at_ < text_.size()) token();
     return why_;
   }
 
  private:
+  // "**" and then literal characters only: any path that ends with them, as Docker's matcher has it. With a "/"
+  // after it, that is what TreeBegin says, too.
+  bool only_a_suffix() const {
+    return text_.size() > 2 && text_.starts_with("**") && text_[2] != '/' &&
+           text_.find_first_of("*?[]\\", 2) == std::string_view::npos;
+  }
+
   void token() {
     switch (text_[at_]) {
       case '*':
@@ -42,9 +65,11 @@ class Glob::Parser {
     }
     at_ += 2;
     if (at_ < text_.size() && text_[at_] == '/') ++at_;
+    const bool again = !out_.empty() && out_.back().kind == Kind::TreeInside;  // **/**/ is **/
     if (at_ == text_.size()) {
+      if (again) out_.resize(out_.size() - 2);
       out_.push_back({.kind = Kind::Rest});
-    } else {
+    } else if (!again) {
       out_.push_back({.kind = Kind::TreeBegin});
       out_.push_back({.kind = Kind::TreeInside});
     }
@@ -109,20 +134,6 @@ std::string_view Glob::compile(std::string_view text) {
 }
 
 bool Glob::Token::takes(char32_t c) const {
-  switch (kind) {
-    case Kind::Character:
-      return c == character;
-    case Kind::Any:
-    case Kind::Star:
-      return c != '/';
-    case Kind::TreeInside:
-    case Kind::Rest:
-      return true;
-    case Kind::TreeBegin:
-      return false;
-    case Kind::Class:
-      break;
-  }
   const bool listed =
       std::ranges::any_of(ranges, [c](const auto& range) { return range.first <= c && c <= range.second; });
   return c != '/' && listed != except;
@@ -131,94 +142,103 @@ bool Glob::Token::takes(char32_t c) const {
 void Glob::prepare() {
   words_ = tokens_.size() / 64 + 1;
   for (Mask* mask : {&steps_, &loops_, &skips_, &trees_, &inside_}) mask->assign(words_, 0);
-  for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    auto add_to = [i](Mask& mask) { mask[i / 64] |= std::uint64_t{1} << i % 64; };
-    switch (tokens_[i].kind) {
-      case Kind::Star:
-      case Kind::Rest:
-        add_to(loops_), add_to(skips_);
-        break;
-      case Kind::TreeBegin:
-        add_to(trees_);
-        break;
-      case Kind::TreeInside:
-        add_to(loops_), add_to(inside_);
-        break;
-      default:
-        add_to(steps_);
-    }
+  find_intervals();
+  takers_.assign((kAscii + intervals_.size()) * words_, 0);
+  Mask not_slash(words_), all(words_);
+  for (std::size_t i = 0; i < tokens_.size(); ++i) note(i, not_slash, all);
+  for (std::size_t row = 0; row < kAscii + intervals_.size(); ++row) {
+    for (std::size_t w = 0; w < words_; ++w)
+      takers_[row * words_ + w] |= all[w] | (row == '/' ? 0 : not_slash[w]);
   }
-  ascii_.assign(128 * words_, 0);
-  for (std::size_t i = 0; i < tokens_.size(); ++i) note_ascii(i);
 }
 
-void Glob::note_ascii(std::size_t i) {
-  const Token& token = tokens_[i];
+void Glob::find_intervals() {
+  intervals_ = {kAscii};
+  auto part_of = [&](char32_t low, char32_t high) {
+    if (high < kAscii) return;
+    intervals_.push_back(std::max(low, kAscii));
+    intervals_.push_back(high + 1);
+  };
+  for (const Token& token : tokens_) {
+    if (token.kind == Kind::Character) part_of(token.character, token.character);
+    for (const auto& [low, high] : token.ranges) part_of(low, high);
+  }
+  std::ranges::sort(intervals_);
+  intervals_.erase(std::unique(intervals_.begin(), intervals_.end()), intervals_.end());
+}
+
+std::size_t Glob::row_of(char32_t c) const {
+  if (c < kAscii) return c;
+  return kAscii + static_cast<std::size_t>(std::ranges::upper_bound(intervals_, c) - intervals_.begin()) - 1;
+}
+
+// Enters one token into all masks. Those that take every character, or every one but "/", go into `all` and
+// `not_slash`.
+void Glob::note(std::size_t i, Mask& not_slash, Mask& all) {
   const std::uint64_t bit = std::uint64_t{1} << i % 64;
-  if (token.kind == Kind::Character) {  // nearly all of them
-    if (token.character < 128) ascii_[token.character * words_ + i / 64] |= bit;
-    return;
-  }
-  for (char32_t c = 0; c < 128; ++c)
-    if (token.takes(c)) ascii_[c * words_ + i / 64] |= bit;
-}
-
-void Glob::find_takers(char32_t c, std::uint64_t* takers) const {
-  for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    if (tokens_[i].takes(c)) takers[i / 64] |= std::uint64_t{1} << i % 64;
-  }
-}
-
-// Every position of `from` that is in `mask`, moved on. Whether that was new.
-bool Glob::shift_into(std::uint64_t* to, const std::uint64_t* from, const Mask& mask, unsigned by) const {
-  std::uint64_t carry = 0, added = 0;
-  for (std::size_t w = 0; w < words_; ++w) {
-    const std::uint64_t moving = from[w] & mask[w];
-    const std::uint64_t arriving = (moving << by | carry) & ~to[w];
-    to[w] |= arriving;
-    added |= arriving;
-    carry = moving >> (64 - by);
-  }
-  return added != 0;
-}
-
-// Adds what is reached by reading nothing.
-void Glob::close(std::uint64_t* states) const {
-  for (bool grown = true; grown;) {
-    grown = shift_into(states, states, skips_, 1);
-    grown = shift_into(states, states, trees_, 1) || grown;
-    grown = shift_into(states, states, trees_, 2) || grown;
+  auto add_to = [&](Mask& mask) { mask[i / 64] |= bit; };
+  const Token& token = tokens_[i];
+  switch (token.kind) {
+    case Kind::Character:
+      add_to(steps_);
+      takers_[row_of(token.character) * words_ + i / 64] |= bit;
+      break;
+    case Kind::Class:
+      add_to(steps_);
+      for (std::size_t row = 0; row < kAscii + intervals_.size(); ++row) {
+        const char32_t c = row < kAscii ? static_cast<char32_t>(row) : intervals_[row - kAscii];
+        if (token.takes(c)) takers_[row * words_ + i / 64] |= bit;
+      }
+      break;
+    case Kind::Any:
+      add_to(steps_), add_to(not_slash);
+      break;
+    case Kind::Star:
+      add_to(loops_), add_to(skips_), add_to(not_slash);
+      break;
+    case Kind::TreeBegin:
+      add_to(trees_);
+      break;
+    case Kind::TreeInside:
+      add_to(loops_), add_to(inside_), add_to(all);
+      break;
+    case Kind::Rest:
+      add_to(loops_), add_to(skips_), add_to(all);
+      break;
   }
 }
 
-void Glob::step(std::uint64_t* states, const std::uint64_t* takers, bool slash) const {
-  for (std::size_t w = 0; w < words_; ++w) states[w] &= takers[w];
-  std::uint64_t carry = 0;
-  for (std::size_t w = 0; w < words_; ++w) {
-    const std::uint64_t moving = states[w] & (steps_[w] | (slash ? inside_[w] : 0));
-    states[w] = (states[w] & loops_[w]) | moving << 1 | carry;
-    carry = moving >> 63;
-  }
-  close(states);
+// Adds what is reached from one word by reading nothing. One pass is enough: TreeBegin leads over TreeInside to a
+// Star at most, and Star and Rest to a token that reads, or to the end.
+std::uint64_t Glob::reach(std::size_t w, std::uint64_t now, Carry& carry) const {
+  const std::uint64_t tree = now & trees_[w];
+  now |= tree << 1 | tree << 2 | carry.tree;
+  carry.tree = tree >> 63 | tree >> 62;
+  const std::uint64_t skip = now & skips_[w];
+  now |= skip << 1 | carry.skip;
+  carry.skip = skip >> 63;
+  return now;
+}
+
+// One word after one character; `now` are the states that take it.
+std::uint64_t Glob::next(std::size_t w, std::uint64_t now, bool slash, Carry& carry) const {
+  const std::uint64_t moving = now & (steps_[w] | (slash ? inside_[w] : 0));
+  const std::uint64_t moved = (now & loops_[w]) | moving << 1 | carry.move;
+  carry.move = moving >> 63;
+  return reach(w, moved, carry);
 }
 
 // `feed` where one word holds all states, as nearly always.
 std::uint64_t Glob::feed_word(std::uint64_t now, std::string_view text) const {
-  const std::uint64_t skips = skips_[0], trees = trees_[0];
+  const std::uint64_t steps = steps_[0], with_slash = steps_[0] | inside_[0];
+  const std::uint64_t loops = loops_[0], trees = trees_[0], skips = skips_[0];
   for (std::size_t at = 0; at < text.size() && now != 0;) {
-    const char32_t c = next_character(text, at);
-    std::uint64_t takers = 0;
-    if (c < 128)
-      takers = ascii_[c];
-    else
-      find_takers(c, &takers);
-    now &= takers;
-    const std::uint64_t moving = now & (steps_[0] | (c == '/' ? inside_[0] : 0));
-    now = (now & loops_[0]) | moving << 1;
-    for (std::uint64_t before = 0; before != now && (now & (skips | trees)) != 0;) {
-      before = now;
-      now |= (now & (skips | trees)) << 1 | (now & trees) << 2;
-    }
+    const char32_t c = character_at(text, at);
+    now &= takers_[row_of(c)];
+    now = (now & loops) | (now & (c == '/' ? with_slash : steps)) << 1;
+    const std::uint64_t tree = now & trees;
+    now |= tree << 1 | tree << 2;
+    now |= (now & skips) << 1;
   }
   return now;
 }
@@ -226,23 +246,22 @@ std::uint64_t Glob::feed_word(std::uint64_t now, std::string_view text) const {
 bool Glob::feed(States& states, std::string_view text) const {
   if (words_ == 1) return (states.one_ = feed_word(states.one_, text)) != 0;
   std::uint64_t* now = states.data();
-  std::vector<std::uint64_t> takers;
   for (std::size_t at = 0; at < text.size();) {
-    const char32_t c = next_character(text, at);
-    if (c >= 128) {
-      takers.assign(words_, 0);
-      find_takers(c, takers.data());
-    }
-    step(now, c < 128 ? &ascii_[c * words_] : takers.data(), c == '/');
-    if (states.none()) return false;
+    const char32_t c = character_at(text, at);
+    const std::uint64_t* takers = &takers_[row_of(c) * words_];
+    Carry carry;
+    std::uint64_t any = 0;
+    for (std::size_t w = 0; w < words_; ++w) any |= now[w] = next(w, now[w] & takers[w], c == '/', carry);
+    if (any == 0) return false;
   }
   return !states.none();
 }
 
 Glob::States Glob::begin() const {
   States out(words_);
+  Carry carry;
   *out.data() = 1;
-  close(out.data());
+  for (std::size_t w = 0; w < words_; ++w) out.data()[w] = reach(w, out.data()[w], carry);
   return out;
 }
 

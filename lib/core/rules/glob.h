@@ -1,8 +1,8 @@
 // A pattern without "!" and clean, as an automaton: *, ?, [...], \x and ** of rule 2.3.
 //
 // A state is a position in the pattern; all states that are possible at once are a bit set, and one character
-// moves all of them with a few word operations (as in Shift-And). So matching is linear in the text whatever
-// the pattern. Immutable once compiled.
+// moves all of them in one pass over its words (as in Shift-And). So matching takes text times pattern / 64 steps
+// at most, whatever the two are. Immutable once compiled.
 #pragma once
 
 #include <array>
@@ -50,7 +50,7 @@ class Glob {
     Star,        // * : any run without "/"
     TreeBegin,   // ** or **/ in the middle: nothing, or ...
     TreeInside,  // ... anything that ends in "/"
-    Rest,        // ** at the end: anything
+    Rest,        // ** at the end, or before literal characters only: anything
   };
   struct Token {
     Kind kind = Kind::Character;
@@ -61,20 +61,26 @@ class Glob {
   };
   using Mask = std::vector<std::uint64_t>;
   class Parser;
+  // What moves from one word of a bit set into the next.
+  struct Carry {
+    std::uint64_t move = 0, tree = 0, skip = 0;
+  };
 
   void prepare();
-  void note_ascii(std::size_t token);
-  void find_takers(char32_t c, std::uint64_t* takers) const;
+  void find_intervals();
+  void note(std::size_t token, Mask& not_slash, Mask& all);
+  std::size_t row_of(char32_t c) const;
   std::uint64_t feed_word(std::uint64_t now, std::string_view text) const;
-  void step(std::uint64_t* states, const std::uint64_t* takers, bool slash) const;
-  bool shift_into(std::uint64_t* to, const std::uint64_t* from, const Mask& mask, unsigned by) const;
-  void close(std::uint64_t* states) const;
+  std::uint64_t next(std::size_t word, std::uint64_t now, bool slash, Carry& carry) const;
+  std::uint64_t reach(std::size_t word, std::uint64_t now, Carry& carry) const;
 
   std::vector<Token> tokens_;  // the state tokens_.size() accepts
   std::size_t words_ = 1;
   Mask steps_, loops_;           // tokens that are left with the character they take, and those that stay
   Mask skips_, trees_, inside_;  // Star and Rest; TreeBegin; TreeInside
-  std::vector<std::uint64_t> ascii_;  // who takes which ASCII character
+  // Characters beyond ASCII by intervals in which all tokens agree: where each begins.
+  std::vector<char32_t> intervals_;
+  Mask takers_;  // a row of words_ for each ASCII character, then for each interval: the tokens that take it
 };
 
 }  // namespace live_update

@@ -31,6 +31,9 @@ constexpr std::string_view kTemporaryFiles[] = {
     "**/.goutputstream-*",
 };
 
+// Of one ignore file: far more than one that people write, and not so much that comparing takes seconds.
+constexpr std::size_t kMostPatterns = 10'000, kMostFileCharacters = 262'144;
+
 // In sorted clean paths.
 bool contains(const std::vector<std::string>& paths, std::string_view path) {
   return std::ranges::binary_search(paths, path, {}, [](const auto& it) { return std::string_view(it); });
@@ -71,9 +74,18 @@ IgnoreRules IgnoreRules::from_spec(const LiveUpdateSpec& spec) {
 
 void IgnoreRules::add_spec(const LiveUpdateSpec& spec, std::vector<FieldError>& errors) {
   Matcher& matcher = matchers_.emplace_back();
+  std::size_t characters = 0;
   for (std::size_t i = 0; i < spec.source.ignore.size(); ++i) {
     const std::string field = "spec.source.ignore[" + std::to_string(i) + "]";
     const std::string& text = spec.source.ignore[i];
+    characters += count_characters(text);
+    if (characters > kMostPatternCharacters) {
+      errors.push_back(
+          {"spec.source.ignore",
+           "must have at most 8192 characters in all its patterns: use fewer or shorter ones, or move "
+           "them into the ignore file"});
+      break;
+    }
     auto pattern = Pattern::compile(text);
     if (pattern)
       matcher.push_back({std::move(*pattern), field + ": " + std::string(trim(text))});
@@ -95,10 +107,18 @@ void IgnoreRules::add_file(const IgnoreFile& file, std::vector<FieldError>& erro
   std::string_view text = file.text;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   int number = 0;
+  std::size_t characters = 0;
   for (auto split : text | std::views::split('\n')) {
     const std::string_view line(split.begin(), split.end());
     const std::string place = file.name + ":" + std::to_string(++number);
     if (line.starts_with('#') || trim(line).empty()) continue;
+    characters += count_characters(line);
+    if (matcher.size() == kMostPatterns || characters > kMostFileCharacters) {
+      errors.push_back({place,
+                        "too many patterns: an ignore file may have 10,000, with 262,144 characters in all; "
+                        "write fewer, wider ones"});
+      return;
+    }
     auto pattern = Pattern::compile(line);
     if (pattern)
       matcher.push_back({std::move(*pattern), place + ": " + std::string(trim(line))});

@@ -55,6 +55,9 @@ std::string_view trim(std::string_view text) {
 Result<Pattern> Pattern::compile(std::string_view text) {
   Pattern out;
   std::string_view rest = trim(text);
+  if (const std::size_t length = count_characters(rest); length > kLongest)
+    return fail(ErrorKind::Invalid, "must be at most " + std::to_string(kLongest) + " characters long, is " +
+                                        std::to_string(length));
   if (rest.starts_with('!')) {
     out.negated_ = true;
     rest = trim(rest.substr(1));

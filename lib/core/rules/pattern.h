@@ -23,8 +23,11 @@ class Pattern {
     bool at_root = true;
   };
 
+  static constexpr std::size_t kLongest = 1024;  // characters, as in the CRD
+
   // As written in a list or on a line of a file: white space around it, a leading and a trailing "/" and a
-  // leading "!" have their meaning of rule 2.3. Invalid if malformed (rule 2.4), in the words of the CRD.
+  // leading "!" have their meaning of rule 2.3. Invalid if malformed (rule 2.4) or longer than kLongest, in the
+  // words of the CRD.
   static Result<Pattern> compile(std::string_view text);
 
   bool negated() const { return negated_; }
@@ -71,6 +74,9 @@ class PathPattern {
 
 // Whether an entry of fallBackOn.paths or of triggers is a glob: it has a "*", "?", "[" or "\" (rule 3.1).
 bool is_glob(std::string_view text);
+
+// What all patterns of a spec together may have, so that comparing a path with them has a bound.
+inline constexpr std::size_t kMostPatternCharacters = 8192;
 
 // Without the white space around it, Unicode's included.
 std::string_view trim(std::string_view text);

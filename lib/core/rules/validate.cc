@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/rules/mapping.h"
 #include "core/rules/pattern.h"
 
@@ -58,6 +59,7 @@ class Validator {
     something_updates();
     rest();
     ignored();
+    pattern_cost();
     return std::move(errors_);
   }
 
@@ -88,7 +90,7 @@ class Validator {
     }
     if (target.workload && target.workload->kind.empty())
       wrong("spec.target.workload.kind",
-            "must not be empty: write Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or Pod");
+            "must not be empty: write Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob or Pod");
     if (target.workload && target.workload->name.empty())
       wrong("spec.target.workload.name", "must not be empty: write the name of the workload");
     if (target.selector) selector(*target.selector);
@@ -298,6 +300,24 @@ class Validator {
     }
   }
 
+  // Every path is compared with every pattern: what that costs is bounded. spec.source.ignore alone has been asked.
+  void pattern_cost() {
+    std::size_t characters = 0;
+    for (const std::string& text : spec_.source.ignore) characters += count_characters(text);
+    auto globs = [&](const std::vector<std::string>& texts) {
+      for (const std::string& text : texts) characters += is_glob(text) ? count_characters(text) : 0;
+    };
+    for (const Step& step : spec_.steps) {
+      if (const auto* fall_back_on = std::get_if<FallBackOn>(&step)) globs(fall_back_on->paths);
+    }
+    for (const Triggers& it : triggers_of(spec_)) globs(*it.texts);
+    if (characters <= kMostPatternCharacters || has_error("spec.source.ignore")) return;
+    wrong("spec.steps",
+          "must have globs of at most 8192 characters in all, together with the patterns of "
+          "spec.source.ignore: use "
+          "fewer or shorter ones");
+  }
+
   const LiveUpdateSpec& spec_;
   std::vector<FieldError> errors_;
 };
@@ -330,31 +350,6 @@ std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const Ignore
     }
   }
   return errors;
-}
-
-std::vector<FieldError> warnings(const LiveUpdateSpec& spec) {
-  std::vector<FieldError> out;
-  const auto rules = IgnoreRules::compile(spec, {});
-  const Mapping mapping(spec);
-  const std::vector<std::string> context = context_of(spec);
-  for (const Triggers& it : triggers_of(spec)) {
-    for (std::size_t k = 0; k < it.texts->size(); ++k) {
-      const std::string path = clean_path((*it.texts)[k]);
-      if (rules && !is_glob((*it.texts)[k]) && rules->check(path).held_back())
-        out.push_back({entry_field(it.field, k),
-                       path +
-                           " looks like a credential and stays on the machine, so it never fires: list it in "
-                           "spec.source.credentials"});
-      if (it.always || is_glob((*it.texts)[k]) || !in_context(path, context)) continue;
-      const bool syncs_inside = std::ranges::any_of(
-          mapping.routes(), [&](const Route& route) { return at_or_below(route.from, path); });
-      if (mapping.route(path) || syncs_inside) continue;
-      out.push_back({entry_field(it.field, k),
-                     "no sync covers " + path +
-                         ", so its change falls back instead of firing this: add a sync for it"});
-    }
-  }
-  return out;
 }
 
 }  // namespace live_update

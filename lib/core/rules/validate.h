@@ -6,6 +6,7 @@
 
 #include "core/api/kinds.h"
 #include "core/base/json.h"
+#include "core/rules/host_tree.h"
 #include "core/rules/ignore_rules.h"
 
 namespace live_update {
@@ -18,7 +19,9 @@ std::vector<FieldError> validate(const LiveUpdateSpec& spec);
 // the patterns of the spec; who has read the ignore file asks again.
 std::vector<FieldError> ignored_sources(const LiveUpdateSpec& spec, const IgnoreRules& rules);
 
-// What is legal, but probably not meant: a literal trigger inside the context that no sync covers (rule 1.6).
-std::vector<FieldError> warnings(const LiveUpdateSpec& spec);
+// What is legal, but probably not meant: a literal trigger inside the context that no sync covers (rule 1.6), two
+// syncs whose files can meet at one place (3.3), a kind of workload that nobody knows (5.1). With a host tree only
+// what can come of it: of what is not there all is possible.
+std::vector<FieldError> warnings(const LiveUpdateSpec& spec, const HostTree* host = nullptr);
 
 }  // namespace live_update

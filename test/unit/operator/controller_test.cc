@@ -18,6 +18,43 @@ TEST_CASE("the operator applies a ChangeSet to every pod and says so") {
   CHECK(op.metrics().find("live_update_changesets_total{phase=\"Applied\"} 1") != std::string::npos);
 }
 
+TEST_CASE("5.1 the pods of a CronJob are found by its Jobs, also by those that come later") {
+  Cluster cluster;
+  cluster.api.objects.set(Cluster::kLiveUpdate,
+                          R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","spec":{
+      "target":{"workload":{"kind":"CronJob","name":"nightly"}},
+      "source":{"context":["."]},
+      "steps":[{"sync":{"from":"src","to":"/app"}}]}})");
+  cluster.pod("other", "1");
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  CHECK(cluster.until_synced("0/0", 1));
+  auto pod_of_job = [&](const std::string& job, const std::string& id) {
+    cluster.pod(job + "-x", id);
+    std::string text = cluster.api.text("/api/v1/namespaces/shop/pods/" + job + "-x");
+    const std::string owner = R"("kind":"ReplicaSet","name":"web-1")";
+    text.replace(text.find(owner), owner.size(), R"("kind":"Job","name":")" + job + "\"");
+    cluster.api.objects.set("/api/v1/namespaces/shop/pods/" + job + "-x", text);
+    cluster.api.objects.set(
+        "/apis/batch/v1/namespaces/shop/jobs/" + job,
+        R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"nightly","uid":"n","controller":true}]}})");
+  };
+  pod_of_job("nightly-1", "2");
+  CHECK(cluster.until_synced("1/1", 1));
+  pod_of_job("nightly-2", "3");
+  CHECK(cluster.until_synced("2/2", 1));
+  CHECK(cluster.execs == std::vector<std::string>{"nightly-1-x", "nightly-2-x"});
+}
+
+TEST_CASE("5.1 an operator that may not see Jobs does everything else") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  cluster.api.fail_next(Method::Get, "/jobs", {ErrorKind::Forbidden, "no"}, 1000);
+  Operator op(cluster.loop, cluster.api);
+  cluster.post(1, "src/x.py", "hello");
+  CHECK(cluster.until_synced("1/1", 1));
+}
+
 TEST_CASE("a ChangeSet that is applied at once is written once, with how long each stage took") {
   Cluster cluster;
   cluster.pod("a", "1"), cluster.pod("b", "2");

@@ -114,6 +114,37 @@ TEST_CASE("2.4 every malformed pattern is an error with its place") {
   CHECK(rules().list({"[a]"}).errors() == "");
 }
 
+TEST_CASE("2.4 an ignore file has a greatest size") {
+  auto errors = [](const std::string& text) -> std::string {
+    const auto rules = IgnoreRules::compile({}, IgnoreFile{".dockerignore", text});
+    return rules ? "" : rules.error()[0].field + ": " + rules.error()[0].message;
+  };
+  auto lines = [](int count, const std::string& line) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += line + "\n# a comment\n\n";
+    return out;
+  };
+  const std::string message =
+      "too many patterns: an ignore file may have 10,000, with 262,144 characters in all; write fewer, wider "
+      "ones";
+  CHECK(errors(lines(10'000, "a")) == "");
+  CHECK(errors(lines(10'001, "a")) == ".dockerignore:30001: " + message);
+  CHECK(errors(lines(256, std::string(1024, 'a'))) == "");
+  CHECK(errors(lines(257, std::string(1024, 'a'))) == ".dockerignore:769: " + message);
+  CHECK(errors(std::string(2000, 'a')) == ".dockerignore:1: must be at most 1024 characters long, is 2000");
+}
+
+TEST_CASE("2.3 2.6 **.pyc in an ignore file, and taken back") {
+  CHECK(given(spec_with({sync(".", "/app")}))
+            .ignore_file("**.pyc\n!**keep.pyc\n")
+            .saved("a.pyc")
+            .saved("x/b.pyc")
+            .saved("x/keep.pyc")
+            .plan() == "copy x/keep.pyc -> /app/x/keep.pyc");
+  CHECK(given(spec_with({sync(".", "/app")})).ignore_file("build\n!**.map\n").saved("build/a").ignored() ==
+        "build/a by .dockerignore:1: build");
+}
+
 TEST_CASE("2.5 temporary files of editors") {
   for (const char* path : {"a___jb_old___",
                            "src/a___jb_tmp___",

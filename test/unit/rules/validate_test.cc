@@ -121,17 +121,45 @@ TEST_CASE("1.6 by the default context, a trigger elsewhere can never fire") {
   CHECK(wrong(without_context(spec_with({kSync, always("x", {"README"}), shell("y", {"README"})}))) == "");
 }
 
-TEST_CASE("1.6 a trigger inside the context that no sync covers is legal, with a warning") {
-  auto warned = [](std::vector<Step> steps) { return text(warnings(spec_with(std::move(steps)))); };
-  CHECK(wrong({kSync, shell("x", {"conf/a"})}) == "");
-  CHECK(warned({kSync, shell("x", {"src/a", "conf/a"})}) ==
-        "spec.steps[1].run.triggers[1]: no sync covers conf/a, so its change falls back instead of firing "
-        "this");
-  CHECK(warned({kSync, restart({"conf"})}) ==
-        "spec.steps[1].restart.triggers[0]: no sync covers conf, so its change falls back instead of firing "
-        "this");
-  CHECK(warned({sync("conf/a", "/a"), shell("x", {"conf", ".", "*.x"})}) == "");
-  CHECK(warned({kSync, always("x", {"conf"})}) == "");
+TEST_CASE("6.1 6.2 a build and SetImage are not supported yet, and not accepted") {
+  LiveUpdateSpec spec = spec_with({kSync});
+  spec.fall_back.build = FallBackBuild{{"make", "image"}, 60};
+  spec.fall_back.redeploy = Redeploy::SetImage;
+  CHECK(validate(spec) ==
+        std::vector<FieldError>{{"spec.fallBack.build",
+                                 "fallBack.build is not supported yet: builds on the developer's machine "
+                                 "come with a later version; "
+                                 "remove it"},
+                                {"spec.fallBack.redeploy",
+                                 "SetImage is not supported yet: it comes with fallBack.build in a later "
+                                 "version; use Restart or None"}});
+  spec.fall_back.build.reset();
+  CHECK(wrong(spec) == "spec.fallBack.redeploy: SetImage is not supported yet");
+  for (const Redeploy redeploy : {Redeploy::Restart, Redeploy::None}) {
+    spec.fall_back.redeploy = redeploy;
+    CHECK(wrong(spec) == "");
+  }
+}
+
+TEST_CASE("2.3 all patterns together have a bound") {
+  auto ignored = [](std::size_t patterns, std::size_t length) {
+    return ignoring(std::vector<std::string>(patterns, std::string(length, 'a')), spec_with({kSync}));
+  };
+  CHECK(wrong(ignored(8, 1024)) == "");
+  CHECK(validate(ignored(9, 911)) ==
+        std::vector<FieldError>{
+            {"spec.source.ignore",
+             "must have at most 8192 characters in all its patterns: use fewer or shorter ones, "
+             "or move them into the ignore file"}});
+  LiveUpdateSpec with_globs = ignored(8, 1000);
+  with_globs.steps.push_back(shell("x", {"src/" + std::string(100, 'a'), std::string(192, '*')}));
+  CHECK(wrong(with_globs) == "");
+  std::get<Run>(with_globs.steps[1]).triggers[1] += '*';
+  CHECK(wrong(with_globs) ==
+        "spec.steps: must have globs of at most 8192 characters in all, together with the patterns of "
+        "spec.source.ignore");
+  CHECK(wrong(spec_with({fall_back_on(std::vector<std::string>(17, std::string(511, 'a') + "*")), kSync}))
+            .starts_with("spec.steps: must have globs"));
 }
 
 TEST_CASE("1.7 run") {
@@ -261,6 +289,7 @@ TEST_CASE("1.8 validate says what the API server says") {
   broken.target.selector->match_expressions.clear();
   collect(broken, said);
   collect(spec_with({}), said);
+  collect(ignoring(std::vector<std::string>(9, std::string(1000, 'a')), spec_with({kSync})), said);
   collect(spec_with({shell("x")}), said);
   // Of one of several the reader of files says the rest (rules 1.1, 1.10); of the context, which the CRD
   // cannot name, the end is alike.
@@ -324,6 +353,14 @@ std::string printed(const std::string& spec, const FakeFileSystem& files = {}) {
 
 TEST_CASE("1.9 validate prints each error with its place and field") {
   CHECK(printed("  steps: [{sync: {from: src, to: /app}}]\n") == "lu.yaml: LiveUpdate web is valid\n0");
+  const auto two = FakeFileSystem().file("a/f").file("b/f");
+  CHECK(printed("  steps: [{sync: {from: a, to: /app}}, {sync: {from: b, to: /app}}]\n", two) ==
+        "lu.yaml:6:57: spec.steps[1].sync.to: warning: a and b can both go to /app, where the sync declared "
+        "first, "
+        "spec.steps[0], wins: give each a place of its own\nlu.yaml: LiveUpdate web is valid\n0");
+  CHECK(printed("  source: {ignore: [" + std::string(1025, 'a') +
+                "]}\n  steps: [{sync: {from: src, to: /app}}]\n") ==
+        "lu.yaml:6:21: spec.source.ignore[0]: must be at most 1024 characters long, is 1025\n1");
   CHECK(printed("  steps:\n  - sync: {from: /src, to: app}\n") ==
         "lu.yaml:7:12: spec.steps[0].sync.from: must be relative to the root, not absolute: leave out the "
         "leading /\n"
