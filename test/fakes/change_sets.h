@@ -55,6 +55,10 @@ class ChangeSetBuilder {
     it_.spec.changes.push_back(change);
     return *this;
   }
+  ChangeSetBuilder& unknown(const std::string& path, bool below = false) {
+    it_.spec.unknown.push_back({path, below});
+    return *this;
+  }
   ChangeSetBuilder& part(int part, int parts) {
     it_.spec.part = part;
     it_.spec.parts = parts;

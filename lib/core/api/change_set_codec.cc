@@ -33,6 +33,11 @@ void read_change(ObjectReader& change, Change& out) {
   out.content = std::make_shared<const std::string>(std::move(*bytes));
 }
 
+void read_unknown(ObjectReader& unknown, UnknownPath& out) {
+  unknown.read("path", out.path);
+  unknown.read("below", out.below);
+}
+
 void read_build(ObjectReader& build, BuildResult& out) {
   build.read("succeeded", out.succeeded);
   build.read("startedAfter", out.started_after);
@@ -80,6 +85,7 @@ void read_spec(ObjectReader spec, ChangeSetSpec& out, FieldErrors& errors) {
     return spec.wrong("changes", "has more than 4096 entries: split them over parts");
   spec.read_list("changes", [&](ObjectReader& c, int) { read_change(c, out.changes.emplace_back()); });
   read_packed(spec, out.changes, errors);
+  spec.read_list("unknown", [&](ObjectReader& u, int) { read_unknown(u, out.unknown.emplace_back()); });
   if (ObjectReader build = spec.object("build"); build.present()) read_build(build, out.build.emplace());
 }
 
@@ -125,6 +131,13 @@ void write_build(JsonWriter& json, const BuildResult& build) {
   });
 }
 
+void write_unknown(JsonWriter& json, const UnknownPath& unknown) {
+  json.object([&] {
+    json.field("path", unknown.path);
+    json.field_unless("below", unknown.below, false);
+  });
+}
+
 void write_changes(JsonWriter& json, const std::vector<Change>& changes) {
   json.list("changes", changes, [&](const Change& change) { write_change(json, change); });
 }
@@ -151,6 +164,8 @@ void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
     } else if (!spec.changes.empty()) {
       write_changes(json, spec.changes);
     }
+    if (!spec.unknown.empty())
+      json.list("unknown", spec.unknown, [&](const UnknownPath& it) { write_unknown(json, it); });
     if (spec.build) write_build(json, *spec.build);
   });
 }

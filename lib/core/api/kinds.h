@@ -281,6 +281,14 @@ struct Change {
   bool operator==(const Change&) const;  // by the bytes of the content, not by where they are
 };
 
+// Rule 7.6. Something is there, but the machine cannot say more of it: neither what it holds nor that it is
+// gone. So it is not applied, and deletes nothing.
+struct UnknownPath {
+  std::string path;    // "." is the root
+  bool below = false;  // a folder that could not be read: anything may be below it
+  bool operator==(const UnknownPath&) const = default;
+};
+
 struct BuildResult {
   bool succeeded = false;
   std::int64_t started_after = 0;  // the sequence that the build contains (rule 6.3)
@@ -298,6 +306,7 @@ struct ChangeSetSpec {
   int part = 1,
       parts = 1;  // one batch split over `parts` ChangeSets of consecutive sequences; applied as one
   std::vector<Change> changes;
+  std::vector<UnknownPath> unknown;  // of a Snapshot: what it would name if it could
   std::optional<BuildResult> build;
   bool operator==(const ChangeSetSpec&) const = default;
 };

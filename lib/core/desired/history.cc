@@ -25,10 +25,18 @@ bool only_mode(const Change& change) {
   return change.op == Op::Write && change.type == FileType::File && change.size > 0 && !change.content;
 }
 
+bool is_clean_host_path(const std::string& path) {
+  return path != "." && clean_path(path) == path && host_path_errors(path).empty();
+}
+
+std::string not_clean(const std::string& path) {
+  return "\"" + visible(path) +
+         "\": is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
+}
+
 std::string refusal_of(const Change& change) {
   const std::string where = "\"" + visible(change.path) + "\": ";
-  if (change.path == "." || clean_path(change.path) != change.path || !host_path_errors(change.path).empty())
-    return where + "is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
+  if (!is_clean_host_path(change.path)) return not_clean(change.path);
   if (change.path.size() > kLongestPath || change.target.size() > kLongestPath)
     return where.substr(0, 100) + "...: a path or target has more than 4096 bytes, which no system takes";
   if (change.op == Op::Delete) return {};
@@ -53,9 +61,16 @@ std::string refusal(const ChangeSetSpec& spec) {
   if (spec.part > spec.sequence)
     return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
   if (spec.changes.size() > kMostChanges) return "has more than 4096 changes: split them over parts";
+  if (spec.unknown.size() > kMostChanges) return "has more than 4096 unknown paths: split them over parts";
   for (const Change& change : spec.changes)
     if (std::string why = refusal_of(change); !why.empty()) return why;
+  for (const UnknownPath& it : spec.unknown)
+    if (it.path != "." && !is_clean_host_path(it.path)) return not_clean(it.path);
   return {};
+}
+
+bool is_sequence_used(const ChangeSetStatus& status) {
+  return status.phase == "Refused" && status.message.ends_with(kSequenceUsed);
 }
 
 void History::update(ChangeSets change_sets, std::int64_t accepted, std::optional<Time> now) {
@@ -163,9 +178,9 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
   }
   batch.spec = join(specs);
   if (batch.spec.type == ChangeSetType::Snapshot) {
-    last_word_.clear();
-    content_.clear();
-    uses_.clear();
+    const Unknowns unknown(batch.spec.unknown);
+    silence(last_word_, unknown);
+    silence(content_, unknown);
     if (batch.last > lost_) lost_ = 0;
     missed_.reset();
   }
@@ -177,10 +192,23 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
   batches_.push_back(std::move(batch));
 }
 
+// A Snapshot takes the word from all that came before, but not about what it does not know itself.
+void History::silence(std::map<std::string, std::int64_t>& about, const Unknowns& unknown) {
+  std::erase_if(about, [&](const auto& word) {
+    if (unknown.spares(word.first)) return false;
+    release(word.second);
+    return true;
+  });
+}
+
+void History::release(std::int64_t batch) {
+  if (const auto use = uses_.find(batch); --use->second == 0) uses_.erase(use);
+}
+
 void History::speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch) {
   const auto [word, first] = about.try_emplace(path, batch);
   if (!first) {
-    if (const auto before = uses_.find(word->second); --before->second == 0) uses_.erase(before);
+    release(word->second);
     word->second = batch;
   }
   ++uses_[batch];

@@ -95,6 +95,8 @@ class History {
   bool can_go_on(const ChangeSets& sorted);
   bool drop_superseded(const Names& present);
   Names settled() const;
+  void silence(std::map<std::string, std::int64_t>& about, const Unknowns& unknown);
+  void release(std::int64_t batch);
   void speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch);
   class Joining;
   void take(const ChangeSets& sorted);
@@ -141,5 +143,10 @@ ChangeSet without_content(ChangeSet change_set, std::string flaw);
 // contradictory fields, a bad digest. The API server refuses most of it already; a hand-written one must not
 // get further either way.
 std::string refusal(const ChangeSetSpec& spec);
+
+// Whether a ChangeSet was refused only because another session's has its sequence: with the next one it is
+// taken (rule 7.3).
+inline constexpr std::string_view kSequenceUsed = " is already used by another ChangeSet";
+bool is_sequence_used(const ChangeSetStatus& status);
 
 }  // namespace live_update

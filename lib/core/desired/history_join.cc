@@ -64,7 +64,7 @@ class History::Joining {
     if (!it.flaw.empty()) return it.flaw;
     const std::int64_t sequence = it.spec.sequence;
     if (last_ && sequence <= *last_)
-      return "sequence " + std::to_string(sequence) + " is already used by another ChangeSet";
+      return "sequence " + std::to_string(sequence) + std::string(kSequenceUsed);
     if (sequence > newest() + kFarthestAhead)
       return "sequence " + std::to_string(sequence) + " is too far ahead: the newest is " +
              std::to_string(newest()) + ", so post with " + std::to_string(newest() + 1);

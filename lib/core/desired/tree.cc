@@ -1,6 +1,8 @@
 #include "core/desired/tree.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "core/rules/credentials.h"
 
@@ -42,7 +44,7 @@ bool is_implied(const Tree::Map::value_type& item, const Tree& other) {
 }  // namespace
 
 bool Entry::same_state(const Entry& other) const {
-  if (deleted != other.deleted || type != other.type) return false;
+  if (deleted != other.deleted || type != other.type || doubted || other.doubted) return false;
   if (deleted || type == FileType::Directory) return true;
   if (type == FileType::Symlink) return target == other.target;
   return digest == other.digest && mode == other.mode;
@@ -99,18 +101,26 @@ void Tree::write_change(const Change& change) {
   write(change.path, std::move(entry));
 }
 
+void Tree::bury_unnamed(const ChangeSetSpec& snapshot) {
+  const Unknowns unknown(snapshot.unknown);
+  std::set<std::string_view> named;
+  for (const Change& change : snapshot.changes) named.insert(change.path);
+  const auto is_left_out = [&](const auto& item) {
+    return !item.second.deleted && !named.contains(item.first) && !unknown.spares(item.first);
+  };
+  // Hosts hold credentials back (rule 2.8): that one is not named does not mean that it is gone.
+  std::erase_if(entries_, [&](const auto& item) { return is_left_out(item) && is_credential(item.first); });
+  for (auto& item : entries_)
+    if (is_left_out(item)) bury(item.second, item.second.type);
+  // It is there again: an older word that it is gone holds no more.
+  if (!unknown.empty())
+    std::erase_if(entries_,
+                  [&](const auto& item) { return item.second.deleted && unknown.names(item.first); });
+}
+
 void Tree::merge(const ChangeSetSpec& batch) {
   if (batch.type == ChangeSetType::Build) return;
-  if (batch.type == ChangeSetType::Snapshot) {
-    std::map<std::string_view, bool> named;
-    for (const Change& change : batch.changes) named[change.path] = change.op == Op::Write;
-    // Hosts hold credentials back (rule 2.8): that one is not named does not mean that it is gone.
-    std::erase_if(entries_, [&](const auto& item) {
-      return !item.second.deleted && !named.contains(item.first) && is_credential(item.first);
-    });
-    for (auto& [path, entry] : entries_)
-      if (!entry.deleted && !named.contains(path)) bury(entry, entry.type);
-  }
+  if (batch.type == ChangeSetType::Snapshot) bury_unnamed(batch);
   for (const Change& change : batch.changes)
     if (change.op == Op::Delete) remove(change.path, change.type);
   for (const Change& change : batch.changes)
@@ -185,6 +195,12 @@ void Tree::drop_content(const std::string& path) {
   if (auto found = entries_.find(path); found != entries_.end()) found->second.pieces.clear();
 }
 
+void Tree::doubt(const Unknowns& unknown) {
+  if (unknown.empty()) return;
+  for (auto& [path, entry] : entries_)
+    if (unknown.hides(path)) entry.doubted = true;
+}
+
 Change change_to(const std::string& path, const Entry& entry) {
   if (entry.deleted) return {.path = path, .op = Op::Delete, .type = entry.type};
   Change change{.path = path,
@@ -203,7 +219,7 @@ Change change_to(const std::string& path, const Entry& entry) {
   return change;
 }
 
-std::vector<Change> diff(const Tree& from, const Tree& to) {
+std::vector<Change> diff(const Tree& from, const Tree& to, const Unknowns& unknown) {
   std::vector<Change> changes;
   auto exists = [](const Entry& entry) { return !entry.deleted; };
   auto old = from.entries().begin();
@@ -214,7 +230,7 @@ std::vector<Change> diff(const Tree& from, const Tree& to) {
     const int order = old == old_end ? 1 : now == now_end ? -1 : old->first.compare(now->first);
     const bool had = order <= 0 && exists(old->second);
     const bool has = order >= 0 && exists(now->second);
-    if (had && !has && !is_implied(*old, to))
+    if (had && !has && !is_implied(*old, to) && !unknown.spares(old->first))
       changes.push_back({.path = old->first, .op = Op::Delete, .type = old->second.type});
     if (has && !(had && old->second.same_state(now->second)))
       changes.push_back(change_to(now->first, now->second));
@@ -239,8 +255,11 @@ void Tree::take_from(const Tree& other, const std::string& path) {
 ChangeSetSpec join(const std::vector<const ChangeSetSpec*>& parts) {
   ChangeSetSpec batch = *parts.back();
   batch.changes.clear();
-  for (const ChangeSetSpec* part : parts)
+  batch.unknown.clear();
+  for (const ChangeSetSpec* part : parts) {
     batch.changes.insert(batch.changes.end(), part->changes.begin(), part->changes.end());
+    batch.unknown.insert(batch.unknown.end(), part->unknown.begin(), part->unknown.end());
+  }
   batch.part = batch.parts = 1;
   return batch;
 }

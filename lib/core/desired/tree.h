@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/api/kinds.h"
+#include "core/desired/unknown.h"
 #include "core/rules/host_tree.h"
 
 namespace live_update {
@@ -35,6 +36,7 @@ struct Entry {
   std::string digest;         // of files: "sha256:<hex>"
   std::string target;         // of symlinks
   std::vector<Piece> pieces;  // by offset; empty where the content is not held here
+  bool doubted = false;       // all this may be out of date: it equals nothing
 
   // Rule 2.7: type, digest, mode and link target count; times do not, nor does the mode of a directory.
   bool same_state(const Entry& other) const;
@@ -52,7 +54,8 @@ class Tree : public HostTree {
   // first, then writes, so the order within a batch is of no matter. Delta: a deleted directory takes
   // everything below with it; a file where a directory was, and the reverse, replace it; a write without
   // content keeps the bytes held if the digest is the same (a mode change). Snapshot: whatever it does not
-  // name is deleted, but for credentials, which are forgotten. Build: changes nothing.
+  // name is deleted, but for what it calls unknown, which stays as it was (rule 7.6), and for credentials, which
+  // are forgotten. Build: changes nothing.
   void merge(const ChangeSetSpec& batch);
 
   // One path, with the same consequences for paths above and below as in `merge`. `write` takes the place of
@@ -92,9 +95,12 @@ class Tree : public HostTree {
   void take_from(const Tree& other, const std::string& path);
   void drop_content();  // keeps digests
   void drop_content(const std::string& path);
+  // What is unknown stays, and differs from whatever is found there.
+  void doubt(const Unknowns& unknown);
   bool operator==(const Tree& other) const { return entries_ == other.entries_; }
 
  private:
+  void bury_unnamed(const ChangeSetSpec& snapshot);
   void bury(Entry& entry, FileType type);
   void bury_below(const std::string& directory);
   void write_change(const Change& change);
@@ -104,8 +110,8 @@ class Tree : public HostTree {
 
 // What leads from one tree to the other, sorted by path, at most one change per path (rule 2.7: a rename is a
 // delete and a write; a touch is nothing). Tombstones in `to` delete what `from` has; tombstones in `from`
-// count as absent.
-std::vector<Change> diff(const Tree& from, const Tree& to);
+// count as absent. What is `unknown` in `to` is not deleted.
+std::vector<Change> diff(const Tree& from, const Tree& to, const Unknowns& unknown = {});
 
 // The part of a tree that concerns these paths: each one, and everything below it. Sorted paths make it
 // quick.
@@ -115,7 +121,7 @@ Tree part_of(const Tree& tree, const std::vector<std::string>& paths);
 Change change_to(const std::string& path, const Entry& entry);
 
 // One batch from its parts, which are given in order (ChangeSetSpec::part): the header of the last, the
-// changes of all.
+// changes and unknown paths of all.
 ChangeSetSpec join(const std::vector<const ChangeSetSpec*>& parts);
 
 }  // namespace live_update

@@ -418,3 +418,39 @@ TEST_CASE("5.3 posts and deletions in any order, with restarts, lose nothing") {
     scramble.check();
   }
 }
+
+TEST_CASE(
+    "7.6 a Snapshot deletes nothing of what it does not know, and its word is not the last about that") {
+  const Sets sets{delta(1).saved("a").saved("secret").saved("dir/d").saved("gone"),
+                  delta(2).saved("big", "v2"),
+                  snapshot(3).saved("a", "v3").unknown("secret").unknown("dir", true).unknown("big"),
+                  delta(4).saved("a", "v4")};
+  const History history = history_of(sets);
+  CHECK(paths(history.all()) == "+a +big +dir/d -gone +secret");
+  CHECK(history.all().find("secret")->has_content());  // a new container gets it
+  CHECK(history.superseded(4).empty());                // 1 and 2 hold what nobody else has
+  CHECK(paths(history.since(2)) == "+a +big +dir/d -gone +secret");
+  // After a restart, too, and when what was superseded has gone.
+  History later =
+      history_of({sets[0], sets[1], sets[2], sets[3], delta(5).saved("secret").saved("dir/d")}, 5);
+  const auto superseded = later.superseded(5);
+  REQUIRE(superseded.size() == 1);
+  CHECK(superseded[0].name == "web-7f3a-000001");
+  later.update({sets[1], sets[2], sets[3], delta(5).saved("secret").saved("dir/d")}, 5);
+  CHECK(later.lost() == 0);
+  CHECK(later.all().find("big")->digest == digest_of("v2"));
+}
+
+TEST_CASE("4.3 unknown paths that lead out of the root are refused; the root itself may be unknown") {
+  CHECK(history_of({snapshot(1).saved("a").unknown(".", true)}).batches().size() == 1);
+  const History history = history_of({snapshot(1).saved("a").unknown("../b")});
+  CHECK(history.batches().empty());
+  REQUIRE(history.refused().size() == 1);
+}
+
+TEST_CASE("7.3 a sequence that is used already can be told from other refusals") {
+  const History history = history_of({delta(1).saved("a"), delta(1).named("web-other-000001").saved("b")});
+  CHECK(is_sequence_used({.phase = "Refused", .message = history.refused().front().message}));
+  CHECK_FALSE(is_sequence_used({.phase = "Refused", .message = "sequence must be 1 or more"}));
+  CHECK_FALSE(is_sequence_used({.phase = "Applied"}));
+}

@@ -207,3 +207,54 @@ TEST_CASE("2.8 a Snapshot that leaves a credential out does not say that it is g
   CHECK(tree.find_any("key.pem")->deleted);
   CHECK_FALSE(tree.find_any("c/.env"));
 }
+
+TEST_CASE("7.6 what a Snapshot does not know stays as it was, in content and in existence") {
+  Tree t = tree({file("a", "1"), file("big", "1"), directory("dir"), file("dir/d", "1"), file("dir/e/f", "1"),
+                 file("dirt", "1"), gone("back")});
+  ChangeSetSpec one = snapshot({file("a", "2")}), two = snapshot({});
+  one.unknown = {{"big"}, {"back"}};
+  two.unknown = {{"dir", true}};
+  t.merge(join({&one, &two}));
+  CHECK(live(t) == "a big dir dir/d dir/e/f");
+  CHECK(t.find("big")->has_content());
+  CHECK(t.find_any("back") == nullptr);  // it is there again
+  CHECK(t.find_any("dirt")->deleted);
+}
+
+TEST_CASE("7.6 what leads to something unknown is there, too; an unknown root is everything") {
+  Tree t = tree({directory("p"), directory("p/q"), file("p/q/secret", "1"), file("p/x", "1")});
+  ChangeSetSpec one = snapshot({});
+  one.unknown = {{"p/q/secret"}};
+  t.merge(one);
+  CHECK(live(t) == "p p/q p/q/secret");
+  one.unknown = {{".", true}};
+  t.merge(one);
+  CHECK(live(t) == "p p/q p/q/secret");
+  t.merge(snapshot({}));
+  CHECK(live(t) == "");
+}
+
+TEST_CASE("7.6 diff: what is unknown now is not deleted; what is in doubt differs from everything") {
+  Tree before = tree({file("a", "1"), file("b", "1"), file("d/x", "1"), link_to("l", "x"), directory("e")});
+  const Unknowns unknown({{"b"}, {"d", true}});
+  CHECK(text(diff(before, tree({file("a", "1"), link_to("l", "x"), directory("e")}), unknown)) == "");
+  CHECK(text(diff(before, tree({}), unknown)) == "-a -e/ -l");
+  const Tree same = before;
+  before.doubt(Unknowns({{"b"}, {"d", true}, {"l"}, {"e"}}));
+  CHECK(text(diff(before, same)) == "+b +d/x +e/ +l");
+  CHECK(text(diff(before, Tree())) == "-a -b -d/x -e/ -l");
+}
+
+TEST_CASE("7.6 unknown paths: which they hide, and which they name") {
+  Unknowns unknown({{"a/b"}, {"d", true}});
+  CHECK(unknown.hides("a/b"));
+  CHECK_FALSE(unknown.hides("a/b/c"));
+  CHECK(unknown.hides("d/x/y"));
+  CHECK_FALSE(unknown.hides("d2"));
+  CHECK(unknown.names("a"));
+  CHECK_FALSE(unknown.hides("a"));
+  CHECK(unknown.spares("a"));
+  unknown.forget("d");
+  CHECK_FALSE(unknown.spares("d/x"));
+  CHECK(unknown.list() == std::vector<UnknownPath>{{"a/b", false}});
+}
