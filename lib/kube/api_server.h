@@ -28,7 +28,8 @@ struct Request {
   std::string content_type;  // of the body: application/json, application/apply-patch+yaml,
                              // application/merge-patch+json
   std::string body;
-  Millis deadline{10'000};  // for the whole exchange
+  Millis deadline{10'000};              // for the whole exchange
+  std::function<void()> on_begun = {};  // of a watch: it was accepted, though there may be nothing to say yet
 };
 
 struct Response {

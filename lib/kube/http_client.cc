@@ -133,6 +133,7 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
     streaming = streaming && collected.status == 200;
     if (!streaming && response.headers().content_length() > longest_body) return too_large();
     on_headers();
+    if (streaming) on_bytes({});
     read();
   }
 

@@ -58,7 +58,7 @@ class HttpClient {
 
   // `done` once, on the loop, never inside this call. `use` must have been called.
   [[nodiscard]] Handle send(HttpRequest request, Done done);
-  // The same, but the body of a 200 goes to `on_bytes` as it arrives.
+  // The same, but the body of a 200 goes to `on_bytes` as it arrives; first, with the headers, an empty piece.
   [[nodiscard]] Handle stream(HttpRequest request, std::function<void(std::string)> on_bytes, Done done);
 
  private:

@@ -169,6 +169,7 @@ class KubeApiServer : public ApiServer {
   void feed(const std::weak_ptr<Call>& weak, const std::string& bytes) {
     const auto call = weak.lock();
     if (!call || !call->done) return;
+    if (bytes.empty() && call->request.on_begun) call->request.on_begun();
     const auto fed = call->lines->feed(bytes, [&](std::string line) {
       if (call->done) call->on_line(std::move(line));  // it may have ended the watch
     });

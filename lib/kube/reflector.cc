@@ -22,9 +22,14 @@ void InformerShell::start() {
   timer_ = loop_.after(Millis(0), [this] { feed(Informer::Begin{}); });
 }
 
+void InformerShell::answered() {
+  if (std::exchange(troubled_, false) && callbacks_.on_recovered) callbacks_.on_recovered();
+}
+
 void InformerShell::feed(Informer::Input input) {
   const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
   Informer::Step step = informer_.step(std::move(input), loop_.now(), jitter);
+  if (step.problem) troubled_ = true;
   if (step.problem && callbacks_.on_problem) callbacks_.on_problem(step.problem->in(resource_.path));
   if (step.command) carry_out(std::move(*step.command));
   for (const Informer::Event& event : step.events) callbacks_.on_event(event);
@@ -59,6 +64,7 @@ void InformerShell::run(const Informer::List& list) {
   if (list.limit > 0) get.query.emplace_back("limit", std::to_string(list.limit));
   if (!list.continue_token.empty()) get.query.emplace_back("continue", list.continue_token);
   exchange_ = api_.request(std::move(get), [this](Result<Response> response) {
+    if (response) answered();
     if (response)
       feed(Informer::Page{std::move(response->body)});
     else
@@ -73,6 +79,7 @@ void InformerShell::run(const Informer::Watch& watch) {
   get.query.emplace_back("resourceVersion", watch.resource_version);
   get.query.emplace_back("timeoutSeconds", std::to_string(watch.timeout_seconds));
   get.deadline = kHeadersDeadline;
+  get.on_begun = [this] { answered(); };
   exchange_ = api_.watch(
       std::move(get), [this](std::string line) { feed(Informer::Line{std::move(line)}); },
       [this](Result<> how) { feed(Informer::WatchEnded{std::move(how)}); });

@@ -35,13 +35,17 @@ class InformerShell {
   struct Callbacks {
     std::function<void(const Informer::Event&)> on_event;
     std::function<void(const Error&)> on_problem;
+    std::function<void()> on_recovered;
   };
   InformerShell(Loop& loop, ApiServer& api, Resource resource, Callbacks callbacks);
 
   void start();
   bool synced() const { return informer_.synced(); }
+  // From a problem until a list or a watch is answered.
+  bool troubled() const { return troubled_; }
 
  private:
+  void answered();
   void feed(Informer::Input input);
   void carry_out(Informer::Command command);
   void run(const Informer::List& list);
@@ -53,6 +57,7 @@ class InformerShell {
   Resource resource_;
   Callbacks callbacks_;
   Informer informer_;
+  bool troubled_ = false;
   std::minstd_rand random_;
   Handle timer_, exchange_;
 };
@@ -67,6 +72,8 @@ class Reflector {
     std::function<void()> on_synced = [] {};
     // For the log: the API server cannot be asked, or an object cannot be read. It goes on by itself.
     std::function<void(const Error&)> on_problem = [](const Error&) {};
+    // After a problem of the API server: it has answered.
+    std::function<void()> on_recovered = [] {};
   };
 
   Reflector(Loop& loop, ApiServer& api, Resource resource, Store<T>& store, Decode decode,
@@ -74,15 +81,18 @@ class Reflector {
       : callbacks_(std::move(callbacks)),
         decode_(std::move(decode)),
         writer_(store, [this](const ObjectChange<T>& change) { callbacks_.on_change(change); }),
-        shell_(loop, api, std::move(resource),
-               {[this](const Informer::Event& event) { take(event); },
-                [this](const Error& e) { callbacks_.on_problem(e); }}) {}
+        shell_(
+            loop, api, std::move(resource),
+            {[this](const Informer::Event& event) { take(event); },
+             [this](const Error& e) { callbacks_.on_problem(e); }, [this] { callbacks_.on_recovered(); }}) {}
   Reflector(const Reflector&) = delete;
   Reflector& operator=(const Reflector&) = delete;
 
   void start() { shell_.start(); }
   // The first full list is in the store.
   bool synced() const { return synced_; }
+  // The API server cannot be asked at present.
+  bool troubled() const { return shell_.troubled(); }
 
  private:
   void take(const Informer::Event& event) {

@@ -274,6 +274,7 @@ void FakeApiServer::begin_watch(WatchState& watch) {
     if (gone_as_event) later(self, [s = &watch] { s->on_end({}); });
     return;
   }
+  if (watch.request.on_begun) later(self, [s = &watch] { s->request.on_begun(); });
   for (const auto& object : objects.list(watch.at, selector_of(watch.request)))
     watch.known.insert(key_of(decode_meta(*object)));
   for (const auto& change : *changes) {

@@ -53,6 +53,27 @@ TEST_CASE("each event arrives at once, before the next one is sent") {
   CHECK(watching.lines == std::vector<std::string>{"{\"event\":0}", "{\"event\":1}", "{\"event\":2}"});
 }
 
+TEST_CASE("that a watch was accepted is known before there is anything to say; a refused one was not") {
+  for (const bool accepts : {true, false}) {
+    std::counting_semaphore<> begun(0);
+    TlsServer server(pki().server, [&](Peer& peer) {
+      peer.read_request();
+      if (!accepts) return peer.respond(503, "{}");
+      peer.begin_chunks();
+      begun.acquire();
+      peer.end_chunks();
+    });
+    Client client(server);
+    int times = 0;
+    Request request = kWatch;
+    request.on_begun = [&] { ++times, begun.release(); };
+    Watching watching(client, std::move(request));
+    CHECK(watching.finish().has_value() == accepts);
+    CHECK(times == (accepts ? 1 : 0));
+    CHECK(watching.lines.empty());
+  }
+}
+
 TEST_CASE("lines in pieces, several in one piece, empty ones, and one of a megabyte") {
   const std::string large(1 << 20, 'x');
   TlsServer server(pki().server, [&](Peer& peer) {

@@ -149,3 +149,36 @@ TEST_CASE("reflector: destroyed, it asks no more") {
   }
   CHECK(api.watches() == 0);
 }
+
+TEST_CASE("reflector: the end of an outage is told, also when nothing has changed, and each next one") {
+  Loop loop;
+  FakeApiServer api{loop};
+  Store<Pod> pods;
+  std::vector<std::string> log;
+  Reflector<Pod> reflector{loop,
+                           api,
+                           {.path = "/api/v1/pods"},
+                           pods,
+                           decode_pod,
+                           {.on_problem = [&](const Error&) { log.push_back("problem"); },
+                            .on_recovered = [&] { log.push_back("recovered"); }}};
+  const auto until = [&](const std::function<bool()>& done) {
+    const Handle poll = loop.every(Millis(1), [&] {
+      if (done()) loop.stop();
+    });
+    const Handle end = loop.after(Millis(5000), [&] { loop.stop(1); });
+    CHECK(loop.run() == 0);
+  };
+  reflector.start();
+  until([&] { return api.watches() == 1; });
+  for (int outage = 1; outage <= 2; ++outage) {
+    log.clear();
+    api.set_away(true);
+    until([&] { return !log.empty(); });
+    CHECK(reflector.troubled());
+    api.set_away(false);
+    until([&] { return log.back() == "recovered"; });
+    CHECK_FALSE(reflector.troubled());
+    CHECK(log.front() == "problem");
+  }
+}
