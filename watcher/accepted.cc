@@ -33,7 +33,8 @@ AcceptedSpec::AcceptedSpec(const std::string& directory, AcceptedKey key) : key_
 
 std::optional<LiveUpdateSpec> AcceptedSpec::load() const {
   if (path_.empty()) return {};
-  const std::string text = read_notes(path_).value_or("");
+  const auto notes = read_notes(path_);
+  const std::string text = notes && *notes ? **notes : "";
   const auto body = open_notes(kFormat, text);
   auto json = body ? parse_json(*body) : std::unexpected(body.error());
   auto found = json ? decode_live_update(*json) : std::unexpected(json.error());

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdio>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -36,22 +35,18 @@ class TerminalConsole : public Console {
   bool colour_;
 };
 
-// Several LiveUpdates on one console: each line begins with the name. Without a name nothing is added.
-// A problem that was just said is not said again until `forget`; failures are said for each save.
+// Several LiveUpdates on one console: each line begins with the name. Without a name nothing is added. What is
+// said once, and until when, is for those to know who say it.
 class NamedConsole : public Console {
  public:
   NamedConsole(Console& to, std::string name) : to_(to), prefix_(name.empty() ? "" : name + ": ") {}
   void say(const std::string& line) override { to_.say(prefix_ + line); }
-  void problem(const std::string& line) override {
-    if (said_.insert(line).second) to_.problem(prefix_ + line);
-  }
+  void problem(const std::string& line) override { to_.problem(prefix_ + line); }
   void failure(const std::string& line) override { to_.failure(prefix_ + line); }
-  void forget() { said_.clear(); }
 
  private:
   Console& to_;
   const std::string prefix_;
-  std::set<std::string> said_;
 };
 
 }  // namespace live_update

@@ -45,14 +45,16 @@ Feed::Feed(Loop& loop, ApiServer& api, Console& console, ObjectKey key, SessionO
                              live_updates_, decode_live_update,
                              {.on_change = [this](const auto& change) { live_update_changed(change); },
                               .on_synced = [this] { begin_session(); },
-                              .on_problem = [this](const Error& error) { problem(error); }}),
+                              .on_problem = [this](const Error& error) { problem(error); },
+                              .on_recovered = [this] { recovered(); }}),
       change_set_reflector_(loop, api,
                             {.path = collection(key_.ns, "changesets"),
                              .query = {{"fieldSelector", "spec.liveUpdate=" + key_.name}}},
                             change_sets_, decode_without_content,
                             {.on_change = [this](const auto& change) { change_set_changed(change); },
                              .on_synced = [this] { begin_session(); },
-                             .on_problem = [this](const Error& error) { problem(error); }}) {}
+                             .on_problem = [this](const Error& error) { problem(error); },
+                             .on_recovered = [this] { recovered(); }}) {}
 
 void Feed::start() {
   live_update_reflector_.start();
@@ -60,20 +62,28 @@ void Feed::start() {
 }
 
 void Feed::end() {
-  ended_ = true;
-  if (session_) session_->end();
+  if (session_ && !std::exchange(ended_, true)) session_->end();
 }
 
-// Two lists and watches fail for one reason: it is said once, until something arrives again.
+// Two lists and watches fail for one reason: each kind of it is said once, until both are well again. An
+// object that cannot be read is no outage; a watch that is too old lists again at once.
 void Feed::problem(const Error& error) {
-  if (std::exchange(has_problem_, true)) return;
+  if (ended_ || error.kind == ErrorKind::Gone) return;
+  const bool outage = live_update_reflector_.troubled() || change_set_reflector_.troubled();
+  const bool news = outage ? outage_.insert(error.kind).second : unreadable_.insert(error.message).second;
+  if (!news) return;
   const char* outlook =
       session_ ? "; changes are kept, and it is tried again by itself" : "; it is tried again by itself";
   console_.problem(error.message + (error.retryable() ? outlook : ""));
 }
 
+void Feed::recovered() {
+  if (ended_ || live_update_reflector_.troubled() || change_set_reflector_.troubled()) return;
+  if (!std::exchange(outage_, {}).empty()) console_.say("the API server answers again");
+}
+
 void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
-  has_problem_ = false;
+  if (ended_) return;
   if (session_ && (!change.after || change.after->meta.uid != session_->uid())) {
     session_->end();
     session_.reset();
@@ -142,14 +152,14 @@ void Feed::go_on() {
 
 // A session that is held learns what became of its changes, but keeps its rules.
 void Feed::hand_on(LiveUpdate live_update) {
+  if (ended_) return;
   if (!session_) return paused_.empty() ? begin_session() : void();
   if (!paused_.empty()) live_update.spec = session_->spec();
   session_->live_update_changed(live_update);
 }
 
 void Feed::change_set_changed(const ObjectChange<ChangeSet>& change) {
-  has_problem_ = false;
-  if (!session_) return;
+  if (ended_ || !session_) return;
   if (change.after)
     session_->change_set_changed(*change.after);
   else
@@ -161,7 +171,8 @@ void Feed::begin_session() {
   if (session_ || ended_ || !paused_.empty() || !live_update || !live_update_reflector_.synced() ||
       !change_set_reflector_.synced())
     return;
-  session_ = std::make_unique<Session>(loop_, api_, console_, options_, on_end_);
+  session_ =
+      std::make_unique<Session>(loop_, api_, console_, options_, [this](int code) { session_ended(code); });
   std::vector<ChangeSet> change_sets;
   for (const auto& [key, change_set] : change_sets_.all())
     if (belongs(*change_set, *live_update)) change_sets.push_back(*change_set);
@@ -171,8 +182,16 @@ void Feed::begin_session() {
 
 void Feed::fail(const std::string& message) {
   console_.problem(message);
-  ended_ = true;
-  on_end_(1);
+  session_.reset();
+  session_ended(1);
+}
+
+// Other LiveUpdates may be watched on: nothing of a session that refused or gave up may be called again. It
+// may be what calls us, so it goes in a turn of its own.
+void Feed::session_ended(int code) {
+  if (std::exchange(ended_, true)) return;
+  last_turn_ = loop_.after(Millis(0), [this] { session_.reset(); });
+  on_end_(code);
 }
 
 }  // namespace live_update

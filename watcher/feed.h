@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/cluster/store.h"
@@ -16,7 +17,8 @@ namespace live_update {
 
 class Feed {
  public:
-  // `on_end`: it cannot go on, or with options.once it is done; the exit code. It may not be destroyed in it.
+  // `on_end`: it cannot go on, or with options.once it is done; the exit code; once. Other Feeds may go on;
+  // this one does nothing from then on. It may not be destroyed in it.
   Feed(Loop& loop, ApiServer& api, Console& console, ObjectKey key, SessionOptions options,
        std::function<void(int)> on_end);
 
@@ -35,7 +37,9 @@ class Feed {
   void hand_on(LiveUpdate live_update);
   void begin_session();
   void fail(const std::string& message);
+  void session_ended(int code);
   void problem(const Error& error);
+  void recovered();
 
   Loop& loop_;
   ApiServer& api_;
@@ -43,7 +47,8 @@ class Feed {
   const ObjectKey key_;
   const SessionOptions options_;
   const std::function<void(int)> on_end_;
-  bool has_problem_ = false;
+  std::set<ErrorKind> outage_;        // what was said of the present one
+  std::set<std::string> unreadable_;  // said of objects that cannot be read
   bool ended_ = false;
   std::vector<std::string> paused_;  // why, in lines; empty: it is not
   Handle look_again_, question_;
@@ -53,6 +58,7 @@ class Feed {
   std::unique_ptr<Session> session_;
   Reflector<LiveUpdate> live_update_reflector_;
   Reflector<ChangeSet> change_set_reflector_;
+  Handle last_turn_;
 };
 
 }  // namespace live_update

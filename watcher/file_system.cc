@@ -20,16 +20,22 @@ FileKind kind_of(const struct stat& info) {
   return S_ISLNK(info.st_mode) ? FileKind::Symlink : FileKind::Special;
 }
 
+// Links in a circle lead to nothing.
+FileKind kind_of_error(int error) {
+  const bool absent = error == ENOENT || error == ENOTDIR || error == ELOOP;
+  return absent ? FileKind::Missing : FileKind::Unknown;
+}
+
 }  // namespace
 
 FileKind PosixFileSystem::look(const std::string& path) const {
   struct stat info{};
-  return lstat(absolute(path).c_str(), &info) == 0 ? kind_of(info) : FileKind::Missing;
+  return lstat(absolute(path).c_str(), &info) == 0 ? kind_of(info) : kind_of_error(errno);
 }
 
 FileKind PosixFileSystem::follow(const std::string& path) const {
   struct stat info{};
-  return stat(absolute(path).c_str(), &info) == 0 ? kind_of(info) : FileKind::Missing;
+  return stat(absolute(path).c_str(), &info) == 0 ? kind_of(info) : kind_of_error(errno);
 }
 
 LinkEnd PosixFileSystem::end(const std::string& path) const {
@@ -52,6 +58,8 @@ std::vector<std::string> PosixFileSystem::list(const std::string& directory) con
 Result<std::string> PosixFileSystem::read(const std::string& path) const {
   const FileKind kind = follow(path);
   if (kind == FileKind::Missing) return fail(ErrorKind::NotFound, path + " does not exist in " + root_);
+  if (kind == FileKind::Unknown)
+    return fail(ErrorKind::Io, path + " cannot be looked at: " + std::strerror(errno));
   if (kind != FileKind::File) return fail(ErrorKind::Io, path + " is no file");
   errno = 0;
   std::ifstream in(absolute(path), std::ios::binary);

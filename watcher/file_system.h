@@ -13,11 +13,12 @@
 namespace live_update {
 
 enum class FileKind {
-  Missing,  // also where a parent is missing, no directory, or not to be entered
+  Missing,  // also where a parent is missing or no directory
   File,
   Directory,
   Symlink,
   Special,  // a socket, a FIFO or a device: never opened (rule 4.4)
+  Unknown,  // it cannot be looked at, so it may be there (rule 7.6)
 };
 
 class FileSystem {

@@ -109,6 +109,7 @@ std::optional<FileType> DiskTree::type(const std::string& path) const {
       return link_type(path);
     case FileKind::Missing:
     case FileKind::Special:
+    case FileKind::Unknown:
       break;
   }
   return {};

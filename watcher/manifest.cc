@@ -20,6 +20,7 @@ void write_entry(JsonWriter& json, const std::string& path, const Entry& entry) 
     json.field_if("mtime", entry.mtime);
     json.field_if("digest", entry.digest);
     json.field_if("target", entry.target);
+    json.field_unless("doubted", entry.doubted, false);
   });
 }
 
@@ -34,6 +35,35 @@ void write_known(JsonWriter& json, const std::string& path, const KnownFile& fil
     json.field("digest", file.digest);
     json.field_unless("racy", file.racy, false);
   });
+}
+
+void write_pending(JsonWriter& json, const PendingPost& post) {
+  json.object([&] {
+    json.field("names", post.names);
+    json.field("sequence", post.sequence);
+    json.field_unless("snapshot", post.snapshot, false);
+    json.list("changes", post.changes, [&](const Change& change) {
+      json.object([&] {
+        json.field("path", change.path);
+        json.field("op", change.op);
+        json.field("type", change.type);
+      });
+    });
+  });
+}
+
+PendingPost read_pending(ObjectReader& reader) {
+  PendingPost post;
+  reader.read("names", post.names);
+  reader.read("sequence", post.sequence);
+  reader.read("snapshot", post.snapshot);
+  reader.read_list("changes", [&](ObjectReader& change, int) {
+    Change& to = post.changes.emplace_back();
+    change.read("path", to.path);
+    change.read("op", to.op);
+    change.read("type", to.type);
+  });
+  return post;
 }
 
 void write_key(JsonWriter& json, const ManifestKey& key) {
@@ -66,6 +96,7 @@ void read_entry(ObjectReader& reader, Tree& posted) {
   reader.read("mtime", entry.mtime);
   reader.read("digest", entry.digest);
   reader.read("target", entry.target);
+  reader.read("doubted", entry.doubted);
   posted.write(path, std::move(entry));
 }
 
@@ -107,6 +138,10 @@ std::string manifest_text(const ManifestKey& key, const HostManifest& manifest) 
     json.field("rules", manifest.rules);
     json.list("posted", manifest.posted.below(""),
               [&](const std::string& path) { write_entry(json, path, *manifest.posted.find(path)); });
+    if (!manifest.pending.empty())
+      json.list("pending", manifest.pending, [&](const PendingPost& post) { write_pending(json, post); });
+    json.field_if("held", manifest.held);
+    json.field_if("head", manifest.head);
     json.list("known", manifest.known, [&](const auto& item) { write_known(json, item.first, item.second); });
   });
   return seal_notes(kFormat, json.take());
@@ -127,6 +162,10 @@ Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view tex
   reader.read("snapshot", manifest.snapshot);
   reader.read("rules", manifest.rules);
   reader.read_list("posted", [&](ObjectReader& entry, int) { read_entry(entry, manifest.posted); });
+  reader.read_list("pending",
+                   [&](ObjectReader& post, int) { manifest.pending.push_back(read_pending(post)); });
+  reader.read("held", manifest.held);
+  reader.read("head", manifest.head);
   reader.read_list("known", [&](ObjectReader& entry, int) { read_known(entry, manifest.known); });
   if (!errors.list.empty())
     return fail(ErrorKind::Invalid, fmt::format("{}: {}", errors.list[0].field, errors.list[0].message));
@@ -140,8 +179,14 @@ ManifestFile::ManifestFile(const std::string& directory, ManifestKey key)
 
 Result<std::optional<HostManifest>> ManifestFile::load() const {
   const auto text = read_notes(path_);
-  if (!text) return std::nullopt;
-  auto manifest = parse_manifest(key_, *text);
+  if (!text)
+    return fail(
+        ErrorKind::Invalid,
+        fmt::format("the notes of the last run in {} cannot be read ({}): what changed since then is not "
+                    "known, and all files are read again; `live-update push` sends them all",
+                    path_, text.error().message));
+  if (!*text) return std::nullopt;
+  auto manifest = parse_manifest(key_, **text);
   if (manifest) return std::move(*manifest);
   return fail(ErrorKind::Invalid,
               fmt::format("the notes of the last run in {} are not used, {}: all files are read again", path_,

@@ -11,6 +11,7 @@
 
 #include "core/base/result.h"
 #include "core/desired/tree.h"
+#include "watcher/pending_posts.h"
 #include "watcher/scanner.h"
 
 namespace live_update {
@@ -23,12 +24,15 @@ struct ManifestKey {
 };
 
 struct HostManifest {
-  std::string session;        // that posted last
-  std::int64_t sequence = 0;  // the newest that `posted` contains
-  std::int64_t snapshot = 0;  // the newest Snapshot that was posted, or 0
-  std::string rules;          // a digest of what decided which paths count
-  Tree posted;                // what the API server was told; without content
-  KnownFiles known;           // what need not be read again
+  std::string session;               // that posted last
+  std::int64_t sequence = 0;         // the newest that `posted` contains
+  std::int64_t snapshot = 0;         // the newest Snapshot that was posted, or 0
+  std::string rules;                 // a digest of what decided which paths count
+  Tree posted;                       // what the API server was told; without content
+  KnownFiles known;                  // what need not be read again
+  std::vector<PendingPost> pending;  // of `posted`, what the operator has not accepted yet
+  std::vector<std::string> held;     // deletes that were asked about and not answered (rule 7.4)
+  std::string head;                  // of git, as GitState::head
 };
 
 // ${XDG_STATE_HOME}/live-update, with the two variables given; empty if neither is.
@@ -42,7 +46,7 @@ class ManifestFile {
  public:
   ManifestFile(const std::string& directory, ManifestKey key);
 
-  // Nothing: there is none. Invalid: there is one that is of no use, and why.
+  // Nothing: there is none. Invalid: there is one that is of no use or cannot be read, and why.
   Result<std::optional<HostManifest>> load() const;
   // Atomic: a reader finds the old one or the new one. Makes the directory (0700). Io.
   Result<> store(const HostManifest& manifest) const;

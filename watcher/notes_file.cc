@@ -32,9 +32,11 @@ std::string notes_path(const std::string& directory, const std::string& identity
   return fmt::format("{}/{}.{}", directory, sha256(identity).substr(sizeof "sha256:" - 1, 24), kind);
 }
 
-std::optional<std::string> read_notes(const std::string& path) {
+Result<std::optional<std::string>> read_notes(const std::string& path) {
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return {};
+  if (!file && errno == ENOENT) return std::nullopt;
+  if (!file) return fail(ErrorKind::Io, std::strerror(errno));
   std::ostringstream text;
   text << file.rdbuf();
   return std::move(text).str();

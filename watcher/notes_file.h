@@ -16,8 +16,8 @@ Result<std::string_view> open_notes(std::string_view format, std::string_view te
 
 // `<directory>/<hash of the identity>.<kind>`.
 std::string notes_path(const std::string& directory, const std::string& identity, const std::string& kind);
-// Everything in the file; nothing if there is none.
-std::optional<std::string> read_notes(const std::string& path);
+// Everything in the file; nothing if there is none. Io: it is there and cannot be read; the reason alone.
+Result<std::optional<std::string>> read_notes(const std::string& path);
 // Atomic: a reader finds the old text or the new one. Makes the directory (0700). Io, with the reason alone.
 Result<> replace_notes(const std::string& path, const std::string& text);
 

@@ -18,30 +18,48 @@ void Outbox::add(const DirtyPaths& dirty) {
   due_.insert(dirty.subtrees.begin(), dirty.subtrees.end());
 }
 
-std::vector<Change> Outbox::difference(const Tree& now) const {
-  if (due_.contains("")) return diff(posted_, now);
+std::vector<Change> Outbox::difference(const Tree& now, const Unknowns& unknown) const {
+  if (due_.contains("")) return diff(posted_, now, unknown);
   const std::vector<std::string> paths(due_.begin(), due_.end());
-  return diff(part_of(posted_, paths), part_of(now, paths));
+  return diff(part_of(posted_, paths), part_of(now, paths), unknown);
 }
 
-std::vector<Change> Outbox::take(const Tree& now) {
-  auto changes = difference(now);
+std::vector<Change> Outbox::take(const Tree& now, const Unknowns& unknown) {
+  auto changes = difference(now, unknown);
   due_.clear();
   return changes;
 }
 
-std::size_t Outbox::waiting(const Tree& now) const { return difference(now).size(); }
+std::size_t Outbox::waiting(const Tree& now, const Unknowns& unknown) const {
+  return difference(now, unknown).size();
+}
 
 void Outbox::confirm(const std::vector<ChangeSetSpec>& parts) {
+  // A Snapshot clears what is not named in any of its parts.
+  if (parts.front().type == ChangeSetType::Snapshot) {
+    Unknowns unknown;
+    for (const ChangeSetSpec& part : parts)
+      for (const UnknownPath& it : part.unknown) unknown.add(it.path, it.below);
+    posted_.keep_if([&](const std::string& path) { return unknown.spares(path); });
+    posted_.doubt(unknown);
+  }
   for (const ChangeSetSpec& part : parts) {
     ChangeSetSpec bare = part;
     for (Change& change : bare.changes) change.content = nullptr;
-    // Of a Snapshot in parts the first one clears what is not named in any of them.
-    if (bare.type == ChangeSetType::Snapshot && bare.part == 1) posted_ = Tree();
     bare.type = ChangeSetType::Delta;
     posted_.merge(bare);
   }
   posted_.drop_tombstones();
+}
+
+void Outbox::retract(const std::vector<Change>& changes) {
+  Unknowns retracted;
+  for (const Change& change : changes) {
+    if (!posted_.find(change.path)) posted_.write(change.path, {.type = change.type});
+    retracted.add(change.path);
+    due_.insert(change.path);
+  }
+  posted_.doubt(retracted);
 }
 
 void Outbox::assume(const std::vector<std::string>& paths, const Tree& tree) {
@@ -59,7 +77,8 @@ std::set<std::string> credentials_in(const std::vector<ChangeSet>& change_sets) 
 Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& change_sets) {
   std::vector<const ChangeSetSpec*> newer;
   for (const ChangeSet& it : change_sets)
-    if (it.spec.sequence > sequence) newer.push_back(&it.spec);
+    if (it.spec.sequence > sequence && it.status.phase != "Refused" && it.status.phase != "Superseded")
+      newer.push_back(&it.spec);
   std::ranges::sort(newer, {}, &ChangeSetSpec::sequence);
   std::vector<const ChangeSetSpec*> parts;
   for (const ChangeSetSpec* spec : newer) {
@@ -69,7 +88,11 @@ Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& chan
     if (!follows) parts.clear();
     if (spec->part != static_cast<int>(parts.size()) + 1) continue;
     parts.push_back(spec);
-    if (spec->part == spec->parts) base.merge(join(parts)), parts.clear();
+    if (spec->part < spec->parts) continue;
+    const ChangeSetSpec batch = join(parts);
+    base.merge(batch);
+    base.doubt(Unknowns(batch.unknown));
+    parts.clear();
   }
   return base;
 }

@@ -20,16 +20,21 @@ class Outbox {
   void start(Tree posted);
 
   void add(const DirtyPaths& dirty);
+  void add_paths(const std::set<std::string>& paths) { due_.insert(paths.begin(), paths.end()); }
   void add_all() { due_ = {""}; }
 
   // The difference between what was posted and `now` at the paths that are due, which are not due any more.
-  std::vector<Change> take(const Tree& now);
+  // What is `unknown` now is not deleted.
+  std::vector<Change> take(const Tree& now, const Unknowns& unknown = {});
   bool empty() const { return due_.empty(); }
   // How many paths differ.
-  std::size_t waiting(const Tree& now) const;
+  std::size_t waiting(const Tree& now, const Unknowns& unknown = {}) const;
 
-  // These parts are stored.
+  // These parts are stored. What a Snapshot does not know is in doubt from then on: when it can be read it is
+  // sent, whatever was posted of it before.
   void confirm(const std::vector<ChangeSetSpec>& parts);
+  // They are of no effect, after all: what the API server knows at these paths is in doubt, and they are due.
+  void retract(const std::vector<Change>& changes);
   // These paths are as they are in `tree`, without being sent.
   void assume(const std::vector<std::string>& paths, const Tree& tree);
   // What does not count any more is forgotten, not deleted (rule 2.1).
@@ -38,7 +43,7 @@ class Outbox {
   const Tree& posted() const { return posted_; }
 
  private:
-  std::vector<Change> difference(const Tree& now) const;
+  std::vector<Change> difference(const Tree& now, const Unknowns& unknown) const;
 
   Tree posted_;
   std::set<std::string> due_;  // each with everything below it; "" is all
@@ -48,7 +53,7 @@ class Outbox {
 std::set<std::string> credentials_in(const std::vector<ChangeSet>& change_sets);
 
 // What is known of the API server's side at the start: `base` and then all complete batches after `sequence`,
-// in order.
+// in order; those that the operator has not accepted count for nothing.
 Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& change_sets);
 
 }  // namespace live_update

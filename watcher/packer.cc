@@ -47,32 +47,59 @@ std::vector<Change> encode(const Change& change, std::size_t limit) {
   return pieces;
 }
 
+// The parts of a batch, filled one after the other.
+class Parts {
+ public:
+  Parts(const ChangeSetSpec& header, std::size_t limit) : header_(header), limit_(limit), parts_{header} {
+    header_.changes.clear();
+    header_.unknown.clear();
+    parts_.front() = header_;
+  }
+
+  void add(Change piece) {
+    make_room(cost(piece));
+    parts_.back().changes.push_back(std::move(piece));
+  }
+  void add(const UnknownPath& unknown) {
+    make_room(kOverhead + unknown.path.size());
+    parts_.back().unknown.push_back(unknown);
+  }
+
+  std::vector<ChangeSetSpec> take() {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      parts_[i].part = static_cast<int>(i + 1);
+      parts_[i].parts = static_cast<int>(parts_.size());
+    }
+    number(parts_, header_.sequence);
+    return std::move(parts_);
+  }
+
+ private:
+  void make_room(std::size_t size) {
+    if (entries_ > 0 && (filled_ + size > limit_ || entries_ == kMaxChanges)) {
+      parts_.push_back(header_);
+      filled_ = entries_ = 0;
+    }
+    filled_ += size;
+    ++entries_;
+  }
+
+  ChangeSetSpec header_;  // without entries
+  const std::size_t limit_;
+  std::vector<ChangeSetSpec> parts_;
+  std::size_t filled_ = 0, entries_ = 0;  // of the last part
+};
+
 }  // namespace
 
 std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, std::vector<Change> changes, std::size_t limit) {
-  std::vector<ChangeSetSpec> parts{header};
-  parts.back().changes.clear();
-  std::size_t filled = 0;
+  Parts parts(header, limit);
+  for (const UnknownPath& it : header.unknown) parts.add(it);
   for (Change& change : changes) {
-    for (Change& piece : encode(change, limit)) {
-      const std::size_t size = cost(piece);
-      const bool full = filled + size > limit || parts.back().changes.size() == kMaxChanges;
-      if (full && !parts.back().changes.empty()) {
-        parts.push_back(header);
-        parts.back().changes.clear();
-        filled = 0;
-      }
-      filled += size;
-      parts.back().changes.push_back(std::move(piece));
-    }
+    for (Change& piece : encode(change, limit)) parts.add(std::move(piece));
     change.content.reset();
   }
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    parts[i].part = static_cast<int>(i + 1);
-    parts[i].parts = static_cast<int>(parts.size());
-  }
-  number(parts, header.sequence);
-  return parts;
+  return parts.take();
 }
 
 void number(std::vector<ChangeSetSpec>& parts, std::int64_t first) {

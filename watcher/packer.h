@@ -14,7 +14,8 @@ namespace live_update {
 inline constexpr std::size_t kInlineLimit = 128 * 1024;  // after zstd, before base64
 inline constexpr std::size_t kMaxChanges = 1000;
 
-// `header` gives everything but the changes, parts and sequences; its sequence is that of the first part.
+// `header` gives everything but the changes, parts and sequences; its sequence is that of the first part. Its
+// unknown paths come with the first parts.
 // `changes` have their whole content as one Identity piece, or none. At least one part comes back, also for
 // no changes (an empty Snapshot). Contents are let go one by one: all of it is never held twice.
 std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, std::vector<Change> changes,

@@ -104,10 +104,14 @@ void Publisher::compared(std::size_t index, Result<Response> answer) {
   begin();
 }
 
+void Publisher::unblock() {
+  if (!std::exchange(blocked_, {}).empty()) callbacks_.on_unblocked();
+}
+
 void Publisher::stored(std::size_t index) {
   states_[index].state = State::Stored;
   pause_ = Millis{0};
-  if (std::exchange(blocked_, false)) callbacks_.on_unblocked();
+  unblock();
   if (std::ranges::any_of(states_, [](const Part& part) { return part.state != State::Stored; }))
     return fill_window();
   const auto parts = std::exchange(parts_, {});
@@ -117,6 +121,7 @@ void Publisher::stored(std::size_t index) {
 
 void Publisher::failed(std::size_t index, const Error& error) {
   if (!worth_waiting(error)) {
+    unblock();  // it has answered
     const auto parts = std::exchange(parts_, {});
     states_.clear();
     return callbacks_.on_refused(parts, error);
@@ -127,7 +132,7 @@ void Publisher::failed(std::size_t index, const Error& error) {
     retry_.reset();
     fill_window();
   });
-  if (!std::exchange(blocked_, true)) callbacks_.on_blocked(error);
+  if (blocked_.insert(error.kind).second) callbacks_.on_blocked(error);
 }
 
 void Publisher::retry_now() {

@@ -3,12 +3,13 @@
 // One batch at a time; a few of its parts are under way at once. A name is fixed by session and sequence, so
 // posting again after a lost answer is harmless: "already exists" with equal content is success. With other
 // content, the batch takes new sequences. What can be cured by waiting (no connection, overload, an expired
-// token, a missing right) is tried again for ever, with a pause that grows to 5 s; `on_blocked` says so once,
-// `on_unblocked` when it goes on. What cannot (the API server finds the ChangeSet invalid) ends the batch.
+// token, a missing right) is tried again for ever, with a pause that grows to 5 s; `on_blocked` says so once
+// for each kind of error, `on_unblocked` when it goes on. What cannot (the API server finds the ChangeSet invalid) ends the batch.
 // Lives on the loop's thread; callbacks run there, `on_done` and `on_refused` may call `post`.
 #pragma once
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "core/api/kinds.h"
@@ -53,6 +54,7 @@ class Publisher {
   void answered(std::size_t index, Result<Response> answer);
   void compare(std::size_t index);
   void compared(std::size_t index, Result<Response> answer);
+  void unblock();
   void stored(std::size_t index);
   void failed(std::size_t index, const Error& error);
   std::string collection() const;
@@ -65,7 +67,7 @@ class Publisher {
   std::int64_t next_ = 1;
   std::vector<ChangeSetSpec> parts_;
   std::vector<Part> states_;
-  bool blocked_ = false;
+  std::set<ErrorKind> blocked_;  // by what, since the last success
   Millis pause_{0};
   Handle retry_;
 };

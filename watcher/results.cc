@@ -33,7 +33,7 @@ std::vector<Results::Line> Results::posted(const std::vector<ChangeSetSpec>& par
                                            Instant saved, Instant now) {
   const ChangeSetSpec& last = parts.back();
   const std::string name = change_set_name(last.live_update, last.session, last.sequence);
-  batches_[name] = {.what = std::move(what), .saved = saved, .due = saved + kOperatorPatience};
+  batches_[name] = {.what = std::move(what), .saved = saved, .stored = now, .due = now + kOperatorPatience};
   const auto early = early_.extract(name);
   return early ? status(early.mapped(), now) : std::vector<Line>();
 }
@@ -96,7 +96,7 @@ std::vector<Results::Line> Results::tell(Map::iterator found, Instant now) {
     return say(batch, true, with_message(fmt::format("{}, failed", pods(status)), status.message));
   }
   batch.failed = false;
-  if (status.phase == "Waiting") batch.due = std::min(batch.due, batch.saved + kPatience);
+  if (status.phase == "Waiting") batch.due = std::min(batch.due, batch.stored + kPatience);
   return {};
 }
 
@@ -125,7 +125,7 @@ std::vector<Results::Line> Results::tick(Instant now) {
       batch, true,
       fmt::format("sent, but the operator has not answered for {}{}; is it running? kubectl get pods -A -l "
                   "app.kubernetes.io/name=live-update",
-                  say_elapsed(since(batch.saved, now)), others));
+                  say_elapsed(since(batch.stored, now)), others));
 }
 
 std::optional<Results::Instant> Results::due() const {

@@ -2,8 +2,8 @@
 //
 // Fed with every ChangeSet status that arrives; says each batch's end once, and before that what its runs
 // print, and what it waits for if that takes longer than a second. A failure is said again only if it is
-// another one. Times count from the save to the arrival of the status, both on our clock. Pure: time is an
-// argument.
+// another one. Times count from the save to the arrival of the status, both on our clock; but how long the
+// operator has not answered counts from when it was stored. Pure: time is an argument.
 #pragma once
 
 #include <chrono>
@@ -31,8 +31,8 @@ class Results {
   static constexpr std::chrono::seconds kOperatorPatience{5};  // before a silent operator is
   static constexpr std::chrono::seconds kPause{10};            // between two lines about waiting
 
-  // `parts` are stored; `what` describes them; `saved` is when the first of the files was saved. The status
-  // can have come before the answer to the post: then it is told now.
+  // `parts` are stored `now`; `what` describes them; `saved` is when the first of the files was saved. The
+  // status can have come before the answer to the post: then it is told now.
   std::vector<Line> posted(const std::vector<ChangeSetSpec>& parts, std::string what, Instant saved,
                            Instant now);
 
@@ -54,7 +54,7 @@ class Results {
  private:
   struct Batch {
     std::string what;
-    Instant saved;
+    Instant saved, stored;
     Instant due;          // to say what it waits for
     bool failed = false;  // said already; the next attempt may succeed
     ChangeSetStatus status;

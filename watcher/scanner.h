@@ -2,9 +2,10 @@
 //
 // Reads only what may have changed: a file whose inode, size, mtime and ctime are those of the last time has
 // the same bytes, unless it was modified within the second before that look (git calls this racily clean).
-// Links are not followed, but for filter.follows, and never out of the root. Sockets, FIFOs and devices are never opened (rule 4.4). A
-// file that cannot be read, or does not hold still, keeps the state that the tree has of it. Problems go to
-// `warn`, and the scan goes on. Not thread-safe.
+// Links are not followed, but for filter.follows, and never out of the root. Sockets, FIFOs and devices are
+// never opened (rule 4.4). What cannot be looked at, or does not hold still, is unknown, not absent (rule 7.6):
+// it keeps the state that the tree has of it, and `unknown` names it. Only ENOENT and ENOTDIR say that something
+// is gone. Problems are told once for as long as they last, and the scan goes on. Not thread-safe.
 #pragma once
 
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 
 #include "core/base/result.h"
 #include "core/desired/tree.h"
+#include "core/desired/unknown.h"
 #include "watcher/path_filter.h"
 
 namespace live_update {
@@ -40,7 +42,8 @@ using KnownFiles = std::map<std::string, KnownFile>;
 
 class Scanner {
  public:
-  // `path` is relative to the root; the message is a sentence without it.
+  // `path` is relative to the root; the message is a sentence without it, or empty: what was unknown is known
+  // again.
   using Warn = std::function<void(const std::string& path, const std::string& message)>;
 
   // `root` is absolute. `filter` and `known` outlive this; `known` is brought up to date by every look.
@@ -59,9 +62,18 @@ class Scanner {
   // The paths whose entries kept them since the last call.
   std::vector<std::string> take_kept() { return std::exchange(kept_, {}); }
 
-  // The file as it is now: entry with its bytes in one Identity piece. NotFound; TooLarge; Io: unreadable;
-  // Conflict: it is being written, and an event will follow.
+  // The file as it is now: entry with its bytes in one Identity piece. NotFound; TooLarge; Forbidden, Io:
+  // unreadable; Conflict: it is being written, and an event will follow.
   Result<Entry> load(const std::string& path);
+  // Takes note of why `load` failed, and tells it: too large, or unknown.
+  void cannot_load(const std::string& path, const Error& error);
+
+  // What could not be looked at the last time it was tried.
+  const Unknowns& unknown() const { return unknown_; }
+  // What is wrong with a path where `warn` was not told, because it is expected to pass; else empty.
+  std::string untold(const std::string& path) const;
+  // Unknown paths for which no event tells when they can be looked at: to be tried again.
+  std::vector<std::string> to_try_again() const;
 
   // Credentials that looks came across and left alone since the last call (rule 2.8).
   std::vector<std::string> take_held_back() { return std::exchange(held_back_, {}); }
@@ -70,17 +82,32 @@ class Scanner {
 
  private:
   struct Walk;
+  struct Problem {
+    enum Kind { Skipped, TooLarge, Writing, Unreadable } kind = Skipped;
+    std::string message;
+    bool try_again = false;
+    // Of a file that is too large the size may change: that is no news.
+    bool same(const Problem& other) const {
+      return kind == other.kind && (kind == TooLarge || message == other.message);
+    }
+  };
+  using Problems = std::map<std::string, Problem>;
 
   std::string absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
   bool reachable(const std::string& path) const;
   int open_file(const std::string& path) const;
   bool follow(const std::string& path, struct ::stat& info, Walk& walk);
+  Walk begin(const std::string& path);
+  void end(const Walk& walk, const Tree& tree);
   void visit(const std::string& path, Tree& tree, Walk& walk);
+  void visit_link(const std::string& path, const struct ::stat& info, Tree& tree, Walk& walk);
   void visit_directory(const std::string& path, Tree& tree, Walk& walk);
-  void visit_file(const std::string& path, const struct ::stat& info, Tree& tree);
+  void visit_file(const std::string& path, const struct ::stat& info, Tree& tree, Walk& walk);
   void put(const std::string& path, Entry entry, Tree& tree);
   void forget(const std::string& path, Tree& tree);
-  void warn_errno(const std::string& path, int error);
+  void note(const std::string& path, Problem problem, const Problems& before);
+  void cannot_load(const std::string& path, const Error& error, const Problems& before);
+  void cannot_see(const std::string& path, int error, const Walk& walk);
 
   const std::string root_;
   const PathFilter& filter_;
@@ -90,6 +117,8 @@ class Scanner {
   std::vector<std::string> kept_;
   std::vector<std::string> held_back_;
   std::uint64_t files_read_ = 0;
+  Problems problems_;
+  Unknowns unknown_;  // those of them that are unknown
 };
 
 }  // namespace live_update

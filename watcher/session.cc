@@ -17,8 +17,6 @@ namespace live_update {
 namespace {
 
 constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200}, kSnapshotPause{500};
-constexpr Millis kDeletesTogether{
-    2000};  // what is deleted within so long is one deed, in however many batches
 constexpr int kRootAttempts = 5;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
@@ -59,18 +57,7 @@ Session::~Session() = default;
 Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeSet>& change_sets) {
   live_update_ = live_update;
   buffer_.set_debounce(live_update.spec.debounce);
-  auto rules = load_rules(options_.root, live_update.spec, *options_.ceiling->spec());
-  if (!rules) return fail(ErrorKind::Invalid, say_errors(rules.error()));
-  load_manifest();
-  source_ =
-      std::make_unique<Source>(options_.root, std::move(*rules), std::move(manifest_.known),
-                               [this](const std::string& path, const std::string& message) {
-                                 if (source_ && (source_->mapped(path) || source_->filter().follows(path)))
-                                   console_.problem(visible(path) + ": " + message);
-                               });
-  if (!options_.once)
-    if (auto watching = start_watching(); !watching) return watching;
-  if (auto scanned = source_->scan_all(); !scanned) return scanned;
+  if (auto made = make_source(); !made) return made;
   const std::string manifest_rules = manifest_.rules;
   std::int64_t newest = live_update.status.sequence;
   const auto own = own_in_order(live_update.meta, newest, change_sets);
@@ -85,6 +72,11 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
     take_appeared(appeared);
   }
   outbox_.add_all();
+  for (const PendingPost& post : pending_.resume(std::exchange(manifest_.pending, {}), change_sets)) {
+    outbox_.retract(post.changes);
+    snapshot_due_ = snapshot_due_ || post.snapshot;
+  }
+  guard_.resume(std::exchange(manifest_.held, {}));
   publisher_ = std::make_unique<Publisher>(
       loop_, api_, live_update.meta, newest + 1,
       Publisher::Callbacks{
@@ -93,6 +85,8 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
           .on_blocked = [this](const Error& error) { blocked(error); },
           .on_unblocked = [this] { unblocked(); }});
   manifest_.sequence = newest;
+  git_head_ = manifest_.head;
+  if (git_has_moved(); git_head_ != manifest_.head && !manifest_.head.empty()) git_moved_ = loop_.now();
   snapshot_due_ = options_.once || snapshot_due_ || snapshot_asked_for(live_update);
   if (!had_manifest_)
     write_manifest();  // killed from here on, the next run knows what this one took for granted
@@ -108,6 +102,29 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
 void Session::say_held() {
   const auto held = source_->take_held_back();
   if (!held.empty()) console_.failure(say_held_back(held, options_.ceiling->file()));
+}
+
+Result<> Session::make_source() {
+  auto rules = load_rules(options_.root, live_update_.spec, *options_.ceiling->spec());
+  if (!rules) return fail(ErrorKind::Invalid, say_errors(rules.error()));
+  load_manifest();
+  source_ = std::make_unique<Source>(
+      options_.root, std::move(*rules), std::move(manifest_.known),
+      [this](const std::string& path, const std::string& message) { tell_path(path, message); });
+  if (!options_.once)
+    if (auto watching = start_watching(); !watching) return watching;
+  if (auto scanned = source_->scan_all(); !scanned) return scanned;
+  if (source_->unknown().hides(""))
+    return fail(ErrorKind::Io, fmt::format("the root {} cannot be read: {}", options_.root, root_problem_));
+  return {};
+}
+
+// What the scanner has to say of a path, for as long as it lasts.
+void Session::tell_path(const std::string& path, const std::string& message) {
+  if (path.empty()) root_problem_ = message;
+  if (!source_ || !source_->concerns_sync(path)) return;
+  const std::string name = path.empty() ? options_.root : visible(path);
+  message.empty() ? console_.say(name + ": can be read again") : console_.problem(name + ": " + message);
 }
 
 void Session::load_manifest() {
@@ -165,10 +182,17 @@ void Session::take_appeared(const std::vector<std::string>& appeared) {
 
 void Session::reload_rules() {
   auto rules = load_rules(options_.root, live_update_.spec, *options_.ceiling->spec());
-  if (!rules)
-    return console_.problem(say_errors(rules.error()) +
-                            "\nthe rules from before stay in force until this is repaired");
-  if (rules->digest == source_->rules_digest()) return;
+  if (!rules) {
+    const std::string wrong = say_errors(rules.error());
+    if (std::exchange(rules_problem_, wrong) != wrong)
+      console_.problem(wrong + "\nthe rules from before stay in force until this is repaired");
+    return;
+  }
+  const bool repaired = !std::exchange(rules_problem_, {}).empty();
+  if (rules->digest == source_->rules_digest()) {
+    if (repaired) console_.say("the rules are in order again, and are those from before");
+    return;
+  }
   auto appeared = source_->replace_rules(std::move(*rules));
   say_held();
   if (!appeared) return root_lost();
@@ -176,7 +200,6 @@ void Session::reload_rules() {
   outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
   take_appeared(*appeared);
   outbox_.add_all();
-  console_.forget();
   console_.say("the rules have changed and are in force now");
   post_due();
 }
@@ -216,13 +239,16 @@ void Session::consider_snapshot() {
 }
 
 void Session::change_set_removed(const std::string& name) {
+  const auto displaced = pending_.removed(name);
   results_.removed(name);
   arm_results();
+  if (displaced) post_again(*displaced, false);
 }
 
 void Session::change_set_changed(const ChangeSet& change_set) {
   const ChangeSetSpec& spec = change_set.spec;
-  if (spec.session != options_.id && spec.sequence > manifest_.sequence)
+  if (spec.session != options_.id && spec.sequence > manifest_.sequence &&
+      other_sessions_.insert(spec.session).second)
     console_.problem(
         fmt::format("another watcher sends changes for this LiveUpdate, too: user {}, session {}; end one of "
                     "the two, or they "
@@ -230,6 +256,7 @@ void Session::change_set_changed(const ChangeSet& change_set) {
                     visible(spec.user), visible(spec.session)));
   publisher_->saw_sequence(newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set));
   publisher_->retry_now();
+  if (const auto displaced = pending_.status(change_set)) return post_again(*displaced);
   print(results_.status(change_set, loop_.now()));
   arm_results();
   end_once();
@@ -241,16 +268,32 @@ void Session::end_once() {
   if (!*results_.last_ok()) return stop(1);
   const LiveUpdateStatus& status = live_update_.status;
   const Condition* synced = find_condition(status.conditions, condition::kSynced);
-  if (synced && synced->status && status.sequence >= manifest_.sequence) stop(0);
+  if (synced && synced->status && status.sequence >= manifest_.sequence) end_push();
+}
+
+// Rule 7.6: what could not be sent is in the containers as it was, whatever that is.
+void Session::end_push() {
+  if (left_out_.empty()) return stop(0);
+  const std::size_t shown = std::min<std::size_t>(left_out_.size(), 5);
+  std::string paths;
+  for (std::size_t i = 0; i < shown; ++i) paths += (i == 0 ? "" : ", ") + left_out_[i];
+  if (left_out_.size() > shown) paths += fmt::format(" and {} more", left_out_.size() - shown);
+  console_.problem(
+      fmt::format("not everything was sent: {}; in the containers it is as it was before", paths));
+  stop(1);
 }
 
 // --------------------------------------------------------------------------------------------------- events
 
 void Session::arm_polling() {
-  if (!watch_->needs_polling()) return poll_timer_.reset();
+  if (!watch_->needs_polling() && source_->to_try_again().empty() && rules_problem_.empty())
+    return poll_timer_.reset();
   if (poll_timer_) return;
   poll_timer_ = loop_.every(kPollPeriod, [this] {
     watch_->poll();
+    if (!rules_problem_.empty()) reload_rules();
+    for (const std::string& path : source_->to_try_again())
+      buffer_.add({path, FileEvent::Kind::Rescan}, loop_.now(), loop_.wall_clock());
     arm_buffer();
   });
 }
@@ -266,8 +309,8 @@ void Session::flush_buffer() {
   watch_->read();
   const DirtyPaths dirty = buffer_.take(loop_.now());
   arm_buffer();
-  arm_polling();
   if (!dirty.empty()) look(dirty);
+  arm_polling();
 }
 
 bool Session::ignore_file_touched(const DirtyPaths& dirty) const {
@@ -292,9 +335,18 @@ void Session::look(const DirtyPaths& dirty) {
 void Session::root_lost() { find_root(kRootAttempts); }
 
 void Session::find_root(int attempts_left) {
-  if (watch_->restart() && source_->scan_all()) {
+  const auto watched = watch_->restart();
+  if (watched && source_->scan_all()) {
+    if (!std::exchange(root_problem_, {}).empty())
+      console_.say(fmt::format("the root {} can be read again", options_.root));
     outbox_.add_all();
     return post_due();
+  }
+  if (!watched && watched.error().kind == ErrorKind::Io) {  // it may be there: no reason to give up
+    if (std::exchange(root_problem_, watched.error().message) != watched.error().message)
+      console_.problem(watched.error().message + "; it is tried again by itself");
+    root_timer_ = loop_.after(kPollPeriod, [this] { find_root(kRootAttempts); });
+    return;
   }
   if (attempts_left > 0) {
     root_timer_ = loop_.after(kRootPause, [this, attempts_left] { find_root(attempts_left - 1); });
@@ -305,108 +357,6 @@ void Session::find_root(int attempts_left) {
                   "anywhere. Start again when it is back",
                   options_.root));
   stop(1);
-}
-
-// -------------------------------------------------------------------------------------------------- posting
-
-void Session::post_due() {
-  if (stopped_ || held_ || !publisher_->idle()) return;
-  if (snapshot_due_) return post_snapshot();
-  if (outbox_.empty()) return;
-  auto changes = outbox_.take(source_->tree());
-  if (too_many_deletes(changes)) return;
-  changes = source_->fill(live_update_.spec, std::move(changes), outbox_.posted());
-  if (changes.empty()) {
-    saved_.reset();
-    return;
-  }
-  send(ChangeSetType::Delta, std::move(changes));
-}
-
-void Session::post_snapshot() {
-  auto gone = outbox_.take(source_->tree());
-  if (too_many_deletes(gone)) return;
-  snapshot_due_ = false;
-  auto all = source_->everything();
-  for (const Change& change : gone)
-    if (change.op == Op::Delete && is_credential(change.path)) sent_credentials_.insert(change.path);
-  // Whatever a Snapshot does not name is gone, but of credentials that must be said.
-  for (const std::string& path : sent_credentials_)
-    if (source_->filter().counts(path) && !source_->tree().find(path))
-      all.push_back({.path = path, .op = Op::Delete});
-  send(ChangeSetType::Snapshot, std::move(all));
-}
-
-bool Session::too_many_deletes(const std::vector<Change>& changes) {
-  if (options_.allow_deletes) return false;
-  std::erase_if(gone_lately_, [&](const auto& it) { return loop_.now() - it.second > kDeletesTogether; });
-  for (const Change& change : changes) {
-    if (change.op == Op::Delete)
-      gone_lately_[change.path] = loop_.now();
-    else
-      gone_lately_.erase(change.path);
-  }
-  const auto deletes = static_cast<std::int64_t>(gone_lately_.size());
-  const auto here = static_cast<std::int64_t>(std::ranges::count(changes, Op::Delete, &Change::op));
-  const auto before = static_cast<std::int64_t>(outbox_.posted().size()) + deletes - here;
-  const bool all = before > 1 && source_->tree().empty();
-  const std::int64_t limit = live_update_.spec.source.max_deletes;
-  if (deletes <= limit && !all) return false;
-  console_.problem(
-      fmt::format("{} of {} paths below {} are gone{}. Was that meant, or is a disk not mounted? {} "
-                  "not deleted in the containers. "
-                  "To delete them in the containers, start again with --allow-deletes",
-                  say_count(deletes), say_count(before), options_.root,
-                  all ? "" : fmt::format(", more than spec.source.maxDeletes ({})", say_count(limit)),
-                  here == deletes ? "They are" : fmt::format("The last {} are", say_count(here))));
-  stop(1);
-  return true;
-}
-
-void Session::send(ChangeSetType type, std::vector<Change> changes) {
-  const bool all = type == ChangeSetType::Snapshot;
-  sending_ = all ? fmt::format("everything ({})", say_count(count_files(source_->tree()), "file"))
-                 : say_changes(changes);
-  sending_saved_ = std::exchange(saved_, std::nullopt).value_or(loop_.now());
-  ChangeSetSpec header{
-      .live_update = live_update_.meta.name, .session = options_.id, .user = options_.user, .type = type};
-  header.observed_at = std::exchange(observed_, std::nullopt).value_or(loop_.wall_clock());
-  publisher_->post(pack(header, std::move(changes)));
-}
-
-void Session::stored(const std::vector<ChangeSetSpec>& parts) {
-  outbox_.confirm(parts);
-  const auto early = results_.posted(parts, sending_, sending_saved_.value_or(loop_.now()), loop_.now());
-  manifest_.sequence = parts.back().sequence;
-  if (parts.back().type == ChangeSetType::Snapshot) manifest_.snapshot = manifest_.sequence;
-  print(early);
-  arm_results();
-  write_manifest_soon();
-  post_due();
-  end_once();
-}
-
-void Session::refused(const std::vector<ChangeSetSpec>&, const Error& error) {
-  console_.problem(fmt::format("{} -> not accepted: {}", sending_, error.message));
-  if (options_.once) return stop(1);
-  post_due();
-}
-
-void Session::blocked(const Error& error) {
-  if (options_.once && !error.retryable()) {
-    console_.problem(error.message);
-    return stop(1);
-  }
-  console_.problem(
-      fmt::format("{} -> waiting to be sent: {}; it is tried again by itself", sending_, error.message));
-}
-
-void Session::unblocked() {
-  console_.forget();
-  const std::size_t waiting = outbox_.waiting(source_->tree());
-  console_.say(
-      "the API server takes changes again" +
-      (waiting > 0 ? ", " + say_count(static_cast<std::int64_t>(waiting), "more change") + " to send" : ""));
 }
 
 // ------------------------------------------------------------------------------------------ results and
@@ -439,10 +389,16 @@ void Session::write_manifest() {
   manifest_.rules = source_->rules_digest();
   manifest_.posted = outbox_.posted();
   manifest_.known = source_->known();
+  manifest_.pending = pending_.open();
+  manifest_.held.assign(guard_.held().begin(), guard_.held().end());
+  manifest_.head = git_head_;
   auto stored = manifest_file_->store(manifest_);
   manifest_.posted = {};
   manifest_.known.clear();
-  if (!stored) console_.problem(stored.error().message);
+  const std::string wrong = stored ? "" : stored.error().message;
+  const std::string before = std::exchange(notes_problem_, wrong);
+  if (!wrong.empty() && wrong != before) console_.problem(wrong);
+  if (wrong.empty() && !before.empty()) console_.say("the notes for the next start can be written again");
 }
 
 void Session::hold(bool held) {

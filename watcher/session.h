@@ -23,8 +23,10 @@
 #include "watcher/ceiling.h"
 #include "watcher/consent.h"
 #include "watcher/console.h"
+#include "watcher/delete_guard.h"
 #include "watcher/manifest.h"
 #include "watcher/outbox.h"
+#include "watcher/pending_posts.h"
 #include "watcher/publisher.h"
 #include "watcher/results.h"
 #include "watcher/source.h"
@@ -77,6 +79,8 @@ class Session {
 
  private:
   // Beginning and rules.
+  Result<> make_source();
+  void tell_path(const std::string& path, const std::string& message);
   Tree baseline(const std::vector<ChangeSet>& change_sets);
   void load_manifest();
   void take_appeared(const std::vector<std::string>& appeared);
@@ -91,13 +95,17 @@ class Session {
   void say_held();
   void root_lost();
   void find_root(int attempts_left);
-  // From what is due to ChangeSets.
+  // From what is due to ChangeSets (session_posting.cc).
   void post_due();
-  void post_snapshot();
-  void send(ChangeSetType type, std::vector<Change> changes);
-  // Rule 7.4. The paths that are gone lately count, less those that came back.
-  bool too_many_deletes(const std::vector<Change>& changes);
+  std::vector<Change> take_due();
+  void post_snapshot(const std::vector<Change>& due);
+  void send(ChangeSetType type, std::vector<Change> changes, const Unknowns& unknown = {});
+  // Rule 7.4: what the guard holds is asked about, and looked at again until nothing is held.
+  void mind_held();
+  void ask_about_held();
+  bool git_has_moved();
   void stored(const std::vector<ChangeSetSpec>& parts);
+  void post_again(const PendingPost& post, bool at_once = true);
   void refused(const std::vector<ChangeSetSpec>& parts, const Error& error);
   void blocked(const Error& error);
   void unblocked();
@@ -107,6 +115,7 @@ class Session {
   void print(const std::vector<Results::Line>& lines);
   void arm_results();
   void end_once();
+  void end_push();
   void write_manifest_soon();
   void write_manifest();
   void stop(int code);
@@ -127,17 +136,26 @@ class Session {
   ChangeBuffer buffer_{Debounce{}};
   Outbox outbox_;
   std::set<std::string> sent_credentials_;  // that somebody let out, as ChangeSets tell
+  PendingPosts pending_;
+  DeleteGuard guard_;
   Results results_;
 
   bool snapshot_due_ = false;
   bool held_ = false;
+  std::vector<std::string> left_out_;  // of the last Snapshot, what a sync would have sent (rule 7.6)
   bool stopped_ = false;
   std::string sending_;                           // what is under way, in words
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
   std::optional<Time> observed_;
-  std::map<std::string, Instant> gone_lately_;  // deleted paths, and when
+  std::string git_head_;  // as it was seen last
+  std::optional<Instant> git_moved_;
+  bool git_busy_ = false;
+  std::optional<Instant> held_since_;
+  // What was said, for as long as it holds: once each, and its end too.
+  std::string asked_, rules_problem_, notes_problem_, root_problem_;
+  std::set<std::string> other_sessions_;
   Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, snapshot_timer_,
-      end_;
+      held_timer_, again_timer_, end_;
 };
 
 }  // namespace live_update

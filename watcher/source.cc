@@ -18,8 +18,7 @@ Source::Source(std::string root, LoadedRules rules, KnownFiles known, Scanner::W
     : filter_(std::move(rules.filter)),
       rules_digest_(std::move(rules.digest)),
       known_(std::move(known)),
-      warn_(std::move(warn)),
-      scanner_(std::move(root), filter_, known_, warn_) {}
+      scanner_(std::move(root), filter_, known_, std::move(warn)) {}
 
 Result<> Source::scan_all() {
   release_content();
@@ -52,24 +51,55 @@ std::vector<std::string> Source::take_held_back() {
 std::vector<Change> Source::fill(const LiveUpdateSpec& spec, std::vector<Change> changes,
                                  const Tree& posted) {
   if (filter_.mapping().overlapping()) add_shadowed(spec, changes);
+  Unknowns left_out;
+  return fill(std::move(changes), posted, left_out);
+}
+
+std::vector<Change> Source::fill(std::vector<Change> changes, const Tree& posted, Unknowns& left_out) {
   std::vector<Change> filled;
   for (Change& change : changes) {
     const Entry* before = posted.find(change.path);
     const bool has_bytes = change.op == Op::Write && change.type == FileType::File;
-    const bool same_bytes = before && before->type == FileType::File && before->digest == change.digest;
+    const bool same_bytes =
+        before && !before->doubted && before->type == FileType::File && before->digest == change.digest;
     const bool only_mode = same_bytes && before->mode != change.mode;
     if (!has_bytes || !mapped(change.path) || only_mode) {
       change.content = nullptr;
       filled.push_back(std::move(change));
-    } else if (auto complete = with_content(std::move(change))) {
+    } else if (auto complete = with_content(change)) {
       filled.push_back(std::move(*complete));
+    } else {
+      left_out.add(change.path);
     }
   }
   release_content();
   return filled;
 }
 
-std::vector<Change> Source::everything() { return fill({}, diff(Tree(), tree_), Tree()); }
+// What was there before it became unknown may be so no more: it is named as unknown only. A file that goes
+// while it is read is unknown as well: an event, or the next Snapshot, tells.
+Source::Everything Source::everything() {
+  Everything all{.changes = diff(Tree(), tree_), .unknown = unknown()};
+  std::erase_if(all.changes, [&](const Change& change) { return all.unknown.hides(change.path); });
+  all.changes = fill(std::move(all.changes), Tree(), all.unknown);
+  return all;
+}
+
+bool Source::concerns_sync(const std::string& path) const {
+  return mapped(path) || filter_.follows(path) ||
+         std::ranges::any_of(filter_.mapping().routes(), [&](const Route& route) {
+           return path.empty() || strictly_below(route.from, path);
+         });
+}
+
+std::vector<std::pair<std::string, std::string>> Source::missing(const Unknowns& unknown) const {
+  std::vector<std::pair<std::string, std::string>> missing;
+  for (const UnknownPath& it : unknown.list()) {
+    const std::string path = it.path == "." ? "" : it.path;
+    if (concerns_sync(path)) missing.emplace_back(it.path, scanner_.untold(path));
+  }
+  return missing;
+}
 
 // A delete may uncover another file for the same remote path: that is written in its place.
 void Source::add_shadowed(const LiveUpdateSpec& spec, std::vector<Change>& changes) const {
@@ -93,8 +123,7 @@ std::optional<Change> Source::with_content(Change change) {
     tree_.write(change.path, std::move(*loaded));
     return complete;
   }
-  const ErrorKind kind = loaded.error().kind;
-  if (kind == ErrorKind::Io || kind == ErrorKind::TooLarge) warn_(change.path, loaded.error().message);
+  scanner_.cannot_load(change.path, loaded.error());
   return std::nullopt;
 }
 

@@ -29,11 +29,17 @@ class Source {
 
   // The batch made ready for sending: what two syncs put at one remote path is completed (rule 3.3), and
   // files that a sync maps get their bytes, unless only their mode differs from `posted`. A file that is
-  // refused, unreadable or just being written is left out; `warn` says so for the first two, an event follows
-  // for the last.
+  // refused, unreadable or just being written is left out; `warn` says so for the first two. When it can be
+  // read an event follows, or `to_try_again` has it.
   std::vector<Change> fill(const LiveUpdateSpec& spec, std::vector<Change> changes, const Tree& posted);
   // Everything there is, for a Snapshot; with bytes where a sync maps it.
-  std::vector<Change> everything();
+  struct Everything {
+    std::vector<Change> changes;
+    Unknowns unknown;  // what is there besides, and cannot be sent now (rule 7.6)
+  };
+  Everything everything();
+  // Those of the unknown paths that concern a sync, with what is wrong where nobody was told.
+  std::vector<std::pair<std::string, std::string>> missing(const Unknowns& unknown) const;
 
   // Takes the rules as they are now; returns what counts now and did not before.
   // Looks at everything. NotFound: the root is gone.
@@ -43,20 +49,24 @@ class Source {
   std::vector<std::string> take_held_back();
 
   const Tree& tree() const { return tree_; }
+  const Unknowns& unknown() const { return scanner_.unknown(); }
+  std::vector<std::string> to_try_again() const { return scanner_.to_try_again(); }
   const RulesFilter& filter() const { return filter_; }
   const std::string& rules_digest() const { return rules_digest_; }
   const KnownFiles& known() const { return known_; }
   bool mapped(const std::string& path) const { return filter_.sends(path); }
+  // A sync maps the path, or something below it, or follows it.
+  bool concerns_sync(const std::string& path) const;
 
  private:
   void add_shadowed(const LiveUpdateSpec& spec, std::vector<Change>& changes) const;
+  std::vector<Change> fill(std::vector<Change> changes, const Tree& posted, Unknowns& left_out);
   std::optional<Change> with_content(Change change);
   void release_content();
 
   RulesFilter filter_;
   std::string rules_digest_;
   KnownFiles known_;
-  Scanner::Warn warn_;
   Scanner scanner_;
   Tree tree_;
 };

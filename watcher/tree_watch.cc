@@ -58,6 +58,7 @@ Result<> TreeWatch::open_inotify() {
   watch_of_.clear();
   targets_.clear();
   unwatched_.clear();
+  unseen_.clear();
   inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (inotify_ < 0) return fail(ErrorKind::Io, std::strerror(errno));
   epoll_event event{.events = EPOLLIN, .data = {}};
@@ -68,10 +69,13 @@ Result<> TreeWatch::open_inotify() {
 Result<> TreeWatch::restart() {
   root_watched_ = false;
   struct stat info{};
-  const bool there = stat(root_.c_str(), &info) == 0;
-  if (!there || !S_ISDIR(info.st_mode))
-    return fail(ErrorKind::Io, fmt::format("the root {}: {}; give an existing directory with --root", root_,
-                                           there ? "not a directory" : std::strerror(errno)));
+  const int error = stat(root_.c_str(), &info) == 0 ? 0 : errno;
+  if (error != 0 && why_not(error) != Added::NotThere)
+    return fail(ErrorKind::Io, fmt::format("the root {}: {}", root_, std::strerror(error)));
+  if (error != 0 || !S_ISDIR(info.st_mode))
+    return fail(ErrorKind::NotFound,
+                fmt::format("the root {}: {}; give an existing directory with --root", root_,
+                            error == 0 ? "not a directory" : std::strerror(error)));
   if (auto opened = open_inotify(); !opened) {
     cannot_watch("", EMFILE);
     root_watched_ = true;
@@ -79,8 +83,15 @@ Result<> TreeWatch::restart() {
   }
   root_watched_ = true;
   add_recursive("");
+  say_all_watched();
   if (auto found = watch_of_.find(""); found != watch_of_.end()) root_wd_ = found->second;
   return {};
+}
+
+TreeWatch::Added TreeWatch::why_not(int error) {
+  if (error == ENOSPC || error == ENOMEM) return Added::NoSpace;
+  const bool absent = error == ENOENT || error == ENOTDIR || error == ELOOP;
+  return absent ? Added::NotThere : Added::Failed;
 }
 
 TreeWatch::Added TreeWatch::add(const std::string& path) {
@@ -89,7 +100,7 @@ TreeWatch::Added TreeWatch::add(const std::string& path) {
   if (follow && !path.empty())
     if (const auto added = add_link(path)) return *added;
   const int wd = inotify_add_watch(inotify_, absolute(path).c_str(), kMask | (follow ? 0 : IN_DONT_FOLLOW));
-  if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? Added::NoSpace : Added::NotThere;
+  if (wd < 0) return why_not(errno);
   bind(wd, path);
   return Added::Yes;
 }
@@ -100,13 +111,13 @@ std::optional<TreeWatch::Added> TreeWatch::add_link(const std::string& path) {
   struct stat info{}, target{};
   if (lstat(absolute(path).c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return {};
   const LinkEnd end = link_end(root_, path);
-  if (end.where == LinkEnd::Nowhere) unwatched_.insert(path);
+  if (end.where == LinkEnd::Nowhere) unseen_.insert(path);
   if (end.where != LinkEnd::Inside || stat(absolute(path).c_str(), &target) != 0) return Added::NotThere;
   if (S_ISDIR(target.st_mode)) return {};
   const auto slash = end.path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : end.path.substr(0, slash);
   const int wd = inotify_add_watch(inotify_, absolute(folder).c_str(), kMask);
-  if (wd < 0) return errno == ENOSPC || errno == ENOMEM ? Added::NoSpace : Added::NotThere;
+  if (wd < 0) return why_not(errno);
   targets_[wd][end.path.substr(slash + 1)].insert(path);
   return Added::Yes;
 }
@@ -133,16 +144,23 @@ void TreeWatch::add_recursive(const std::string& path) {
       return add_children(path);
     case Added::NoSpace:
       return cannot_watch(path, ENOSPC);
-    case Added::NotThere:  // gone again, unreadable, or a link: the scan tells which
+    case Added::Failed:  // unreadable
+      unseen_.insert(path);
+      return;
+    case Added::NotThere:  // gone again, or a link
       return;
   }
 }
 
 void TreeWatch::add_children(const std::string& path) {
   DIR* directory = opendir(absolute(path).c_str());
-  if (!directory) return;
+  if (!directory) {
+    if (why_not(errno) != Added::NotThere) unseen_.insert(path);
+    return;
+  }
   std::vector<std::string> children;
-  while (const dirent* item = readdir(directory)) {
+  errno = 0;
+  for (; const dirent* item = readdir(directory); errno = 0) {
     const std::string name = item->d_name;
     if (name == "." || name == "..") continue;
     std::string child = join_path(path, name);
@@ -150,6 +168,7 @@ void TreeWatch::add_children(const std::string& path) {
                        (item->d_type == DT_LNK && filter_.follows(child));
     if (maybe && filter_.enters(child)) children.push_back(std::move(child));
   }
+  if (errno != 0) unseen_.insert(path);
   closedir(directory);
   for (const std::string& child : children) add_recursive(child);
 }
@@ -172,8 +191,11 @@ void TreeWatch::drop_below(const std::string& path) {
        item != watch_of_.end() && item->first.starts_with(path + '/'); ++item)
     gone.push_back(item->first);
   for (const std::string& each : gone) drop_path(each);
-  std::erase_if(unwatched_,
-                [&](const std::string& each) { return each == path || each.starts_with(path + '/'); });
+  const auto at_or_below = [&](const std::string& each) {
+    return each == path || each.starts_with(path + '/');
+  };
+  std::erase_if(unwatched_, at_or_below);
+  std::erase_if(unseen_, at_or_below);
 }
 
 void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
@@ -189,15 +211,22 @@ void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
 }
 
 void TreeWatch::poll() {
-  const std::vector<std::string> tops(unwatched_.begin(), unwatched_.end());
+  std::set<std::string> tops = unwatched_;
+  tops.insert(unseen_.begin(), unseen_.end());
   for (const std::string& top : tops) {
-    unwatched_.erase(top);
-    if (inotify_ >= 0 && add(top) != Added::NoSpace)
-      add_children(top);
-    else
-      unwatched_.insert(top);
+    if (inotify_ >= 0) {
+      unwatched_.erase(top);
+      unseen_.erase(top);
+      add_recursive(top);
+    }
     emit(top, Kind::Rescan);
   }
+  say_all_watched();
+}
+
+void TreeWatch::say_all_watched() {
+  if (unwatched_.empty() && std::exchange(said_limit_, false))
+    callbacks_.on_notice(fmt::format("all directories of {} are watched again", root_));
 }
 
 void TreeWatch::read() {

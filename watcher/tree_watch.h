@@ -6,8 +6,9 @@
 // nor walked. A directory reached by two paths (a followed link, a bind mount) has one watch, and its events
 // are reported for both.
 //
-// Where the kernel's limit on watches is reached, `on_notice` says so once with the remedy, and `poll`
-// reports the remaining directories as Rescan; nothing else polls. Owns its descriptors. Not thread-safe: it
+// Where the kernel's limit on watches is reached, `on_notice` says so with the remedy, and again when it is
+// over; `poll` reports the remaining directories as Rescan. So it does for directories that could not be looked
+// at (rule 7.6): only ENOENT and the like mean that there is none. Nothing else polls. Owns its descriptors. Not thread-safe: it
 // belongs to the loop's thread.
 #pragma once
 
@@ -41,8 +42,8 @@ class TreeWatch {
   TreeWatch& operator=(const TreeWatch&) = delete;
 
   // Watches everything anew: at the start, after the filter changed, after an overflow, when the root is
-  // back. Reports nothing: the caller scans the whole root after it. Io: the root is not there or is no
-  // directory.
+  // back. Reports nothing: the caller scans the whole root after it. NotFound: the root is not there or is no
+  // directory. Io: it cannot be looked at.
   Result<> restart();
 
   // Becomes readable when `read` has something to do; the same descriptor for the life of this object.
@@ -51,7 +52,7 @@ class TreeWatch {
   void read();
 
   // Whether some directories have no watch; then `poll` is to be called every few seconds.
-  bool needs_polling() const { return !unwatched_.empty(); }
+  bool needs_polling() const { return !unwatched_.empty() || !unseen_.empty(); }
   void poll();
 
   // False from the moment the root itself was moved, deleted or unmounted until `restart` succeeds
@@ -63,9 +64,10 @@ class TreeWatch {
   void limit_watches(std::size_t limit) { limit_ = limit; }
 
  private:
-  enum class Added { Yes, NotThere, NoSpace };
+  enum class Added { Yes, NotThere, NoSpace, Failed };
 
   Result<> open_inotify();
+  static Added why_not(int error);
   std::string absolute(const std::string& path) const;
   Added add(const std::string& path);
   std::optional<Added> add_link(const std::string& path);
@@ -77,6 +79,7 @@ class TreeWatch {
   void drop_path(const std::string& path);
   void drop_below(const std::string& path);
   void cannot_watch(const std::string& path, int limit_errno);
+  void say_all_watched();
   void handle(const ::inotify_event& event, const std::string& name);
   void handle_self(int wd, unsigned mask);
   void handle_directory(const std::string& path, unsigned mask);
@@ -98,6 +101,7 @@ class TreeWatch {
   // Files that followed links lead to: by watch of their folder and name, the links.
   std::map<int, std::map<std::string, std::set<std::string>>> targets_;
   std::set<std::string> unwatched_;  // topmost directories that are polled
+  std::set<std::string> unseen_;     // and those that could not be looked at
 };
 
 }  // namespace live_update

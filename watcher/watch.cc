@@ -216,8 +216,11 @@ class Watcher {
       signals_.push_back(loop_.on_signal(number, [this] { loop_.stop(options_.once ? 1 : 0); }));
     if (options_.once)
       deadline_ = loop_.after(std::chrono::seconds(options_.timeout_seconds), [this] {
-        terminal_.problem(fmt::format("not everywhere after {} s: live-update status shows what it waits for",
-                                      options_.timeout_seconds));
+        terminal_.problem(
+            fmt::format("not everywhere after {} s: live-update status shows what it waits for. What was "
+                        "sent stays sent, and "
+                        "still arrives when that is over",
+                        options_.timeout_seconds));
         loop_.stop(1);
       });
     return {};

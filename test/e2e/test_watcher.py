@@ -147,3 +147,131 @@ def test_idle_watcher_does_nothing(shared, app, watch):
     start = ticks()
     time.sleep(3)
     assert ticks() - start <= 3, "a watcher that has nothing to do uses the processor"
+
+
+def without_rights():
+    """Words before a command that make root need permission like anybody else."""
+    words = ["unshare", "--user"]
+    if subprocess.run([*words, "true"], capture_output=True).returncode:
+        pytest.skip("no user namespaces here")
+    return words
+
+
+def push(shared, *words, before=(), root=None):
+    return subprocess.run([*before, *shared.command("push", "app", *words)], cwd=root or shared.root, env=shared.environment(), capture_output=True,
+                          text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def test_what_cannot_be_read_is_not_deleted(shared, app, watch):
+    """Rule 7.6: by push, by a fresh start of watch, on request, and in a new pod."""
+    before = without_rights()
+    folder = shared.root / "src/unknown"
+    for name in ("a", "big", "secret", "dir/d", "dir/e/f"):
+        write(folder / name, f"first {name}")
+    done = push(shared, before=before)
+    assert done.returncode == 0, done.stderr
+    write(folder / "a", "second a")
+    (folder / "secret").chmod(0)
+    (folder / "dir").chmod(0)
+    os.truncate(folder / "big", 40 << 20)
+
+    def as_before(container):
+        for name in ("big", "secret", "dir/d", "dir/e/f"):
+            assert container.read(f"/app/src/unknown/{name}") == f"first {name}".encode(), name
+    try:
+        done = push(shared, before=before)
+        assert done.returncode == 1
+        for name in ("big", "secret", "dir"):
+            assert f"src/unknown/{name}" in done.stderr.splitlines()[-1]
+        shared.eventually(lambda: app.only().read("/app/src/unknown/a") == b"second a", "what can be read arrives")
+        as_before(app.only())
+        watcher = watch(before=before)
+        write(folder / "a", "third a")
+        shared.eventually(lambda: app.only().read("/app/src/unknown/a") == b"third a", "a save arrives")
+        mark = watcher.mark()
+        shared.kubectl("annotate", "liveupdate", "app", f"liveupdate.dev/sync-requested-at={time.time()}", "--overwrite")
+        watcher.wait_line(r"everything .* -> 1/1 pods", after=mark)
+        as_before(app.only())
+        shared.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
+        shared.eventually(lambda: app.only().read("/app/src/unknown/a") == b"third a", "a new pod is up to date", timeout=40)
+        shared.eventually(lambda: app.only().read("/app/src/unknown/dir/d"), "and has what is known of the rest")
+        as_before(app.only())
+        (folder / "secret").chmod(0o644)
+        write(folder / "secret", "second secret")
+        shared.eventually(lambda: app.only().read("/app/src/unknown/secret") == b"second secret", "it can be read again")
+    finally:
+        (folder / "dir").chmod(0o755)
+    os.truncate(folder / "big", 5)
+    shared.in_sync(app)
+
+
+def test_large_folder_is_renamed(shared, app, watch):
+    """More files than maxDeletes: their content arrives elsewhere, so there is nothing to ask."""
+    for number in range(150):
+        write(shared.root / f"src/named/{number}", f"content {number}")
+    watcher = watch()
+    shared.in_sync(app)
+    (shared.root / "src/named").rename(shared.root / "src/renamed")
+    shared.in_sync(app)
+    watcher.stop()
+    (shared.root / "src/renamed").rename(shared.root / "src/named")
+    watch()
+    shared.in_sync(app)
+    assert "allow-deletes" not in "".join(w.text() for w in shared.watchers[-2:])
+    shutil.rmtree(shared.root / "src/named")
+    shared.watchers[-1].stop()
+    shared.watch("app", "--allow-deletes")
+    shared.in_sync(app)
+
+
+def test_one_of_several_refuses_and_the_others_go_on(shared, app, watch):
+    other = shared.live_update("refuses", target={"workload": {"kind": "Deployment", "name": "app"}}, source={"ignoreFile": "nowhere"})
+    watcher = shared.watch("refuses", "app")
+    watcher.wait_line(r"refuses: .*nowhere")
+    for number in range(3):
+        write(shared.root / "src/several", f"{number}")
+        shared.in_sync(app)
+    shared.kubectl("annotate", "liveupdate", "refuses", "touched=yes")
+    write(shared.root / "src/several", "and on")
+    shared.in_sync(app)
+    assert watcher.running()
+    watcher.stop()
+    shared.kubectl("delete", "liveupdate", other.name)
+
+
+def test_two_pushes_at_once(shared, app, tmp_path):
+    """Two clones of one tree, ten rounds: both arrive, and nobody hears of sequences."""
+    clones = []
+    for name in ("one", "two"):
+        shutil.copytree(shared.root, tmp_path / name)
+        clones.append(tmp_path / name)
+    for number in range(10):
+        for clone in clones:
+            write(clone / "src/round", f"{number}")
+        pushes = [subprocess.Popen(shared.command("push", "app"), cwd=clone, env=shared.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True, stdin=subprocess.DEVNULL) for clone in clones]
+        for each in pushes:
+            said, _ = each.communicate(timeout=60)
+            assert each.returncode == 0, f"round {number}: {said}"
+            assert "already used" not in said
+        assert app.only().read("/app/src/round") == f"{number}".encode()
+
+
+def test_watch_beside_pushes_loses_no_save(shared, app, watch, tmp_path):
+    """Both speak for the same files, so a push may put an older one back; but every save is taken by the operator."""
+    clone = tmp_path / "clone"
+    shutil.copytree(shared.root, clone)
+    watcher = watch()
+    mark = watcher.mark()
+    for number in range(8):
+        pushing = subprocess.Popen(shared.command("push", "app"), cwd=clone, env=shared.environment(), stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL)
+        while pushing.poll() is None:
+            write(shared.root / f"src/beside-{number}", f"{time.time()}")
+            time.sleep(0.01)
+        assert pushing.returncode == 0, pushing.stdout.read()
+    assert "refused" not in watcher.text(mark)
+    assert "already used" not in watcher.text(mark)
+    for number in range(8):
+        write(shared.root / f"src/beside-{number}", "at last")
+    shared.in_sync(app)

@@ -21,6 +21,13 @@ HostManifest example() {
                                   .digest = "sha256:1"});
   manifest.posted.write("d", {.type = FileType::Directory, .mode = 0700});
   manifest.posted.write("l", {.type = FileType::Symlink, .target = "a b"});
+  manifest.posted.doubt(Unknowns({{"l"}}));
+  manifest.pending = {{.names = {"web-7f3a-000041", "web-7f3a-000042"},
+                       .sequence = 42,
+                       .changes = {{.path = "a b\n"}, {.path = "x", .op = Op::Delete}}},
+                      {.names = {"web-7f3a-000040"}, .sequence = 40, .snapshot = true}};
+  manifest.held = {"gone/1", "gone/2"};
+  manifest.head = "sha256:h";
   manifest.known["a b\n"] = {.print = {.device = 1,
                                        .inode = ~0ull,
                                        .size = 3,
@@ -33,7 +40,8 @@ HostManifest example() {
 
 bool equal(const HostManifest& a, const HostManifest& b) {
   return a.session == b.session && a.sequence == b.sequence && a.snapshot == b.snapshot &&
-         a.rules == b.rules && a.posted == b.posted && a.known == b.known;
+         a.rules == b.rules && a.posted == b.posted && a.known == b.known && a.pending == b.pending &&
+         a.held == b.held && a.head == b.head;
 }
 
 std::string reason(const Result<HostManifest>& manifest) { return manifest ? "" : manifest.error().message; }

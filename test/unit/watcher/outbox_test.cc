@@ -84,3 +84,37 @@ TEST_CASE("7.2 what was posted since the notes were written is taken in, whole b
   CHECK(known.below("") == std::vector<std::string>{"a", "y", "z"});
   CHECK(known.find("a")->digest == "1");
 }
+
+TEST_CASE("7.6 what a stored Snapshot did not know is not deleted, and sent as soon as it can be read") {
+  Outbox outbox;
+  outbox.start(tree({{"a", "1"}, {"secret", "1"}, {"dir/d", "1"}, {"old", "1"}}));
+  auto snapshot = change_set(1, {wrote("a", "1")}).spec;
+  snapshot.type = ChangeSetType::Snapshot;
+  snapshot.unknown = {{"secret"}, {"dir", true}};
+  outbox.confirm({snapshot});
+  const Unknowns unknown(snapshot.unknown);
+  outbox.add_all();
+  CHECK(text(outbox.take(tree({{"a", "1"}}), unknown)) == "");
+  outbox.add({.paths = {"secret"}});
+  CHECK(text(outbox.take(tree({{"a", "1"}, {"secret", "1"}}), Unknowns({{"dir", true}}))) == "+secret");
+  outbox.add_all();
+  CHECK(text(outbox.take(tree({{"a", "1"}}))) == "-dir/d -secret");  // it was gone, after all
+}
+
+TEST_CASE("7.3 what was posted in vain is due again, as it is by then") {
+  Outbox outbox;
+  outbox.start(tree({{"a", "1"}, {"b", "1"}, {"c", "1"}}));
+  const Tree now = tree({{"a", "2"}, {"c", "1"}});
+  outbox.add({.paths = {"a", "b"}});
+  const auto changes = outbox.take(now);
+  outbox.confirm({change_set(1, changes).spec});
+  outbox.retract(changes);
+  CHECK_FALSE(outbox.empty());
+  CHECK(text(outbox.take(tree({{"a", "3"}, {"c", "1"}}))) == "+a -b");
+}
+
+TEST_CASE("7.3 what the operator refused was never posted") {
+  auto refused = change_set(5, {wrote("a", "5")});
+  refused.status.phase = "Refused";
+  CHECK(replay(tree({{"a", "1"}}), 4, {refused}).find("a")->digest == "1");
+}

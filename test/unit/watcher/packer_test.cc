@@ -108,3 +108,19 @@ TEST_CASE("a large file that packs well takes few pieces") {
   for (const auto& part : mixed_parts) CHECK(content_size(part) <= kInlineLimit);
   CHECK(joined(mixed_parts, "big") == mixed);
 }
+
+TEST_CASE("7.6 unknown paths come with the first parts, each once") {
+  ChangeSetSpec header = kHeader;
+  for (int i = 0; i < 2500; ++i) header.unknown.push_back({"u" + std::to_string(i), i % 2 == 0});
+  const auto parts = pack(header, {file("a", "1")});
+  std::vector<UnknownPath> all;
+  std::size_t changes = 0;
+  for (const auto& part : parts) {
+    CHECK(part.unknown.size() + part.changes.size() <= kMaxChanges);
+    all.insert(all.end(), part.unknown.begin(), part.unknown.end());
+    changes += part.changes.size();
+  }
+  CHECK(all == header.unknown);
+  CHECK(changes == 1);
+  CHECK(parts.back().parts == static_cast<int>(parts.size()));
+}

@@ -140,3 +140,17 @@ TEST_CASE("a right that is missing is waited for, an invalid ChangeSet is not") 
   CHECK(g.log == std::vector<std::string>{"refused path is too long"});
   CHECK(g.publisher.idle());
 }
+
+TEST_CASE("each outage is said, and its end: also after a batch that was refused, and once for each reason") {
+  Given g;
+  for (int outage = 0; outage < 2; ++outage) {
+    g.log.clear();
+    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Unavailable, "no connection"}, 2);
+    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Forbidden, "may not create changesets"});
+    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Invalid, "path is too long"});
+    g.publisher.post(parts(1));
+    g.run();
+    CHECK(g.log == std::vector<std::string>{"blocked no connection", "blocked may not create changesets",
+                                            "unblocked", "refused path is too long"});
+  }
+}

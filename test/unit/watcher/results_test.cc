@@ -86,6 +86,23 @@ TEST_CASE("a silent operator is said") {
         "app.kubernetes.io/name=live-update");
 }
 
+TEST_CASE("after an outage the operator's silence counts from the post, not from the save") {
+  Given g;
+  g.results.posted({ChangeSetSpec{.live_update = "web", .session = "7f3a", .sequence = 42}}, "src/a.py",
+                   Given::at(0), Given::at(81'300));
+  CHECK(g.results.due() == Given::at(86'300));
+  CHECK(g.tick(86'299) == "");
+  CHECK(g.tick(86'300).starts_with("! src/a.py -> sent, but the operator has not answered for 5.0 s;"));
+}
+
+TEST_CASE("after an outage, what it waits for is said a second after the post") {
+  Given g;
+  g.results.posted({ChangeSetSpec{.live_update = "web", .session = "7f3a", .sequence = 42}}, "src/a.py",
+                   Given::at(0), Given::at(80'000));
+  g.status(80'005, {.phase = "Waiting", .targets = 2});
+  CHECK(g.results.due() == Given::at(81'000));
+}
+
 TEST_CASE("the oldest batch speaks for those behind it; one that is deleted is not waited for") {
   Given g;
   for (g.sequence = 42; g.sequence < 45; ++g.sequence) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "run/content.h"
+#include "test/fakes/as_nobody.h"
 #include "test/fakes/fake_filter.h"
 #include "test/fakes/temp_tree.h"
 
@@ -144,7 +145,7 @@ TEST_CASE("a file became a directory, a directory a file, a directory a link") {
 }
 
 TEST_CASE("an unreadable file or directory keeps its state and is warned of; the rest goes on") {
-  if (geteuid() == 0) return;  // root reads everything
+  const AsNobody nobody;
   Given g;
   g.disk.write("a", "1");
   g.disk.write("d/x", "1");
@@ -281,4 +282,103 @@ TEST_CASE("a root that is gone is an error, not a tree without files (7.4)") {
   REQUIRE_FALSE(scanned);
   CHECK(scanned.error().kind == ErrorKind::NotFound);
   CHECK(g.text() == "a");
+}
+
+namespace {
+
+std::string unknown_of(const Scanner& scanner) {
+  std::string text;
+  for (const UnknownPath& it : scanner.unknown().list())
+    text += (text.empty() ? "" : " ") + it.path + (it.below ? "/..." : "");
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("7.6 on a first look, what cannot be read is unknown, not absent") {
+  const AsNobody nobody;
+  Given g;
+  g.disk.write("a", "1");
+  g.disk.write("secret", "1");
+  g.disk.write("dir/d", "1");
+  g.disk.write("listed/x", "1");
+  g.disk.chmod("secret", 0);
+  g.disk.chmod("dir", 0);
+  g.disk.chmod("listed", 0600);  // its names can be read, and nothing else
+  Scanner scanner = g.scanner();
+  REQUIRE(scanner.scan("", g.tree));
+  CHECK(unknown_of(scanner) == "dir/... listed/x/... secret");
+  CHECK(g.text() == "a dir/ listed/");
+  g.disk.chmod("dir", 0755);
+  g.disk.chmod("listed", 0755);
+  g.disk.chmod("secret", 0644);
+  for (const char* path : {"dir", "listed", "secret"}) scanner.look(path, g.tree);
+  CHECK(unknown_of(scanner) == "");
+  CHECK(g.text() == "a dir/ dir/d listed/ listed/x secret");
+}
+
+TEST_CASE("7.6 a look at one path that cannot be made deletes nothing") {
+  const AsNobody nobody;
+  Given g;
+  g.disk.write("d/x", "1");
+  g.disk.write("d/e/y", "1");
+  Scanner scanner = g.scanner();
+  REQUIRE(scanner.scan("", g.tree));
+  g.disk.chmod("d", 0);
+  scanner.look("d/x", g.tree);
+  scanner.look("d/e", g.tree);
+  REQUIRE(scanner.scan("d/e", g.tree));
+  CHECK(g.text() == "d/ d/e/ d/e/y d/x");
+  g.disk.chmod("d", 0755);
+  g.disk.remove("d/x");
+  scanner.look("d/x", g.tree);
+  CHECK(g.text() == "d/ d/e/ d/e/y");
+}
+
+TEST_CASE("7.6 a root that cannot be listed for a moment is not empty") {
+  const AsNobody nobody;
+  Given g;
+  g.disk.write("r/a", "1");
+  Scanner scanner(g.disk.at("r"), g.filter, g.known, [](const std::string&, const std::string&) {});
+  REQUIRE(scanner.scan("", g.tree));
+  g.disk.chmod("r", 0);
+  REQUIRE(scanner.scan("", g.tree));
+  CHECK(g.text() == "a");
+  CHECK(unknown_of(scanner) == "./...");
+  g.disk.chmod("r", 0755);
+}
+
+TEST_CASE("7.6 a followed link whose target cannot be looked at keeps what is below it") {
+  const AsNobody nobody;
+  Given g;
+  g.filter.ignored_names.insert("in");
+  g.disk.write("in/src/x", "1");
+  g.disk.link("src", "in/src");
+  g.filter.followed = {"src"};
+  Scanner scanner = g.scanner();
+  REQUIRE(scanner.scan("", g.tree));
+  g.disk.chmod("in", 0);
+  REQUIRE(scanner.scan("", g.tree));
+  scanner.look("src", g.tree);
+  g.disk.chmod("in", 0755);
+  CHECK(g.text() == "src/ src/x");
+  CHECK(unknown_of(scanner) == "src/...");
+}
+
+TEST_CASE("each problem of a path is told once for as long as it lasts, its end, and the next one again") {
+  const AsNobody nobody;
+  Given g;
+  g.disk.write("a", "1");
+  Scanner scanner = g.scanner();
+  for (int i = 0; i < 2; ++i) {
+    g.disk.chmod("a", 0);
+    scanner.look("a", g.tree);
+    scanner.look("a", g.tree);
+    REQUIRE(scanner.scan("", g.tree));
+    g.disk.chmod("a", 0644);
+    scanner.look("a", g.tree);
+  }
+  const std::string said =
+      "a: not synced: cannot be read (Permission denied); make it readable for you, or ignore it";
+  CHECK(g.warnings == std::vector<std::string>{said, "a: ", said, "a: "});
 }

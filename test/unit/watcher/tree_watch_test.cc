@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "test/fakes/as_nobody.h"
 #include "test/fakes/fake_filter.h"
 #include "test/fakes/temp_tree.h"
 #include "watcher/scanner.h"
@@ -257,7 +258,29 @@ TEST_CASE("the limit on watches is said once with the remedy, and the rest is po
   w.disk.write("d/e/f", "3");
   w.follow();
   CHECK(w.in_step());
-  CHECK(w.notices.size() == 1);
+  REQUIRE(w.notices.size() == 2);
+  CHECK(w.notices[1] == "all directories of " + w.disk.root() + " are watched again");
+  w.watch->limit_watches(2);  // and it is said anew
+  REQUIRE(w.watch->restart());
+  REQUIRE(w.notices.size() == 3);
+  CHECK(w.notices[2] == w.notices[0]);
+}
+
+TEST_CASE("7.6 a directory that cannot be looked at is tried again, without a word about limits") {
+  const AsNobody nobody;
+  Watched w;
+  w.disk.write("d/e/f", "1");
+  w.disk.chmod("d", 0);
+  w.start();
+  CHECK(w.watch->needs_polling());
+  w.disk.chmod("d", 0755);
+  w.watch->poll();
+  CHECK_FALSE(w.watch->needs_polling());
+  REQUIRE(w.scanner->scan("", w.tree));
+  w.disk.write("d/e/f", "2");
+  w.follow();
+  CHECK(w.in_step());
+  CHECK(w.notices.empty());
 }
 
 TEST_CASE("7.4 the root itself is moved away, comes back, is replaced") {
