@@ -25,7 +25,7 @@ LogFields whose(const ObjectKey& key, const History& history, std::int64_t after
     if (it.last <= after || it.last > sequence) continue;
     change_set = it.meta().name;
     session = it.spec.session;
-    if (!it.spec.user.empty() && users.size() < kMostUsers) users.insert(clean(it.spec.user));
+    if (!it.spec.user.empty() && users.size() < kMostUsers) users.insert(visible(it.spec.user));
   }
   std::string user;
   for (const std::string& it : users) user += (user.empty() ? "" : ", ") + it;

@@ -162,7 +162,7 @@ void describe_change_sets(const Observed& observed, const std::string& fall_back
 }
 
 std::string say_author(const Batch& batch) {
-  return batch.meta().name + (batch.spec.user.empty() ? "" : " of " + clean(batch.spec.user));
+  return batch.meta().name + (batch.spec.user.empty() ? "" : " of " + visible(batch.spec.user));
 }
 
 // What a run has printed may contain anything.

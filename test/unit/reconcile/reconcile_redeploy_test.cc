@@ -174,9 +174,10 @@ TEST_CASE("6.6 each fall-back of a burst has an Event, which names the user") {
     told.insert(it.event->message);
   }
   CHECK(told.size() == 3);
-  CHECK(*told.begin() ==
-        "StopPath: fallBackOn matches Dockerfile; ChangeSet web-7f3a-000001 of ada; Deployment/web is "
-        "restarted");
+  CHECK(
+      *told.begin() ==
+      "StopPath: fallBackOn matches Dockerfile; ChangeSet web-7f3a-000001 of ada\\x1b[2J; Deployment/web is "
+      "restarted");
 }
 
 TEST_CASE("4.7 onFailure: FallBack redeploys once") {
