@@ -13,7 +13,7 @@ constexpr std::size_t kLongestCommand = 200, kMostUsers = 5;
 std::string say_command(const std::vector<std::string>& command) {
   std::string text;
   for (const std::string& word : command) text += (text.empty() ? "" : " ") + word;
-  return clean(std::string_view(text).substr(0, kLongestCommand));
+  return visible(std::string_view(text).substr(0, kLongestCommand));
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ ChangeSet kept(ChangeSet it) {
 
 ChangeSet without_content(ChangeSet it, std::string flaw) {
   if (flaw.size() > kLongestFlaw) flaw.resize(kLongestFlaw);
-  it.flaw = clean(flaw);
+  it.flaw = visible(flaw);
   it.spec.changes = {};
   it.spec.build.reset();
   it.bytes = 0;
