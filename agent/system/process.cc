@@ -163,9 +163,10 @@ pid_t main_process() {
     return 0;
   const OurMounts ours;
   if (ours.has(1)) return 1;
-  // Who is younger than we are did not begin the container.
+  // Who is younger than we are did not begin the container. Starts are told in hundredths of a second only.
   const auto since = start_of(getpid());
-  return oldest_process([&](pid_t pid) { return start_of(pid) < since && ours.has(pid); }).value_or(0);
+  const auto may_be = [&](pid_t pid) { return pid != getpid() && start_of(pid) <= since && ours.has(pid); };
+  return oldest_process(may_be).value_or(0);
 }
 
 pid_t process_of_container(std::string_view id) {
