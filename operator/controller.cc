@@ -339,8 +339,8 @@ void Controller::pod_deleted(const ObjectKey& key, const PodToDelete& pod, const
 void Controller::redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                           const RedeployAction& action) {
   if (action.bare_pods.empty() && memory.redeploying >= action.sequence) return;
-  memory.redeploys.take(loop_.now());
   memory.redeploy_problem.clear();
+  if (!action.bare_pods.empty()) memory.redeploys.take(loop_.now());
   for (const PodToDelete& pod : action.bare_pods) delete_pod(key, memory, pod);
   if (!action.bare_pods.empty()) return;
   memory.redeploying = action.sequence;
@@ -351,10 +351,8 @@ void Controller::redeploy(const ObjectKey& key, const LiveUpdate& live_update, M
                      ? restart_workload(live_update.meta, *action.workload, action.sequence)
                      : Result<Request>(fail(ErrorKind::NotFound, "no workload owns the pods of " +
                                                                      describe(live_update.spec.target)));
-  if (!request) {
-    memory.redeploy_problem = request.error().message;
-    return enqueue(key);
-  }
+  if (!request) return redeployed(key, std::unexpected(request.error()));
+  memory.redeploys.take(loop_.now());
   memory.redeploy = api_.request(
       std::move(*request), [this, key](Result<Response> result) { redeployed(key, std::move(result)); });
 }

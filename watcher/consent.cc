@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +49,7 @@ TerminalConsent::~TerminalConsent() {
 }
 
 bool TerminalConsent::ask_now(const std::string& question) {
+  tcflush(terminal_, TCIFLUSH);  // what was typed before is no answer
   print(stderr, question + " [y/N] ");
   std::string line;
   for (char c = 0; ::read(terminal_, &c, 1) == 1 && c != '\n';) line += c;
@@ -70,6 +72,7 @@ void TerminalConsent::listen() {
   typed_.clear();
   readable_.reset();
   if (questions_.empty()) return;
+  tcflush(terminal_, TCIFLUSH);  // what was typed for another question is no answer to this one
   print(stderr, questions_.front().text + " [y/N] ");
   readable_ = loop_.on_readable(terminal_, [this] { read(); });
 }

@@ -337,7 +337,7 @@ Result<Entry> Scanner::load(const std::string& path) {
     const Descriptor file(open_file(path));
     if (file.get() < 0) {
       const int error = errno;
-      if (says_absent(error) || error == ELOOP) return fail(ErrorKind::NotFound, "gone");
+      if (says_absent(error)) return fail(ErrorKind::NotFound, "gone");
       return std::unexpected(unreadable(error));
     }
     struct stat before{}, after{};

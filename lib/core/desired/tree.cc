@@ -105,11 +105,11 @@ void Tree::bury_unnamed(const ChangeSetSpec& snapshot) {
   const Unknowns unknown(snapshot.unknown);
   std::set<std::string_view> named;
   for (const Change& change : snapshot.changes) named.insert(change.path);
-  const auto is_left_out = [&](const auto& item) {
-    return !item.second.deleted && !named.contains(item.first) && !unknown.spares(item.first);
-  };
   // Hosts hold credentials back (rule 2.8): that one is not named does not mean that it is gone.
-  std::erase_if(entries_, [&](const auto& item) { return is_left_out(item) && is_credential(item.first); });
+  const auto is_left_out = [&](const auto& item) {
+    return !item.second.deleted && !named.contains(item.first) && !unknown.spares(item.first) &&
+           !is_credential(item.first);
+  };
   for (auto& item : entries_)
     if (is_left_out(item)) bury(item.second, item.second.type);
   // It is there again: an older word that it is gone holds no more.

@@ -54,8 +54,8 @@ class Tree : public HostTree {
   // first, then writes, so the order within a batch is of no matter. Delta: a deleted directory takes
   // everything below with it; a file where a directory was, and the reverse, replace it; a write without
   // content keeps the bytes held if the digest is the same (a mode change). Snapshot: whatever it does not
-  // name is deleted, but for what it calls unknown, which stays as it was (rule 7.6), and for credentials, which
-  // are forgotten. Build: changes nothing.
+  // name is deleted, but for what it calls unknown (rule 7.6) and for credentials (rule 2.8): they stay as they
+  // were. Build: changes nothing.
   void merge(const ChangeSetSpec& batch);
 
   // One path, with the same consequences for paths above and below as in `merge`. `write` takes the place of
