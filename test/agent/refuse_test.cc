@@ -219,9 +219,10 @@ TEST_CASE(
   const auto before = tree_of(container.at("app"));
   AgentProcess agent({.uid = kNobody});
   const auto app = container.at("app");
+  const std::string large(300'000, 'x');  // frames refer to it
   const auto some = [&](std::initializer_list<const char*> places) {
     auto all = file("open/old", "new");
-    for (const auto* place : places) all = std::move(all) + file(place, std::string(300'000, 'x'));
+    for (const auto* place : places) all = std::move(all) + file(place, large);
     return all;
   };
   CHECK(failure_of(agent.apply({app}, some({"a/x", "a/y", "ro/x", "open/new", "b/x"}))) ==
