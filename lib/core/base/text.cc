@@ -50,6 +50,15 @@ std::string escaped(std::string_view text, std::string_view kept) {
   return out;
 }
 
+// As much of the end as a status message may have, cut between characters.
+std::string_view end_of(std::string_view text) {
+  constexpr std::size_t kMost = 32'000;
+  if (text.size() <= kMost) return text;
+  text.remove_prefix(text.size() - kMost);
+  while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xc0) == 0x80) text.remove_prefix(1);
+  return text;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view bytes) {
@@ -90,11 +99,10 @@ std::string to_utf8(std::string_view bytes) {
 }
 
 std::string status_message(std::string_view text) {
-  constexpr std::size_t kMax = 32'000;
-  if (text.size() <= kMax) return printable(to_utf8(text));
-  text.remove_prefix(text.size() - kMax);
-  while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xc0) == 0x80) text.remove_prefix(1);
-  return "..." + printable(to_utf8(text));
+  const std::string_view end = end_of(text);
+  std::string said = printable(to_utf8(end));
+  const std::string_view kept = end_of(said);  // what is escaped has become longer
+  return end.size() == text.size() && kept.size() == said.size() ? said : "..." + std::string(kept);
 }
 
 std::string clean_start(std::string_view bytes) {

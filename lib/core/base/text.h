@@ -36,7 +36,8 @@ std::string to_utf8(std::string_view bytes);
 std::string status_message(std::string_view text);
 
 // What a program has printed, to be read as text: valid UTF-8 without terminal escape sequences and all else that
-// `visible` would escape, other than newline and tab; a carriage return ends a line. Bytes that are not UTF-8 become U+FFFD. Trailing white space is dropped.
+// `visible` would escape, other than newline and tab; a carriage return ends a line. Bytes that are not UTF-8
+// become U+FFFD. Trailing white space is dropped.
 std::string clean(std::string_view bytes);
 // The beginning of what somebody in a container says, for a message or the log: at most 1 KiB of it, clean and one
 // line.

@@ -56,3 +56,14 @@ TEST_CASE("output of programs is cleaned, not escaped") {
   CHECK(clean("a\x1b[31mred\x1b[0m\xe2\x80\xae b\xe2\x80\xa8 c") == "ared b c");
   CHECK(clean_start("what\nSTATE Synced") == "what\\x0aSTATE Synced");
 }
+
+TEST_CASE("a status message fits, also when what others wrote is longer once it is escaped") {
+  CHECK(status_message("as it is") == "as it is");
+  for (const std::string& text :
+       {std::string(32'000, '\x1b'), std::string(100'000, '\x1b'), std::string(32'001, 'x')}) {
+    const std::string said = status_message(text);
+    CHECK(said.size() < 32'768);
+    CHECK(said.starts_with("..."));
+    CHECK(printable(said) == said);
+  }
+}
