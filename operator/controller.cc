@@ -20,8 +20,8 @@ ContainerRef ref_of(const ObjectKey& live_update, const Target& target) {
           target.container_id, target.empty_dirs, target.shared};
 }
 
-double seconds_since(std::chrono::steady_clock::time_point began) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+double seconds_since(const Loop& loop, Instant began) {
+  return std::chrono::duration<double>(loop.exact_now() - began).count();
 }
 
 }  // namespace
@@ -63,13 +63,14 @@ void Controller::schedule() {
 void Controller::drain() {
   drain_.reset();
   metrics_.queue_depth(queue_.depth());
-  const auto turn_began = std::chrono::steady_clock::now();
+  const auto turn_began = loop_.exact_now();
   while (const auto key = queue_.get(loop_.now())) {
-    const auto began = std::chrono::steady_clock::now();
+    const auto began = loop_.exact_now();
     const Looked result = reconcile(*key);
     queue_.done(*key);
-    metrics_.reconciled(seconds_since(began), result);
-    if (seconds_since(turn_began) > kLongestTurn) break;  // what comes over the network is waiting, too
+    metrics_.reconciled(seconds_since(loop_, began), result);
+    if (seconds_since(loop_, turn_began) > kLongestTurn)
+      break;  // what comes over the network is waiting, too
   }
   schedule();
 }
@@ -270,7 +271,7 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
 void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it) {
   Lane& lane = memory.lanes[it.target.container_id];
   begin(lane, it, loop_.now());
-  reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, Loop::exact_wall_clock());
+  reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, loop_.exact_wall_clock());
   const ContainerRef to = ref_of(key, it.target);
   say_delivery(log_, whose(key, memory.history, lane.applied, it.sequence), to, *it.delivery);
   memory.deliveries[to.container_id] = transport_.deliver(

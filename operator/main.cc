@@ -19,6 +19,7 @@
 #include "run/log.h"
 #include "run/memory.h"
 #include "run/metrics.h"
+#include "run/uv_loop.h"
 
 namespace live_update {
 namespace {
@@ -61,7 +62,7 @@ std::string own_namespace(const Options& options, const ClientConfig& config) {
 
 int run(const Options& options, Log& log) {
   init_kube_io();
-  Loop loop;
+  UvLoop loop;
   const auto config = load_client_config(options.kube, KubeEnvironment::of_process());
   if (!config) return log.error("cannot reach the cluster", {{"error", config.error().message}}), 1;
   auto server = make_api_server(loop, *config);
@@ -86,7 +87,8 @@ int run(const Options& options, Log& log) {
   TarTransport tar(api, after, [&] { return loop.wall_clock(); });
   AgentPlacer placer(api, after, *agents, {.image = options.ephemeral});
   AgentTransport transport(
-      api, after, *agents, placer, tar, {.idle = Millis(60'000) * options.agent_idle_minutes},
+      api, after, [&] { return loop.exact_wall_clock(); }, *agents, placer, tar,
+      {.idle = Millis(60'000) * options.agent_idle_minutes},
       [&](const ContainerRef& to, const std::string& what) {
         log.info("agent", {{"pod", to.ns + "/" + to.pod}, {"container", to.container}, {"what", what}});
       });

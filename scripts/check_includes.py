@@ -40,7 +40,7 @@ LIBRARIES = {
     r"cpprest/|pplx/": ["lib/kube/http_client.cc", "lib/kube/io.cc"],
     r"boost/": ["lib/kube/exec_client.cc", "lib/kube/http_client.cc"],
     r"openssl/": ["lib/kube/tls.cc", "lib/run/content.cc", "agent/files/content.h"],
-    r"uv\.h": ["lib/run/loop.cc"],
+    r"uv\.h": ["lib/run/uv_loop.cc"],
     r"prometheus/": ["lib/run/metrics.cc"],
     r"spdlog/(?!fmt/)": ["lib/run/log."],
     r"yaml-cpp/": ["lib/kube/kubeconfig.cc", "watcher/manifest_file.cc", "watcher/yaml"],

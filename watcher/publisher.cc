@@ -72,7 +72,7 @@ std::string Publisher::body(const ChangeSetSpec& spec) const {
 
 void Publisher::send(std::size_t index) {
   states_[index].state = State::UnderWay;
-  if (!parts_[index].posted_at) parts_[index].posted_at = Loop::exact_wall_clock();
+  if (!parts_[index].posted_at) parts_[index].posted_at = loop_.exact_wall_clock();
   Request request{.method = Method::Post,
                   .path = collection(),
                   .query = {{"fieldManager", "live-update"}},

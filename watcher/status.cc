@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/cluster/store.h"
 #include "kube/reflector.h"
+#include "run/uv_loop.h"
 #include "watcher/cluster.h"
 #include "watcher/console.h"
 #include "watcher/status_table.h"
@@ -80,7 +81,7 @@ int follow(Loop& loop, const Cluster& cluster, const StatusCommand& command) {
 }
 
 Result<int> status(const KubeOptions& kube, const StatusCommand& command) {
-  Loop loop;
+  UvLoop loop;
   auto cluster = connect(loop, kube);
   if (!cluster) return std::unexpected(cluster.error());
   auto live_updates = wanted(loop, *cluster, command);

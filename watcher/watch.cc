@@ -8,10 +8,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <random>
 
 #include "core/base/text.h"
 #include "core/rules/validate.h"
+#include "run/uv_loop.h"
 #include "watcher/ceiling.h"
 #include "watcher/cluster.h"
 #include "watcher/consent.h"
@@ -36,9 +36,8 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-std::string random_session() {
-  std::random_device random;
-  return fmt::format("{:08x}", random());
+std::string random_session(Loop& loop) {
+  return fmt::format("{:08x}", static_cast<std::uint32_t>(loop.random()));
 }
 
 // Rule 8.1: a file in a home folder makes all of that folder the root, which is hardly meant.
@@ -197,7 +196,7 @@ class Watcher {
         .server = cluster.config.server,
         .user = std::move(*user),
         .state_directory = state_directory(environment("XDG_STATE_HOME"), environment("HOME")),
-        .id = random_session(),
+        .id = random_session(loop_),
         .allow_deletes = options_.command.allow_deletes,
         .once = options_.once,
         .timings = options_.command.timings,
@@ -259,7 +258,7 @@ class Watcher {
 Result<int> watch(const WatchOptions& options) {
   auto root = resolve_root(options);
   if (!root) return std::unexpected(root.error());
-  Loop loop;
+  UvLoop loop;
   auto cluster = connect(loop, options.kube);
   if (!cluster) return std::unexpected(cluster.error());
   auto chosen = prepare(loop, *cluster, options, *root);

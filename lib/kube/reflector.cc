@@ -16,7 +16,7 @@ InformerShell::InformerShell(Loop& loop, ApiServer& api, Resource resource, Call
       resource_(std::move(resource)),
       callbacks_(std::move(callbacks)),
       informer_(resource_.first_page),
-      random_(std::random_device{}()) {}
+      random_(static_cast<std::uint32_t>(loop.random())) {}
 
 void InformerShell::start() {
   timer_ = loop_.after(Millis(0), [this] { feed(Informer::Begin{}); });

@@ -1,10 +1,13 @@
-// The event loop: libuv on the main thread, which owns all state (style: one loop thread, one I/O thread).
+// The port to the event loop, which owns all state (one loop thread, one I/O thread): turns, time, timers,
+// descriptors, and what else a process gets by chance. run/uv_loop.h is the real one, with libuv on the main
+// thread; in test/sim time is virtual.
 //
 // Everything here is called on the loop's thread, `post` aside. Callbacks run on the loop, never inside the
 // call that armed them and never after their Handle is gone. Time: `now` is read once per turn of the loop.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -52,42 +55,39 @@ using After = std::function<Handle(Millis, Callback)>;
 // call `post` any more.
 class Loop {
  public:
-  Loop();
-  ~Loop();
+  Loop() = default;
+  virtual ~Loop() = default;
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
   // Runs until `stop`; returns the exit code given there. `stop` lets the callbacks of the same turn finish,
   // and works before `run`.
-  int run();
-  void stop(int exit_code = 0);
+  virtual int run() = 0;
+  virtual void stop(int exit_code = 0) = 0;
 
   // From any thread: runs `work` on the loop soon, in the order of the calls. The only function that other
   // threads may call.
-  void post(Callback work);
+  virtual void post(Callback work) = 0;
 
-  Instant now() const;             // at the begin of this turn
-  Time wall_clock() const;         // likewise
-  static Time exact_wall_clock();  // as of now, within a turn, too: to measure what a turn does
+  virtual Instant now() const = 0;      // at the begin of this turn
+  virtual Time wall_clock() const = 0;  // likewise
+  // As of now, within a turn, too: to measure what a turn does.
+  virtual Instant exact_now() const = 0;
+  virtual Time exact_wall_clock() const = 0;
 
-  // Called at the end of each turn with the CPU time that it took this thread: waiting is not counted, what
-  // other processes and threads take is not either. One watcher; before `run`.
-  void on_turn(std::function<void(std::chrono::nanoseconds)> work);
+  // Differs for each process and call, to spread retries and to tell processes apart; no secret.
+  virtual std::uint64_t random() = 0;
 
   // Once, after `delay`: never earlier, up to a millisecond later (0: on the next turn).
-  [[nodiscard]] Handle after(Millis delay, Callback work);
+  [[nodiscard]] virtual Handle after(Millis delay, Callback work) = 0;
   // Again and again, `period` apart.
-  [[nodiscard]] Handle every(Millis period, std::function<void()> work);
+  [[nodiscard]] virtual Handle every(Millis period, std::function<void()> work) = 0;
   // Whenever `fd` is readable, at its end or broken (a read tells). A pipe, socket, terminal, inotify or
   // event descriptor, not a regular file; one Handle for one descriptor; it becomes non-blocking. The caller
   // keeps it open for as long as the Handle lives.
-  [[nodiscard]] Handle on_readable(int fd, std::function<void()> work);
+  [[nodiscard]] virtual Handle on_readable(int fd, std::function<void()> work) = 0;
   // For SIGINT, SIGTERM, SIGHUP.
-  [[nodiscard]] Handle on_signal(int number, std::function<void()> work);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  [[nodiscard]] virtual Handle on_signal(int number, std::function<void()> work) = 0;
 };
 
 }  // namespace live_update

@@ -55,8 +55,12 @@ agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
 }  // namespace
 
 AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
-                             std::shared_ptr<const AgentBatch> batch, OnOutput on_output)
-    : session_(session), to_(to), batch_(std::move(batch)), on_output_(std::move(on_output)) {
+                             std::shared_ptr<const AgentBatch> batch, Clock clock, OnOutput on_output)
+    : session_(session),
+      to_(to),
+      batch_(std::move(batch)),
+      clock_(std::move(clock)),
+      on_output_(std::move(on_output)) {
   delivered_.transport = "Agent";
 }
 
@@ -169,7 +173,7 @@ void AgentDelivery::add_tail(std::string& frames) {
   const bool fresh = batch_->empty() && delivery.before_sync.empty();
   add_runs(frames, delivery.after_sync, fresh);
   forget_list(frames);
-  delivered_.sent = Loop::exact_wall_clock();
+  delivered_.sent = clock_();
   if (!delivery.restart) return;
   const std::uint32_t request = expect(RestartPending{&*delivery.restart, delivery.restart_step});
   const auto restart =

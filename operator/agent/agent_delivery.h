@@ -5,6 +5,7 @@
 // `on_output`, so whoever hears the answers asks for the outcome after each.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,9 +25,12 @@ class AgentDelivery {
  public:
   using OnOutput = ContainerTransport::OnOutput;
 
+  // The wall clock, as of now within a turn, too.
+  using Clock = std::function<Time()>;
+
   // `session` is ready and outlives it.
   AgentDelivery(AgentSession& session, const ContainerRef& to, std::shared_ptr<const AgentBatch> batch,
-                OnOutput on_output);
+                Clock clock, OnOutput on_output);
 
   void start();
   void hear(const agent::Answer& answer);
@@ -77,6 +81,7 @@ class AgentDelivery {
   AgentSession& session_;
   const ContainerRef to_;
   const std::shared_ptr<const AgentBatch> batch_;
+  const Clock clock_;
   const OnOutput on_output_;
   Phase phase_ = Phase::Before;
   std::map<std::uint32_t, Pending> pending_;  // by request

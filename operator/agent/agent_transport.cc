@@ -58,10 +58,12 @@ struct AgentTransport::Lane {
   Handle watchdog, idle;
 };
 
-AgentTransport::AgentTransport(ApiServer& api, After after, const AgentPrograms& programs,
-                               AgentPlacer& placer, ContainerTransport& tar, Options options, Note note)
+AgentTransport::AgentTransport(ApiServer& api, After after, AgentDelivery::Clock clock,
+                               const AgentPrograms& programs, AgentPlacer& placer, ContainerTransport& tar,
+                               Options options, Note note)
     : api_(api),
       after_(std::move(after)),
+      clock_(std::move(clock)),
       programs_(programs),
       placer_(placer),
       tar_(tar),
@@ -218,7 +220,7 @@ void AgentTransport::advance(Lane& lane) {
   if (!lane.session) return open(lane);
   if (!lane.session->ready()) return;
   lane.idle.reset();
-  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch,
+  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch, clock_,
                                                   lane.jobs.front().on_output);
   lane.delivery->start();
   wait_for_progress(lane);

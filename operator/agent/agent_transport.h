@@ -38,8 +38,8 @@ class AgentTransport : public ContainerTransport {
   using Note = std::function<void(const ContainerRef&, const std::string& what)>;
 
   // All of them outlive it.
-  AgentTransport(ApiServer& api, After after, const AgentPrograms& programs, AgentPlacer& placer,
-                 ContainerTransport& tar, Options options, Note note);
+  AgentTransport(ApiServer& api, After after, AgentDelivery::Clock clock, const AgentPrograms& programs,
+                 AgentPlacer& placer, ContainerTransport& tar, Options options, Note note);
   ~AgentTransport() override;
 
   // Opens the container's session if there is none: a delivery is to be expected.
@@ -85,6 +85,7 @@ class AgentTransport : public ContainerTransport {
 
   ApiServer& api_;
   After after_;
+  const AgentDelivery::Clock clock_;
   const AgentPrograms& programs_;
   AgentPlacer& placer_;
   ContainerTransport& tar_;

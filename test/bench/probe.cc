@@ -14,6 +14,7 @@
 
 #include "kube/io.h"
 #include "kube/kube_api_server.h"
+#include "run/uv_loop.h"
 
 namespace live_update {
 namespace {
@@ -112,7 +113,7 @@ int run(const std::string& ns, const std::string& pod, const std::string& contai
   auto config =
       load_client_config({.kubeconfig = "", .context = "", .ns = ns}, KubeEnvironment::of_process());
   if (!config) return std::cerr << config.error().message << "\n", 1;
-  Loop loop;
+  UvLoop loop;
   auto api = make_api_server(loop, *config);
   if (!api) return std::cerr << api.error().message << "\n", 1;
   Probe probe(loop, **api, {.ns = ns, .pod = pod, .container = container});

@@ -8,11 +8,12 @@
 #include <string>
 
 #include "kube/kube_api_server.h"
+#include "run/uv_loop.h"
 
 namespace live_update {
 
 struct AwaitedClient {
-  Loop loop;
+  UvLoop loop;
   std::unique_ptr<ApiServer> api;
 
   explicit AwaitedClient(ClientConfig config, ApiServerOptions options = {}) {

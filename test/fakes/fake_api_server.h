@@ -1,6 +1,6 @@
 // An API server in memory, for tests of whatever talks through the ApiServer port.
 //
-//   Loop loop;
+//   UvLoop loop;
 //   FakeApiServer api(loop);
 //   api.objects.set("/api/v1/namespaces/shop/pods/web-1", R"({"spec":...,"status":...})");
 //   api.fail_next(Method::Patch, "/status", {ErrorKind::Unavailable, "etcd is away"});

@@ -12,6 +12,7 @@
 
 #include "operator/tar/tar_transport.h"
 #include "run/content.h"
+#include "run/uv_loop.h"
 #include "test/fakes/local_exec.h"
 #include "test/fakes/temp_tree.h"
 #include "test/fakes/turns.h"
@@ -68,7 +69,7 @@ class World {
       tar_ = std::make_unique<TarTransport>(exec, after, [this] { return loop.wall_clock(); });
       placer_ = std::make_unique<AgentPlacer>(exec, after, programs, AgentPlacer::Options());
       agent_ = std::make_unique<AgentTransport>(
-          exec, after, programs, *placer_, *tar_, options,
+          exec, after, [this] { return loop.exact_wall_clock(); }, programs, *placer_, *tar_, options,
           [this](const ContainerRef&, const std::string& what) { notes += what + "\n"; });
     }
     return *agent_;
@@ -122,7 +123,7 @@ class World {
   }
 
   const Container& container_;
-  Loop loop;
+  UvLoop loop;
   LocalExec exec;
   AgentPrograms programs = real_agent();
   AgentTransport::Options options;

@@ -1,5 +1,6 @@
 #include "kube/credentials.h"
 
+#include "run/uv_loop.h"
 #include "test/wire/client_fixture.h"
 
 namespace live_update {
@@ -173,7 +174,7 @@ TEST_CASE("basic authentication and impersonation are headers of every request")
 }
 
 TEST_CASE("a token with a line break in it is refused: it would be a second header") {
-  Loop loop;
+  UvLoop loop;
   ClientConfig config = Client::config_for("https://127.0.0.1:1");
   config.token = "a\r\nX-Remote-User: admin";
   CHECK(make_api_server(loop, config).error().message ==
@@ -183,7 +184,7 @@ TEST_CASE("a token with a line break in it is refused: it would be a second head
 // --- the checks at start
 
 Error refused(const std::function<void(ClientConfig&)>& change) {
-  Loop loop;
+  UvLoop loop;
   ClientConfig config = Client::config_for("https://127.0.0.1:1");
   change(config);
   const auto made = make_api_server(loop, config);
@@ -225,7 +226,7 @@ TEST_CASE("certificates that cannot work are refused at start, with the remedy")
 }
 
 TEST_CASE("an expired authority beside a good one does no harm") {
-  Loop loop;
+  UvLoop loop;
   ClientConfig config = Client::config_for("https://127.0.0.1:1");
   config.ca.text = make_authority("old", -1).certificate + pki().authority.certificate;
   CHECK(make_api_server(loop, config).has_value());

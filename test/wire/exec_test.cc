@@ -3,6 +3,7 @@
 
 #include "core/cluster/exec_protocol.h"
 #include "kube/exec_client.h"
+#include "run/uv_loop.h"
 #include "test/wire/client_fixture.h"
 
 namespace live_update {
@@ -507,7 +508,7 @@ TEST_CASE("IPv6") {
     peer.accept();
     cat(peer);
   });
-  Loop loop;
+  UvLoop loop;
   ExecClient client(loop, *parse_server_url(server.url()));
   client.use(
       *TlsIdentity::make({.ca = pki().authority.certificate, .server_name = "::1"}, loop.wall_clock()));

@@ -13,7 +13,7 @@
 
 #include "operator/tar/tar_transport.h"
 #include "run/content.h"
-#include "run/loop.h"
+#include "run/uv_loop.h"
 #include "test/fakes/local_exec.h"
 #include "test/fakes/watched.h"
 
@@ -70,7 +70,7 @@ class Container {
   bool has(const std::string& path) const { return fs::exists(fs::symlink_status(root() / path)); }
 
   DeliveryOutcome deliver(Delivery delivery) {
-    Loop loop;
+    UvLoop loop;
     LocalExec api(loop, {tools().string(), uid, leader});
     TarTransport transport(
         api, [&](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },

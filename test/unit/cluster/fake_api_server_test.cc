@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "core/api/codec.h"
+#include "run/uv_loop.h"
 #include "test/fakes/turns.h"
 
 using namespace live_update;
@@ -13,7 +14,7 @@ namespace {
 const std::string kUpdates = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/liveupdates";
 
 struct Fixture {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
 
   Result<Response> ask(Request request) {

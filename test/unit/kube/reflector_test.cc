@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 
 using namespace live_update;
@@ -19,7 +20,7 @@ std::string pod(const std::string& phase, const std::string& app = "web") {
 }
 
 struct Fixture {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   Store<Pod> pods;
   std::vector<std::string> log;
@@ -137,7 +138,7 @@ TEST_CASE_FIXTURE(Fixture, "reflector: an object that cannot be read keeps its l
 }
 
 TEST_CASE("reflector: destroyed, it asks no more") {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api(loop);
   Store<Pod> pods;
   {
@@ -151,7 +152,7 @@ TEST_CASE("reflector: destroyed, it asks no more") {
 }
 
 TEST_CASE("reflector: the end of an outage is told, also when nothing has changed, and each next one") {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   Store<Pod> pods;
   std::vector<std::string> log;

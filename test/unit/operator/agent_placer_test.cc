@@ -6,6 +6,7 @@
 
 #include "core/api/codec.h"
 #include "run/content.h"
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -82,7 +83,7 @@ class World {
     return told;
   }
 
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   AgentPrograms programs = one_program();
   AgentPlacer placer;

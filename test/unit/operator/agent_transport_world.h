@@ -5,6 +5,7 @@
 
 #include "operator/agent/agent_transport.h"
 #include "run/content.h"
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -97,7 +98,7 @@ class TransportWorld {
     return problem ? problem->reason : "delivered";
   }
 
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   AgentPrograms programs = one_program();
   NoTar tar;
@@ -111,10 +112,14 @@ class TransportWorld {
     return loop.after(delay, std::move(work));
   };
   AgentPlacer placer{api, after, programs, {.image = {"localhost/operator:1", ""}}};
-  AgentTransport transport{
-      api, after, programs, placer, tar, {}, [this](const ContainerRef&, const std::string& what) {
-        notes += what + "\n";
-      }};
+  AgentTransport transport{api,
+                           after,
+                           [this] { return loop.exact_wall_clock(); },
+                           programs,
+                           placer,
+                           tar,
+                           {},
+                           [this](const ContainerRef&, const std::string& what) { notes += what + "\n"; }};
   std::vector<FakeExec> execs;
   std::uint64_t features = agent::kFeatureChanged;
   agent::FrameWriter writer;

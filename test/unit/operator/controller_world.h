@@ -6,6 +6,7 @@
 #include "operator/controller.h"
 #include "operator/tar/tar_transport.h"
 #include "run/content.h"
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -112,7 +113,7 @@ class Cluster {
   }
 
   static constexpr const char* kLiveUpdate = "/apis/liveupdate.dev/v1alpha1/namespaces/shop/liveupdates/web";
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api;
   std::vector<std::string> execs;  // pods, in order
 };

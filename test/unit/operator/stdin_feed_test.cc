@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -23,7 +24,7 @@ struct Fed {
   }
   std::string told() const { return exec->input(); }
 
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   std::optional<FakeExec> exec;
   std::size_t asked = 0;

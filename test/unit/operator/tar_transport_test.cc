@@ -11,6 +11,7 @@
 #include <map>
 
 #include "run/content.h"
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -83,7 +84,7 @@ class Situation {
   }
 
   std::string printed;  // by runs
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   std::map<int, std::pair<Millis, Callback>> timers;
   int next_timer = 0;

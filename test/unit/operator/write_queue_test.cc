@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/turns.h"
 
@@ -28,7 +29,7 @@ struct Given {
   }
 
   static constexpr const char* kPath = "/api/v1/namespaces/shop/configmaps/c";
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   int errors = 0;
   WriteQueue writes{loop, api, [this](const std::string&, const Error&) { ++errors; }};
@@ -65,7 +66,7 @@ struct Held : ApiServer {
     return request.body;
   }
 
-  Loop loop;
+  UvLoop loop;
   std::deque<std::pair<Request, std::move_only_function<void(Result<Response>)>>> under_way;
   WriteQueue writes{loop, *this, [](const std::string&, const Error&) {}};
 };

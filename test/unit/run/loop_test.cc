@@ -1,4 +1,4 @@
-#include "run/loop.h"
+#include "run/uv_loop.h"
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -20,13 +20,13 @@ Handle watchdog(Loop& loop) {
 }
 
 TEST_CASE("run returns the code given to stop") {
-  Loop loop;
+  UvLoop loop;
   loop.post([&] { loop.stop(7); });
   CHECK(loop.run() == 7);
 }
 
 TEST_CASE("the CPU time of each turn is told, without the time that it waited") {
-  Loop loop;
+  UvLoop loop;
   std::chrono::nanoseconds most{0}, sum{0};
   int turns = 0;
   loop.on_turn([&](std::chrono::nanoseconds cpu) {
@@ -54,7 +54,7 @@ TEST_CASE("the CPU time of each turn is told, without the time that it waited") 
 }
 
 TEST_CASE("stop before run ends the run at once; it can run again") {
-  Loop loop;
+  UvLoop loop;
   loop.stop(3);
   CHECK(loop.run() == 3);
   loop.post([&] { loop.stop(4); });
@@ -62,7 +62,7 @@ TEST_CASE("stop before run ends the run at once; it can run again") {
 }
 
 TEST_CASE("posted work runs in order, and never inside post") {
-  Loop loop;
+  UvLoop loop;
   std::string order;
   loop.post([&] {
     loop.post([&] {
@@ -78,7 +78,7 @@ TEST_CASE("posted work runs in order, and never inside post") {
 }
 
 TEST_CASE("work that posts itself for ever does not starve timers") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   std::function<void()> again = [&] { loop.post([&] { again(); }); };
   again();
@@ -87,7 +87,7 @@ TEST_CASE("work that posts itself for ever does not starve timers") {
 }
 
 TEST_CASE("a delay of zero that renews itself does not starve timers") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   Handle soon;
   std::function<void()> again = [&] { soon = loop.after(Millis(0), [&] { again(); }); };
@@ -97,7 +97,7 @@ TEST_CASE("a delay of zero that renews itself does not starve timers") {
 }
 
 TEST_CASE("timers fire by their time, not before it, and once") {
-  Loop loop;
+  UvLoop loop;
   std::string order;
   const auto start = std::chrono::steady_clock::now();
   auto late = loop.after(Millis(6), [&] {
@@ -111,7 +111,7 @@ TEST_CASE("timers fire by their time, not before it, and once") {
 }
 
 TEST_CASE("a destroyed Handle never calls, not even in the turn in which it was due") {
-  Loop loop;
+  UvLoop loop;
   int calls = 0;
   auto timer = loop.after(Millis(1), [&] { ++calls; });
   timer.reset();
@@ -127,7 +127,7 @@ TEST_CASE("a destroyed Handle never calls, not even in the turn in which it was 
 }
 
 TEST_CASE("every repeats until its own callback destroys it") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   int calls = 0;
   Handle ticking;
@@ -144,7 +144,7 @@ TEST_CASE("every repeats until its own callback destroys it") {
 }
 
 TEST_CASE("a callback may renew its own Handle") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   int calls = 0;
   Handle timer;
@@ -158,7 +158,7 @@ TEST_CASE("a callback may renew its own Handle") {
 }
 
 TEST_CASE("other threads may post") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   int sum = 0;
   {
@@ -177,7 +177,7 @@ TEST_CASE("other threads may post") {
 }
 
 TEST_CASE("a readable descriptor calls, its end too, and not once the Handle is gone") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
@@ -201,7 +201,7 @@ TEST_CASE("a readable descriptor calls, its end too, and not once the Handle is 
 }
 
 TEST_CASE("signals arrive on the loop") {
-  Loop loop;
+  UvLoop loop;
   auto guard = watchdog(loop);
   auto term = loop.on_signal(SIGTERM, [&] { loop.stop(15); });
   loop.post([] { ::raise(SIGTERM); });
@@ -209,7 +209,7 @@ TEST_CASE("signals arrive on the loop") {
 }
 
 TEST_CASE("now stands still within a turn and goes on with the next") {
-  Loop loop;
+  UvLoop loop;
   Instant first{}, later{};
   loop.post([&] {
     first = loop.now();
@@ -229,7 +229,7 @@ TEST_CASE("a Handle may outlive its loop") {
   Handle timer, ticking, soon;
   auto held = std::make_shared<int>(0);
   {
-    Loop loop;
+    UvLoop loop;
     timer = loop.after(Millis(1000), [held] {});
     ticking = loop.every(Millis(1000), [held] {});
     soon = loop.after(Millis(0), [held] {});

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "operator/metered.h"
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 
 using namespace live_update;
@@ -56,7 +57,7 @@ TEST_CASE("metrics: what is counted shows") {
 }
 
 TEST_CASE("metrics: requests and exec sessions are counted by how they ended") {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer fake(loop);
   fake.on_exec = [n = 0](FakeExec& exec) mutable {
     ++n;

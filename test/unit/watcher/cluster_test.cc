@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 
 using namespace live_update;
@@ -18,7 +19,7 @@ struct Notes : Console {
 };
 
 struct Fixture {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   Notes console;
 };

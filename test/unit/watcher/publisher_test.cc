@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/api/codec.h"
+#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
 #include "watcher/packer.h"
 
@@ -25,7 +26,7 @@ std::vector<ChangeSetSpec> parts(int count, const std::string& path = "f") {
 }
 
 struct Given {
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   std::vector<std::string> log;
   bool ended = false;

@@ -7,6 +7,7 @@
 
 #include "core/api/codec.h"
 #include "run/content.h"
+#include "run/uv_loop.h"
 #include "test/fakes/decode_content.h"
 #include "test/fakes/fake_api_server.h"
 #include "test/fakes/temp_tree.h"
@@ -46,7 +47,7 @@ inline std::ostream& operator<<(std::ostream& out, const Texts& texts) {
 
 struct SessionWorld {
   TempTree disk, state;
-  Loop loop;
+  UvLoop loop;
   FakeApiServer api{loop};
   Lines console;
   SessionOptions options;

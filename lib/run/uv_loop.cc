@@ -1,4 +1,4 @@
-#include "run/loop.h"
+#include "run/uv_loop.h"
 
 #include <time.h>
 #include <uv.h>
@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <utility>
 
 namespace live_update {
@@ -90,7 +91,7 @@ void on_timer(uv_timer_t* timer) {
 
 }  // namespace
 
-struct Loop::Impl {
+struct UvLoop::Impl {
   uv_loop_t loop;
   uv_async_t wake;
   uv_prepare_t before_poll;
@@ -155,10 +156,10 @@ struct Loop::Impl {
   }
 };
 
-Loop::Loop() : impl_(std::make_unique<Impl>()) {}
-Loop::~Loop() = default;
+UvLoop::UvLoop() : impl_(std::make_unique<Impl>()) {}
+UvLoop::~UvLoop() = default;
 
-int Loop::run() {
+int UvLoop::run() {
   impl_->in_turn = true;
   impl_->new_turn();
   impl_->cpu = thread_cpu();
@@ -167,12 +168,12 @@ int Loop::run() {
   return impl_->exit_code;
 }
 
-void Loop::stop(int exit_code) {
+void UvLoop::stop(int exit_code) {
   impl_->exit_code = exit_code;
   uv_stop(&impl_->loop);
 }
 
-void Loop::post(Callback work) {
+void UvLoop::post(Callback work) {
   {
     std::lock_guard lock(impl_->mutex);
     impl_->posted.push_back(std::move(work));
@@ -180,27 +181,34 @@ void Loop::post(Callback work) {
   uv_async_send(&impl_->wake);
 }
 
-Instant Loop::now() const {
-  if (!impl_->in_turn) return std::chrono::steady_clock::now();
-  if (!impl_->now) impl_->now = std::chrono::steady_clock::now();
+Instant UvLoop::now() const {
+  if (!impl_->in_turn) return exact_now();
+  if (!impl_->now) impl_->now = exact_now();
   return *impl_->now;
 }
 
-Time Loop::wall_clock() const {
+Time UvLoop::wall_clock() const {
   if (!impl_->in_turn) return exact_wall_clock();
   if (!impl_->wall) impl_->wall = exact_wall_clock();
   return *impl_->wall;
 }
 
-Time Loop::exact_wall_clock() {
+Instant UvLoop::exact_now() const { return std::chrono::steady_clock::now(); }
+
+Time UvLoop::exact_wall_clock() const {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-void Loop::on_turn(std::function<void(std::chrono::nanoseconds)> work) {
+std::uint64_t UvLoop::random() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source();
+}
+
+void UvLoop::on_turn(std::function<void(std::chrono::nanoseconds)> work) {
   impl_->turn_ended = std::move(work);
 }
 
-Handle Loop::after(Millis delay, Callback work) {
+Handle UvLoop::after(Millis delay, Callback work) {
   if (delay <= Millis(0)) {
     auto pending = std::make_shared<Callback>(std::move(work));
     post([pending] {
@@ -218,7 +226,7 @@ Handle Loop::after(Millis delay, Callback work) {
   return handle_of(std::move(source));
 }
 
-Handle Loop::every(Millis period, std::function<void()> work) {
+Handle UvLoop::every(Millis period, std::function<void()> work) {
   auto source = make_source();
   source->repeat = std::move(work);
   const auto ticks = static_cast<std::uint64_t>(std::max<Millis::rep>(period.count(), 1));
@@ -228,7 +236,7 @@ Handle Loop::every(Millis period, std::function<void()> work) {
   return handle_of(std::move(source));
 }
 
-Handle Loop::on_readable(int fd, std::function<void()> work) {
+Handle UvLoop::on_readable(int fd, std::function<void()> work) {
   auto source = make_source();
   source->repeat = std::move(work);
   must(uv_poll_init(&impl_->loop, &source->poll, fd), "uv_poll_init");
@@ -237,7 +245,7 @@ Handle Loop::on_readable(int fd, std::function<void()> work) {
   return handle_of(std::move(source));
 }
 
-Handle Loop::on_signal(int number, std::function<void()> work) {
+Handle UvLoop::on_signal(int number, std::function<void()> work) {
   auto source = make_source();
   source->repeat = std::move(work);
   must(uv_signal_init(&impl_->loop, &source->signal), "uv_signal_init");
