@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "test/fakes/file_system.h"
+#include "test/unit/crd_file.h"
 #include "test/unit/rules/rules_fixture.h"
 
 using namespace live_update;
