@@ -31,10 +31,11 @@ bool belongs(const ChangeSet& change_set, const LiveUpdate& live_update) {
 
 }  // namespace
 
-Feed::Feed(Loop& loop, ApiServer& api, Console& console, ObjectKey key, SessionOptions options,
+Feed::Feed(Loop& loop, ApiServer& api, Host& host, Console& console, ObjectKey key, SessionOptions options,
            std::function<void(int)> on_end)
     : loop_(loop),
       api_(api),
+      host_(host),
       console_(console),
       key_(std::move(key)),
       options_(std::move(options)),
@@ -171,8 +172,8 @@ void Feed::begin_session() {
   if (session_ || ended_ || !paused_.empty() || !live_update || !live_update_reflector_.synced() ||
       !change_set_reflector_.synced())
     return;
-  session_ =
-      std::make_unique<Session>(loop_, api_, console_, options_, [this](int code) { session_ended(code); });
+  session_ = std::make_unique<Session>(loop_, api_, host_, console_, options_,
+                                       [this](int code) { session_ended(code); });
   std::vector<ChangeSet> change_sets;
   for (const auto& [key, change_set] : change_sets_.all())
     if (belongs(*change_set, *live_update)) change_sets.push_back(*change_set);

@@ -17,9 +17,9 @@ namespace live_update {
 
 class Feed {
  public:
-  // `on_end`: it cannot go on, or with options.once it is done; the exit code; once. Other Feeds may go on;
+  // All outlive it. `on_end`: it cannot go on, or with options.once it is done; the exit code; once. Other Feeds may go on;
   // this one does nothing from then on. It may not be destroyed in it.
-  Feed(Loop& loop, ApiServer& api, Console& console, ObjectKey key, SessionOptions options,
+  Feed(Loop& loop, ApiServer& api, Host& host, Console& console, ObjectKey key, SessionOptions options,
        std::function<void(int)> on_end);
 
   void start();
@@ -43,6 +43,7 @@ class Feed {
 
   Loop& loop_;
   ApiServer& api_;
+  Host& host_;
   Console& console_;
   const ObjectKey key_;
   const SessionOptions options_;

@@ -1,10 +1,14 @@
-// The port to the host's files, for what reads little and must be testable: explain, validate, the ignore
-// file.
+// The port to the host's files: FileSystem for what reads little (explain, validate, the ignore file), HostFiles
+// for what reads all of them.
 //
 // Paths are clean and relative to the root ("." is the root), bytes as on the disk. Nothing is cached.
 #pragma once
 
+#include <cstdint>
+#include <expected>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -38,7 +42,52 @@ class FileSystem {
   virtual const std::string& root() const = 0;
 };
 
-class PosixFileSystem : public FileSystem {
+// A file as it was at one moment: equal ones have the same bytes, but for what was modified in the second before
+// (see Scanner).
+struct Fingerprint {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified_ns = 0, changed_ns = 0;  // st_mtim, st_ctim since the epoch
+  bool operator==(const Fingerprint&) const = default;
+};
+struct FileStatus {
+  FileKind kind = FileKind::Missing;
+  unsigned mode = 0;              // the permission bits
+  std::string_view special = {};  // what a Special one is: "a socket"
+  Fingerprint print;
+};
+
+// The same files for whoever keeps a tree equal to them (Scanner): also why something cannot be looked at, as
+// errno has it. The root is "" here. A change of a file that goes on while it is read shows in the status after.
+class HostFiles : public FileSystem {
+ public:
+  virtual std::expected<FileStatus, int> status(const std::string& path) const = 0;  // of a link itself
+  virtual std::expected<FileStatus, int> status_behind(const std::string& path) const = 0;
+  virtual std::expected<std::string, int> link_target(const std::string& path) const = 0;
+
+  struct Listing {
+    std::vector<std::string> names;
+    int error = 0;        // why there may be more
+    bool opened = false;  // else there is nothing but the error
+  };
+  virtual Listing names(const std::string& directory) const = 0;
+
+  enum class Links { NoneOnTheWay, NotAtTheEnd };
+  struct Reading {
+    FileStatus before, after;
+    std::string bytes;   // none of what is no file, or larger than the limit
+    bool whole = false;  // it did not grow beyond that
+    int error = 0;       // while it was read
+  };
+  // ELOOP: a link that is not allowed is there.
+  virtual std::expected<Reading, int> read(const std::string& path, Links links,
+                                           std::uint64_t limit) const = 0;
+  using FileSystem::read;
+
+  // The clock that gives files their times.
+  virtual std::int64_t now_ns() const = 0;
+};
+
+class PosixFileSystem : public HostFiles {
  public:
   explicit PosixFileSystem(std::string root) : root_(std::move(root)) {}
   FileKind look(const std::string& path) const override;
@@ -48,8 +97,15 @@ class PosixFileSystem : public FileSystem {
   Result<std::string> read(const std::string& path) const override;
   const std::string& root() const override { return root_; }
 
+  std::expected<FileStatus, int> status(const std::string& path) const override;
+  std::expected<FileStatus, int> status_behind(const std::string& path) const override;
+  std::expected<std::string, int> link_target(const std::string& path) const override;
+  Listing names(const std::string& directory) const override;
+  std::expected<Reading, int> read(const std::string& path, Links links, std::uint64_t limit) const override;
+  std::int64_t now_ns() const override;
+
  private:
-  std::string absolute(const std::string& path) const { return root_ + '/' + path; }
+  std::string absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
   const std::string root_;
 };
 

@@ -172,13 +172,14 @@ Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view tex
   return manifest;
 }
 
-ManifestFile::ManifestFile(const std::string& directory, ManifestKey key)
-    : key_(std::move(key)),
+ManifestFile::ManifestFile(Notes& notes, const std::string& directory, ManifestKey key)
+    : notes_(notes),
+      key_(std::move(key)),
       path_(notes_path(directory, fmt::format("{}\n{}\n{}\n{}", key_.server, key_.ns, key_.uid, key_.root),
                        "manifest")) {}
 
 Result<std::optional<HostManifest>> ManifestFile::load() const {
-  const auto text = read_notes(path_);
+  const auto text = notes_.read(path_);
   if (!text)
     return fail(
         ErrorKind::Invalid,
@@ -194,7 +195,7 @@ Result<std::optional<HostManifest>> ManifestFile::load() const {
 }
 
 Result<> ManifestFile::store(const HostManifest& manifest) const {
-  const auto stored = replace_notes(path_, manifest_text(key_, manifest));
+  const auto stored = notes_.replace(path_, manifest_text(key_, manifest));
   if (stored) return {};
   return fail(
       ErrorKind::Io,

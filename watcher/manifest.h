@@ -11,6 +11,7 @@
 
 #include "core/base/result.h"
 #include "core/desired/tree.h"
+#include "watcher/notes_file.h"
 #include "watcher/pending_posts.h"
 #include "watcher/scanner.h"
 
@@ -44,7 +45,8 @@ Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view tex
 
 class ManifestFile {
  public:
-  ManifestFile(const std::string& directory, ManifestKey key);
+  // `notes` outlives it.
+  ManifestFile(Notes& notes, const std::string& directory, ManifestKey key);
 
   // Nothing: there is none. Invalid: there is one that is of no use or cannot be read, and why.
   Result<std::optional<HostManifest>> load() const;
@@ -53,6 +55,7 @@ class ManifestFile {
   const std::string& path() const { return path_; }
 
  private:
+  Notes& notes_;
   const ManifestKey key_;
   std::string path_;
 };

@@ -79,10 +79,9 @@ bool RulesFilter::wants_events(const std::string& path) const {
   return in_context(clean(path), context_) && (!is_utf8(path) || holds_back(path));
 }
 
-std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,
+std::expected<LoadedRules, std::vector<FieldError>> load_rules(const FileSystem& files,
                                                                const LiveUpdateSpec& spec,
                                                                const LiveUpdateSpec& ceiling) {
-  const PosixFileSystem files(root);
   LiveUpdateSpec own = spec;
   own.source.credentials = ceiling.source.credentials;  // whatever the cluster says
   auto errors = validate(own);

@@ -16,6 +16,7 @@
 #include "core/api/codec.h"
 #include "core/rules/ignore_rules.h"
 #include "core/rules/mapping.h"
+#include "watcher/file_system.h"
 #include "watcher/path_filter.h"
 
 namespace live_update {
@@ -56,11 +57,11 @@ struct LoadedRules {
   std::string digest;  // of all that decides which paths count, to see whether it changed
 };
 
-// Reads the ignore file below `root` and compiles everything. Errors: rules of the spec that are broken, a
+// Reads the ignore file and compiles everything. Errors: rules of the spec that are broken, a
 // named ignore file that is not there, malformed patterns, a sync.from that leads out of the root by a link;
 // each with its field, or its file and line (rules 1.9, 2.2, 2.4, 3.3). What may leave is bounded by `ceiling`,
 // and the credentials among it are those that the ceiling lists.
-std::expected<LoadedRules, std::vector<FieldError>> load_rules(const std::string& root,
+std::expected<LoadedRules, std::vector<FieldError>> load_rules(const FileSystem& files,
                                                                const LiveUpdateSpec& spec,
                                                                const LiveUpdateSpec& ceiling);
 

@@ -1,15 +1,10 @@
 #include "watcher/scanner.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <expected>
 #include <set>
 
 #include "core/base/path.h"
@@ -24,59 +19,12 @@ constexpr int kReadAttempts = 3;
 constexpr std::string_view kNotUtf8 = "skipped: the name is not UTF-8 and cannot be sent; rename it";
 constexpr std::int64_t kRacyNs = 1'000'000'000;
 
-std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
-
-Fingerprint fingerprint(const struct stat& info) {
-  return {.device = info.st_dev,
-          .inode = info.st_ino,
-          .size = static_cast<std::uint64_t>(info.st_size),
-          .modified_ns = nanoseconds(info.st_mtim),
-          .changed_ns = nanoseconds(info.st_ctim)};
-}
-
-std::int64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return nanoseconds(now);
-}
-
-Entry entry_of(const struct stat& info, FileType type) {
-  const auto since_epoch = std::chrono::nanoseconds(nanoseconds(info.st_mtim));
+Entry entry_of(const FileStatus& info, FileType type) {
+  const auto since_epoch = std::chrono::nanoseconds(info.print.modified_ns);
   return {.type = type,
-          .mode = info.st_mode & 0777u,
+          .mode = info.mode,
           .mtime = Time(std::chrono::floor<std::chrono::microseconds>(since_epoch)),
-          .size = type == FileType::File ? static_cast<std::uint64_t>(info.st_size) : 0};
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-// All bytes of an open file; false: it grew beyond `limit`. Else the errno of why it cannot be read.
-std::expected<bool, int> read_all(int fd, std::uint64_t size, std::uint64_t limit, std::string& bytes) {
-  bytes.resize(size);
-  std::size_t filled = 0;
-  for (;;) {
-    if (filled == bytes.size()) bytes.resize(filled + (filled == size ? 1 : 64 * 1024));
-    const ssize_t count = ::read(fd, bytes.data() + filled, bytes.size() - filled);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return std::unexpected(errno);
-    if (count == 0) break;
-    filled += static_cast<std::size_t>(count);
-    if (filled > limit) return false;
-  }
-  bytes.resize(filled);
-  return true;
+          .size = type == FileType::File ? info.print.size : 0};
 }
 
 // Whether an error says that there is nothing; any other leaves it open (rule 7.6).
@@ -87,10 +35,6 @@ Error unreadable(int error) {
   const ErrorKind kind = error == EACCES ? ErrorKind::Forbidden : ErrorKind::Io;
   return {kind, fmt::format("not synced: cannot be read ({}); make it readable for you, or ignore it",
                             std::strerror(error))};
-}
-
-const char* special_name(mode_t mode) {
-  return S_ISSOCK(mode) ? "a socket" : S_ISFIFO(mode) ? "a FIFO" : "a device";
 }
 
 // Stands for the bytes of a file that is too large to read: it differs whenever the file does.
@@ -116,30 +60,30 @@ struct Scanner::Walk {
   Problems before;  // that were known of these paths
 };
 
-Scanner::Scanner(std::string root, const PathFilter& filter, KnownFiles& known, Warn warn)
-    : root_(std::move(root)), filter_(filter), known_(known), warn_(std::move(warn)) {}
+Scanner::Scanner(const HostFiles& files, const PathFilter& filter, KnownFiles& known, Warn warn)
+    : files_(files), filter_(filter), known_(known), warn_(std::move(warn)) {}
 
 // Whether no link is on the way to a path but those that are followed. Behind others there is nothing of ours.
 bool Scanner::reachable(const std::string& path) const {
-  struct stat info{};
   for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string up = path.substr(0, slash);
-    if (lstat(absolute(up).c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) continue;
-    if (!filter_.follows(up) || link_end(root_, up).where != LinkEnd::Inside) return false;
+    const auto info = files_.status(up);
+    if (!info || info->kind != FileKind::Symlink) continue;
+    if (!filter_.follows(up) || files_.end(up).where != LinkEnd::Inside) return false;
   }
   return true;
 }
 
-int Scanner::open_file(const std::string& path) const {
-  const int fd = open_without_links(absolute(path));
-  if (fd >= 0 || errno != ELOOP) return fd;
+std::expected<HostFiles::Reading, int> Scanner::read(const std::string& path) const {
+  auto reading = files_.read(path, HostFiles::Links::NoneOnTheWay, kMaxFileSize);
+  if (reading || reading.error() != ELOOP) return reading;
   const bool itself = filter_.follows(path);
   const auto slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  const LinkEnd end = link_end(root_, itself || name == path ? (itself ? path : "") : path.substr(0, slash));
-  if (!reachable(path) || end.where != LinkEnd::Inside) return errno = ELOOP, -1;
+  const LinkEnd end = files_.end(itself || name == path ? (itself ? path : "") : path.substr(0, slash));
+  if (!reachable(path) || end.where != LinkEnd::Inside) return std::unexpected(ELOOP);
   const std::string real = itself ? end.path : end.path.empty() ? name : end.path + '/' + name;
-  return open(absolute(real).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  return files_.read(real, HostFiles::Links::NotAtTheEnd, kMaxFileSize);
 }
 
 Scanner::Walk Scanner::begin(const std::string& path) {
@@ -164,10 +108,10 @@ void Scanner::end(const Walk& walk, const Tree& tree) {
 }
 
 Result<> Scanner::scan(const std::string& directory, Tree& tree) {
-  struct stat info{};
-  const int error = stat(root_.c_str(), &info) == 0 ? 0 : errno;
-  if (says_absent(error) || (error == 0 && !S_ISDIR(info.st_mode)))
-    return fail(ErrorKind::NotFound, fmt::format("the root {} is gone", root_));
+  const auto root = files_.status_behind("");
+  const int error = root ? 0 : root.error();
+  if (says_absent(error) || (root && root->kind != FileKind::Directory))
+    return fail(ErrorKind::NotFound, fmt::format("the root {} is gone", files_.root()));
   if (!reachable(directory)) return {};
   Walk walk = begin(directory);
   if (error != 0)
@@ -189,10 +133,8 @@ void Scanner::look(const std::string& path, Tree& tree) {
     return note(path, {.kind = Problem::Skipped, .message = std::string(kNotUtf8)}, problems_);
   if (parent_is_no_directory(path, tree)) return forget(path, tree);
   if (!reachable(path)) return;
-  struct stat info{};
-  const std::string name = absolute(path);
-  const bool there = (filter_.follows(path) ? stat(name.c_str(), &info) : lstat(name.c_str(), &info)) == 0;
-  const bool is_directory = there && S_ISDIR(info.st_mode);
+  const auto info = filter_.follows(path) ? files_.status_behind(path) : files_.status(path);
+  const bool is_directory = info && info->kind == FileKind::Directory;
   const bool was_directory = tree.type(path) == FileType::Directory;
   if (is_directory && was_directory && !unknown_.names(path)) return;
   if (is_directory || was_directory) {
@@ -207,8 +149,8 @@ void Scanner::look(const std::string& path, Tree& tree) {
 
 // A sync's own link: what it leads to takes its place. It is never sent as a link, and one that leads to nothing
 // is no word that the files are gone.
-bool Scanner::follow(const std::string& path, struct stat& info, Walk& walk) {
-  const LinkEnd end = link_end(root_, path);
+bool Scanner::follow(const std::string& path, FileStatus& info, Walk& walk) {
+  const LinkEnd end = files_.end(path);
   if (end.where == LinkEnd::Inside && filter_.holds_back(end.path)) {
     held_back_.push_back(path);
   } else if (end.where != LinkEnd::Inside) {
@@ -217,23 +159,25 @@ bool Scanner::follow(const std::string& path, struct stat& info, Walk& walk) {
           .message = "not synced: " + say_refused(end) + "; only what is inside can be synced",
           .try_again = end.where == LinkEnd::Nowhere},
          walk.before);
-  } else if (stat(absolute(path).c_str(), &info) == 0) {
+  } else if (const auto behind = files_.status_behind(path)) {
+    info = *behind;
     return true;
   } else {
-    cannot_see(path, errno, walk);
+    cannot_see(path, behind.error(), walk);
   }
   unknown_.add(path, true);
   return false;
 }
 
 void Scanner::visit(const std::string& path, Tree& tree, Walk& walk) {
-  struct stat info{};
-  if (lstat(absolute(path).c_str(), &info) != 0) {
-    if (!says_absent(errno)) cannot_see(path, errno, walk);
+  const auto status = files_.status(path);
+  if (!status) {
+    if (!says_absent(status.error())) cannot_see(path, status.error(), walk);
     return;
   }
-  if (S_ISLNK(info.st_mode) && filter_.follows(path) && !follow(path, info, walk)) return;
-  if (S_ISDIR(info.st_mode)) {
+  FileStatus info = *status;
+  if (info.kind == FileKind::Symlink && filter_.follows(path) && !follow(path, info, walk)) return;
+  if (info.kind == FileKind::Directory) {
     if (filter_.counts(path)) put(path, entry_of(info, FileType::Directory), tree), walk.seen.insert(path);
     if (filter_.enters(path))
       visit_directory(path, tree, walk);
@@ -245,51 +189,36 @@ void Scanner::visit(const std::string& path, Tree& tree, Walk& walk) {
     if (filter_.holds_back(path)) held_back_.push_back(path);
     return;
   }
-  if (S_ISLNK(info.st_mode)) {
+  if (info.kind == FileKind::Symlink) {
     visit_link(path, info, tree, walk);
-  } else if (S_ISREG(info.st_mode)) {
+  } else if (info.kind == FileKind::File) {
     walk.seen.insert(path);
     visit_file(path, info, tree, walk);
   } else {
-    note(path,
-         {.kind = Problem::Skipped,
-          .message = fmt::format("skipped: {} is not synced", special_name(info.st_mode))},
+    note(path, {.kind = Problem::Skipped, .message = fmt::format("skipped: {} is not synced", info.special)},
          walk.before);
   }
 }
 
-void Scanner::visit_link(const std::string& path, const struct stat& info, Tree& tree, Walk& walk) {
-  std::string target(4096, '\0');
-  const ssize_t size = readlink(absolute(path).c_str(), target.data(), target.size());
-  if (size < 0) {
-    if (!says_absent(errno) && errno != EINVAL) cannot_see(path, errno, walk);
+void Scanner::visit_link(const std::string& path, const FileStatus& info, Tree& tree, Walk& walk) {
+  auto target = files_.link_target(path);
+  if (!target) {
+    if (!says_absent(target.error()) && target.error() != EINVAL) cannot_see(path, target.error(), walk);
     return;
   }
-  target.resize(static_cast<std::size_t>(size));
-  if (!is_utf8(target))
+  if (!is_utf8(*target))
     return note(path, {.kind = Problem::Skipped, .message = "skipped: the link's target is not UTF-8"},
                 walk.before);
   Entry entry = entry_of(info, FileType::Symlink);
-  entry.target = std::move(target);
+  entry.target = std::move(*target);
   put(path, std::move(entry), tree);
   walk.seen.insert(path);
 }
 
 void Scanner::visit_directory(const std::string& path, Tree& tree, Walk& walk) {
-  DIR* directory = opendir(absolute(path).c_str());
-  if (!directory) {
-    if (!says_absent(errno)) cannot_see(path, errno, walk);
-    return;
-  }
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* item = readdir(directory)) {
-    if (std::strcmp(item->d_name, ".") != 0 && std::strcmp(item->d_name, "..") != 0)
-      names.emplace_back(item->d_name);
-    errno = 0;
-  }
-  if (errno != 0) cannot_see(path, errno, walk);  // and yet what was listed is there
-  closedir(directory);
+  const auto [names, error, opened] = files_.names(path);
+  if (!opened && says_absent(error)) return;
+  if (error != 0) cannot_see(path, error, walk);  // and yet what was listed is there
   for (const std::string& name : names) {
     const std::string child = path.empty() ? name : path + '/' + name;
     if (!is_utf8(name))
@@ -299,17 +228,16 @@ void Scanner::visit_directory(const std::string& path, Tree& tree, Walk& walk) {
   }
 }
 
-void Scanner::visit_file(const std::string& path, const struct stat& info, Tree& tree, Walk& walk) {
-  const Fingerprint print = fingerprint(info);
+void Scanner::visit_file(const std::string& path, const FileStatus& info, Tree& tree, Walk& walk) {
+  const Fingerprint& print = info.print;
   auto known = known_.find(path);
-  const bool too_large = static_cast<std::uint64_t>(info.st_size) > kMaxFileSize;
+  const bool too_large = print.size > kMaxFileSize;
   if (auto said = walk.before.find(path);
       too_large && said != walk.before.end() && said->second.kind == Problem::TooLarge)
     problems_.insert(walk.before.extract(said));
   if (known != known_.end() && known->second.print == print && !known->second.racy) {
     const Entry* old = tree.find(path);
-    if (old && old->type == FileType::File && old->digest == known->second.digest &&
-        old->mode == (info.st_mode & 0777u))
+    if (old && old->type == FileType::File && old->digest == known->second.digest && old->mode == info.mode)
       return;
     Entry entry = entry_of(info, FileType::File);
     entry.digest = known->second.digest;
@@ -333,36 +261,27 @@ void Scanner::visit_file(const std::string& path, const struct stat& info, Tree&
 
 Result<Entry> Scanner::load(const std::string& path) {
   for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
-    const std::int64_t begin = now_ns();
-    const Descriptor file(open_file(path));
-    if (file.get() < 0) {
-      const int error = errno;
-      if (says_absent(error)) return fail(ErrorKind::NotFound, "gone");
-      return std::unexpected(unreadable(error));
-    }
-    struct stat before{}, after{};
-    if (fstat(file.get(), &before) != 0) return std::unexpected(unreadable(errno));
-    if (!S_ISREG(before.st_mode)) return fail(ErrorKind::NotFound, "no regular file");
-    if (static_cast<std::uint64_t>(before.st_size) > kMaxFileSize)
+    const std::int64_t begin = files_.now_ns();
+    auto reading = read(path);
+    if (!reading && says_absent(reading.error())) return fail(ErrorKind::NotFound, "gone");
+    if (!reading) return std::unexpected(unreadable(reading.error()));
+    auto& [before, after, bytes, whole, error] = *reading;
+    if (before.kind != FileKind::File) return fail(ErrorKind::NotFound, "no regular file");
+    if (before.print.size > kMaxFileSize)
       return fail(ErrorKind::TooLarge,
                   fmt::format("not synced: it has {:.1f} MB, and files above {} MB are refused; ignore it",
-                              static_cast<double>(before.st_size) / (1 << 20), kMaxFileSize >> 20));
-    auto bytes = std::make_shared<std::string>();
-    const auto whole = read_all(file.get(), static_cast<std::uint64_t>(before.st_size), kMaxFileSize, *bytes);
-    if (!whole && whole.error() == EIO)
-      return fail(ErrorKind::Io, "not synced: the disk reports an error while it is read");
-    if (!whole) return std::unexpected(unreadable(whole.error()));
+                              static_cast<double>(before.print.size) / (1 << 20), kMaxFileSize >> 20));
+    if (error == EIO) return fail(ErrorKind::Io, "not synced: the disk reports an error while it is read");
+    if (error != 0) return std::unexpected(unreadable(error));
     ++files_read_;
-    if (fstat(file.get(), &after) != 0 || !*whole || !(fingerprint(before) == fingerprint(after)) ||
-        bytes->size() != static_cast<std::uint64_t>(after.st_size))
-      continue;
+    if (!whole || before.print != after.print || bytes.size() != after.print.size) continue;
     Entry entry = entry_of(after, FileType::File);
-    entry.digest = sha256(*bytes);
-    const Fingerprint print = fingerprint(after);
+    entry.digest = sha256(bytes);
+    const Fingerprint& print = after.print;
     known_[path] = {.print = print,
                     .digest = entry.digest,
                     .racy = begin - std::max(print.modified_ns, print.changed_ns) < kRacyNs};
-    entry.pieces.push_back({0, Encoding::Identity, std::move(bytes)});
+    entry.pieces.push_back({0, Encoding::Identity, std::make_shared<std::string>(std::move(bytes))});
     return entry;
   }
   return fail(ErrorKind::Conflict, "it is being written");

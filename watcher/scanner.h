@@ -8,8 +8,7 @@
 // is gone. Problems are told once for as long as they last, and the scan goes on. Not thread-safe.
 #pragma once
 
-#include <sys/stat.h>
-
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,17 +19,12 @@
 #include "core/base/result.h"
 #include "core/desired/tree.h"
 #include "core/desired/unknown.h"
+#include "watcher/file_system.h"
 #include "watcher/path_filter.h"
 
 namespace live_update {
 
 inline constexpr std::uint64_t kMaxFileSize = 32u << 20;  // larger ones are refused, with a message
-
-struct Fingerprint {
-  std::uint64_t device = 0, inode = 0, size = 0;
-  std::int64_t modified_ns = 0, changed_ns = 0;  // st_mtim, st_ctim since the epoch
-  bool operator==(const Fingerprint&) const = default;
-};
 
 struct KnownFile {
   Fingerprint print;
@@ -46,8 +40,8 @@ class Scanner {
   // again.
   using Warn = std::function<void(const std::string& path, const std::string& message)>;
 
-  // `root` is absolute. `filter` and `known` outlive this; `known` is brought up to date by every look.
-  Scanner(std::string root, const PathFilter& filter, KnownFiles& known, Warn warn);
+  // `files`, `filter` and `known` outlive this; `known` is brought up to date by every look.
+  Scanner(const HostFiles& files, const PathFilter& filter, KnownFiles& known, Warn warn);
 
   // Brings the tree up to date below a directory ("": the root), itself included. NotFound: the root is not
   // there.
@@ -93,23 +87,22 @@ class Scanner {
   };
   using Problems = std::map<std::string, Problem>;
 
-  std::string absolute(const std::string& path) const { return path.empty() ? root_ : root_ + '/' + path; }
   bool reachable(const std::string& path) const;
-  int open_file(const std::string& path) const;
-  bool follow(const std::string& path, struct ::stat& info, Walk& walk);
+  std::expected<HostFiles::Reading, int> read(const std::string& path) const;
+  bool follow(const std::string& path, FileStatus& info, Walk& walk);
   Walk begin(const std::string& path);
   void end(const Walk& walk, const Tree& tree);
   void visit(const std::string& path, Tree& tree, Walk& walk);
-  void visit_link(const std::string& path, const struct ::stat& info, Tree& tree, Walk& walk);
+  void visit_link(const std::string& path, const FileStatus& info, Tree& tree, Walk& walk);
   void visit_directory(const std::string& path, Tree& tree, Walk& walk);
-  void visit_file(const std::string& path, const struct ::stat& info, Tree& tree, Walk& walk);
+  void visit_file(const std::string& path, const FileStatus& info, Tree& tree, Walk& walk);
   void put(const std::string& path, Entry entry, Tree& tree);
   void forget(const std::string& path, Tree& tree);
   void note(const std::string& path, Problem problem, const Problems& before);
   void cannot_load(const std::string& path, const Error& error, const Problems& before);
   void cannot_see(const std::string& path, int error, const Walk& walk);
 
-  const std::string root_;
+  const HostFiles& files_;
   const PathFilter& filter_;
   KnownFiles& known_;
   const Warn warn_;

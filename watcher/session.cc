@@ -41,10 +41,11 @@ std::int64_t count_files(const Tree& tree) { return static_cast<std::int64_t>(tr
 
 }  // namespace
 
-Session::Session(Loop& loop, ApiServer& api, Console& console, SessionOptions options,
+Session::Session(Loop& loop, ApiServer& api, Host& host, Console& console, SessionOptions options,
                  std::function<void(int)> on_end)
     : loop_(loop),
       api_(api),
+      host_(host),
       console_(console, ""),
       options_(std::move(options)),
       on_end_(std::move(on_end)),
@@ -105,11 +106,11 @@ void Session::say_held() {
 }
 
 Result<> Session::make_source() {
-  auto rules = load_rules(options_.root, live_update_.spec, *options_.ceiling->spec());
+  auto rules = load_rules(host_.files(), live_update_.spec, *options_.ceiling->spec());
   if (!rules) return fail(ErrorKind::Invalid, say_errors(rules.error()));
   load_manifest();
   source_ = std::make_unique<Source>(
-      options_.root, std::move(*rules), std::move(manifest_.known),
+      host_.files(), std::move(*rules), std::move(manifest_.known),
       [this](const std::string& path, const std::string& message) { tell_path(path, message); });
   if (!options_.once)
     if (auto watching = start_watching(); !watching) return watching;
@@ -131,7 +132,8 @@ void Session::load_manifest() {
   if (options_.state_directory.empty()) return;
   const ObjectMeta& meta = live_update_.meta;
   manifest_file_ = std::make_unique<ManifestFile>(
-      options_.state_directory, ManifestKey{options_.server, meta.ns, meta.name, meta.uid, options_.root});
+      host_.notes(), options_.state_directory,
+      ManifestKey{options_.server, meta.ns, meta.name, meta.uid, options_.root});
   auto loaded = manifest_file_->load();
   if (!loaded) return console_.problem(loaded.error().message);
   had_manifest_ = loaded->has_value();
@@ -155,13 +157,13 @@ Tree Session::baseline(const std::vector<ChangeSet>& change_sets) {
 }
 
 Result<> Session::start_watching() {
-  watch_ = std::make_unique<TreeWatch>(
-      options_.root, source_->filter(),
+  watch_ = host_.watch(
+      source_->filter(),
       TreeWatch::Callbacks{
           .on_event = [this](const FileEvent& event) { buffer_.add(event, loop_.now(), loop_.wall_clock()); },
           .on_notice = [this](const std::string& text) { console_.problem(text); }});
   if (auto started = watch_->restart(); !started) return started;
-  readable_ = loop_.on_readable(watch_->fd(), [this] {
+  readable_ = watch_->on_readable(loop_, [this] {
     watch_->read();
     arm_buffer();
   });
@@ -181,7 +183,7 @@ void Session::take_appeared(const std::vector<std::string>& appeared) {
 }
 
 void Session::reload_rules() {
-  auto rules = load_rules(options_.root, live_update_.spec, *options_.ceiling->spec());
+  auto rules = load_rules(host_.files(), live_update_.spec, *options_.ceiling->spec());
   if (!rules) {
     const std::string wrong = say_errors(rules.error());
     if (std::exchange(rules_problem_, wrong) != wrong)

@@ -24,13 +24,13 @@
 #include "watcher/consent.h"
 #include "watcher/console.h"
 #include "watcher/delete_guard.h"
+#include "watcher/host.h"
 #include "watcher/manifest.h"
 #include "watcher/outbox.h"
 #include "watcher/pending_posts.h"
 #include "watcher/publisher.h"
 #include "watcher/results.h"
 #include "watcher/source.h"
-#include "watcher/tree_watch.h"
 
 namespace live_update {
 
@@ -49,9 +49,9 @@ struct SessionOptions {
 
 class Session {
  public:
-  // `on_end`: it cannot go on, or with `once` it is done; the exit code. The session may be destroyed in
+  // All outlive it. `on_end`: it cannot go on, or with `once` it is done; the exit code. The session may be destroyed in
   // it... later in the turn.
-  Session(Loop& loop, ApiServer& api, Console& console, SessionOptions options,
+  Session(Loop& loop, ApiServer& api, Host& host, Console& console, SessionOptions options,
           std::function<void(int)> on_end);
   ~Session();
   Session(const Session&) = delete;
@@ -122,6 +122,7 @@ class Session {
 
   Loop& loop_;
   ApiServer& api_;
+  Host& host_;
   NamedConsole console_;
   const SessionOptions options_;
   const std::function<void(int)> on_end_;

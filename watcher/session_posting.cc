@@ -5,7 +5,6 @@
 
 #include "core/base/text.h"
 #include "core/rules/credentials.h"
-#include "watcher/git_head.h"
 #include "watcher/packer.h"
 #include "watcher/session.h"
 #include "watcher/wording.h"
@@ -100,7 +99,7 @@ void Session::ask_about_held() {
 }
 
 bool Session::git_has_moved() {
-  const GitState git = git_state(options_.root);
+  const GitState git = host_.git();
   git_busy_ = git.busy;
   if (!git.head.empty() && git.head != git_head_) {
     const bool lately = git.moved && loop_.wall_clock() - *git.moved < kGitTogether;

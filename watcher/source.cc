@@ -15,11 +15,11 @@ constexpr std::uint64_t kKeptContent = 64u
 
 }  // namespace
 
-Source::Source(std::string root, LoadedRules rules, KnownFiles known, Scanner::Warn warn)
+Source::Source(const HostFiles& files, LoadedRules rules, KnownFiles known, Scanner::Warn warn)
     : filter_(std::move(rules.filter)),
       rules_digest_(std::move(rules.digest)),
       known_(std::move(known)),
-      scanner_(std::move(root), filter_, known_, std::move(warn)) {}
+      scanner_(files, filter_, known_, std::move(warn)) {}
 
 Result<> Source::scan_all() {
   release_content();

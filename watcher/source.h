@@ -18,8 +18,8 @@ namespace live_update {
 
 class Source {
  public:
-  // `warn`: a path and a sentence about it. `known` comes from the manifest.
-  Source(std::string root, LoadedRules rules, KnownFiles known, Scanner::Warn warn);
+  // `files` outlives it. `warn`: a path and a sentence about it. `known` comes from the manifest.
+  Source(const HostFiles& files, LoadedRules rules, KnownFiles known, Scanner::Warn warn);
 
   // Looks at everything; only files that changed since `known` are read. NotFound: the root is gone.
   Result<> scan_all();

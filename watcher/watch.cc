@@ -189,6 +189,7 @@ class Watcher {
     for (const Chosen& it : chosen)
       if (auto settled = settle(it, options_, consent_, terminal_); !settled) return settled;
     chosen_ = std::move(chosen);
+    host_ = std::make_unique<LocalHost>(root);
     auto user = own_name(loop_, *cluster.api, terminal_);
     if (!user) return std::unexpected(user.error());
     SessionOptions session{
@@ -206,8 +207,8 @@ class Watcher {
       warn_of_kind(it.live_update);
       session.ceiling = it.ceiling.get();
       consoles_.push_back(std::make_unique<NamedConsole>(terminal_, chosen_.size() > 1 ? meta.name : ""));
-      feeds_.push_back(std::make_unique<Feed>(loop_, *cluster.api, *consoles_.back(), key_of(meta), session,
-                                              [this](int code) { ended(code); }));
+      feeds_.push_back(std::make_unique<Feed>(loop_, *cluster.api, *host_, *consoles_.back(), key_of(meta),
+                                              session, [this](int code) { ended(code); }));
       feeds_.back()->start();
     }
     open_ = feeds_.size();
@@ -247,6 +248,7 @@ class Watcher {
   TerminalConsole terminal_;
   TerminalConsent consent_;
   std::vector<Chosen> chosen_;
+  std::unique_ptr<LocalHost> host_;
   std::vector<std::unique_ptr<NamedConsole>> consoles_;
   std::vector<std::unique_ptr<Feed>> feeds_;
   std::vector<Handle> signals_;

@@ -69,7 +69,8 @@ TEST_CASE("7.2 a damaged, foreign or unknown manifest is refused with the reason
 
 TEST_CASE("a manifest on the disk: none, stored, replaced, damaged") {
   TempTree disk;
-  ManifestFile file(disk.at("state/live-update"), kKey);
+  DiskNotes notes;
+  ManifestFile file(notes, disk.at("state/live-update"), kKey);
   auto none = file.load();
   REQUIRE(none);
   CHECK_FALSE(*none);
@@ -94,10 +95,11 @@ TEST_CASE("two LiveUpdates and two roots have manifests of their own") {
   ManifestKey other_root = kKey, other_uid = kKey;
   other_root.root = "/src/other";
   other_uid.uid = "u-2";
-  const std::string path = ManifestFile("/s", kKey).path();
-  CHECK(path != ManifestFile("/s", other_root).path());
-  CHECK(path != ManifestFile("/s", other_uid).path());
-  CHECK(path == ManifestFile("/s", kKey).path());
+  DiskNotes notes;
+  const std::string path = ManifestFile(notes, "/s", kKey).path();
+  CHECK(path != ManifestFile(notes, "/s", other_root).path());
+  CHECK(path != ManifestFile(notes, "/s", other_uid).path());
+  CHECK(path == ManifestFile(notes, "/s", kKey).path());
 }
 
 TEST_CASE("where the state is kept") {

@@ -17,13 +17,14 @@ namespace {
 
 struct Given {
   TempTree disk;
+  PosixFileSystem files{disk.root()};
   FakeFilter filter;
   KnownFiles known;
   std::vector<std::string> warnings;
   Tree tree;
 
   Scanner scanner() {
-    return Scanner(disk.root(), filter, known, [this](const std::string& path, const std::string& message) {
+    return Scanner(files, filter, known, [this](const std::string& path, const std::string& message) {
       warnings.push_back(path + ": " + message);
     });
   }
@@ -235,7 +236,7 @@ TEST_CASE("2.8 credentials that a look comes across are named, not read") {
   g.disk.write(".ssh/id", "1");
   g.disk.write("b", "1");
   g.disk.link("settings", "a/.env");
-  Scanner scanner(g.disk.root(), filter, g.known, [](const std::string&, const std::string&) {});
+  Scanner scanner(g.files, filter, g.known, [](const std::string&, const std::string&) {});
   REQUIRE(scanner.scan("", g.tree));
   CHECK(g.text() == "a/ b");
   auto held = scanner.take_held_back();
@@ -339,7 +340,8 @@ TEST_CASE("7.6 a root that cannot be listed for a moment is not empty") {
   const AsNobody nobody;
   Given g;
   g.disk.write("r/a", "1");
-  Scanner scanner(g.disk.at("r"), g.filter, g.known, [](const std::string&, const std::string&) {});
+  const PosixFileSystem files(g.disk.at("r"));
+  Scanner scanner(files, g.filter, g.known, [](const std::string&, const std::string&) {});
   REQUIRE(scanner.scan("", g.tree));
   g.disk.chmod("r", 0);
   REQUIRE(scanner.scan("", g.tree));

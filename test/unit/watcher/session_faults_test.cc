@@ -10,11 +10,11 @@ using Given = SessionWorld;
 TEST_CASE("one LiveUpdate of several refuses: nothing of it is called again, and another start is none") {
   Given g(R"({"sync":{"from":"src","to":"/app"}})", R"(,"source":{"ignoreFile":"missing"})");
   int ends = 0;
-  g.feed =
-      std::make_unique<Feed>(g.loop, g.api, g.console, ObjectKey{"shop", "web"}, g.options, [&](int code) {
-        ++ends;
-        g.exit_code = code;
-      });
+  g.feed = std::make_unique<Feed>(g.loop, g.api, g.host, g.console, ObjectKey{"shop", "web"}, g.options,
+                                  [&](int code) {
+                                    ++ends;
+                                    g.exit_code = code;
+                                  });
   g.feed->start();
   g.until([&] { return ends == 1; });
   g.disk.write("src/a", "1");
@@ -41,11 +41,11 @@ TEST_CASE("one that ended by itself stays ended, also when its LiveUpdate is mad
   Given g;
   g.disk.write("src/a", "1");
   int ends = 0;
-  g.feed =
-      std::make_unique<Feed>(g.loop, g.api, g.console, ObjectKey{"shop", "web"}, g.options, [&](int code) {
-        ++ends;
-        g.exit_code = code;
-      });
+  g.feed = std::make_unique<Feed>(g.loop, g.api, g.host, g.console, ObjectKey{"shop", "web"}, g.options,
+                                  [&](int code) {
+                                    ++ends;
+                                    g.exit_code = code;
+                                  });
   g.feed->start();
   g.until([&] { return g.api.watches() == 2; });
   g.settle();
@@ -62,7 +62,8 @@ TEST_CASE("each outage and each malformed ignore file is said, and its end, as t
   Given g;
   NamedConsole named(g.console, "web");
   g.options.id = "s1";
-  g.feed = std::make_unique<Feed>(g.loop, g.api, named, ObjectKey{"shop", "web"}, g.options, [](int) {});
+  g.feed =
+      std::make_unique<Feed>(g.loop, g.api, g.host, named, ObjectKey{"shop", "web"}, g.options, [](int) {});
   g.feed->start();
   g.until([&] { return g.api.watches() == 2; });
   g.settle();

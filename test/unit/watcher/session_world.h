@@ -47,6 +47,7 @@ inline std::ostream& operator<<(std::ostream& out, const Texts& texts) {
 
 struct SessionWorld {
   TempTree disk, state;
+  LocalHost host{std::filesystem::canonical(disk.root())};
   UvLoop loop;
   FakeApiServer api{loop};
   Lines console;
@@ -102,7 +103,7 @@ struct SessionWorld {
   void start() {
     options.id = "s" + std::to_string(++starts);
     exit_code.reset();
-    feed = std::make_unique<Feed>(loop, api, console, ObjectKey{"shop", "web"}, options,
+    feed = std::make_unique<Feed>(loop, api, host, console, ObjectKey{"shop", "web"}, options,
                                   [this](int code) { exit_code = code; });
     feed->start();
     until([&] { return api.watches() == 2 || exit_code; });

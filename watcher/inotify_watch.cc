@@ -1,4 +1,4 @@
-#include "watcher/tree_watch.h"
+#include "watcher/inotify_watch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -35,23 +35,23 @@ long read_limit(const char* name) {
 
 }  // namespace
 
-TreeWatch::TreeWatch(std::string root, const PathFilter& filter, Callbacks callbacks)
+InotifyWatch::InotifyWatch(std::string root, const PathFilter& filter, Callbacks callbacks)
     : root_(std::move(root)), filter_(filter), callbacks_(std::move(callbacks)) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
 }
 
-TreeWatch::~TreeWatch() {
+InotifyWatch::~InotifyWatch() {
   if (inotify_ >= 0) close(inotify_);
   if (epoll_ >= 0) close(epoll_);
 }
 
-std::string TreeWatch::absolute(const std::string& path) const {
+std::string InotifyWatch::absolute(const std::string& path) const {
   return path.empty() ? root_ : root_ + '/' + path;
 }
 
 // A new descriptor forgets all watches at once, and with them the events of watches that are no longer of
 // interest.
-Result<> TreeWatch::open_inotify() {
+Result<> InotifyWatch::open_inotify() {
   if (inotify_ >= 0) close(inotify_);
   ++generation_;
   paths_.clear();
@@ -66,7 +66,7 @@ Result<> TreeWatch::open_inotify() {
   return {};
 }
 
-Result<> TreeWatch::restart() {
+Result<> InotifyWatch::restart() {
   root_watched_ = false;
   struct stat info{};
   const int error = stat(root_.c_str(), &info) == 0 ? 0 : errno;
@@ -88,13 +88,13 @@ Result<> TreeWatch::restart() {
   return {};
 }
 
-TreeWatch::Added TreeWatch::why_not(int error) {
+InotifyWatch::Added InotifyWatch::why_not(int error) {
   if (error == ENOSPC || error == ENOMEM) return Added::NoSpace;
   const bool absent = error == ENOENT || error == ENOTDIR || error == ELOOP;
   return absent ? Added::NotThere : Added::Failed;
 }
 
-TreeWatch::Added TreeWatch::add(const std::string& path) {
+InotifyWatch::Added InotifyWatch::add(const std::string& path) {
   if (paths_.size() >= limit_) return Added::NoSpace;
   const bool follow = path.empty() || filter_.follows(path);
   if (follow && !path.empty())
@@ -107,7 +107,7 @@ TreeWatch::Added TreeWatch::add(const std::string& path) {
 
 // Rule 3.3. A link out of the root is not followed; one to a file has that file's folder watched, as editors
 // exchange files; one that leads to nothing is looked at again. Nothing: it is a directory, or no link.
-std::optional<TreeWatch::Added> TreeWatch::add_link(const std::string& path) {
+std::optional<InotifyWatch::Added> InotifyWatch::add_link(const std::string& path) {
   struct stat info{}, target{};
   if (lstat(absolute(path).c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return {};
   const LinkEnd end = link_end(root_, path);
@@ -122,7 +122,7 @@ std::optional<TreeWatch::Added> TreeWatch::add_link(const std::string& path) {
   return Added::Yes;
 }
 
-void TreeWatch::drop_link(const std::string& path) {
+void InotifyWatch::drop_link(const std::string& path) {
   for (auto& [wd, names] : targets_) {
     for (auto& [name, links] : names) links.erase(path);
     std::erase_if(names, [](const auto& it) { return it.second.empty(); });
@@ -131,14 +131,14 @@ void TreeWatch::drop_link(const std::string& path) {
   std::erase_if(targets_, [](const auto& it) { return it.second.empty(); });
 }
 
-void TreeWatch::bind(int wd, const std::string& path) {
+void InotifyWatch::bind(int wd, const std::string& path) {
   if (auto old = watch_of_.find(path); old != watch_of_.end() && old->second != wd) drop_path(path);
   watch_of_[path] = wd;
   auto& paths = paths_[wd];
   if (std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
 }
 
-void TreeWatch::add_recursive(const std::string& path) {
+void InotifyWatch::add_recursive(const std::string& path) {
   switch (add(path)) {
     case Added::Yes:
       return add_children(path);
@@ -152,7 +152,7 @@ void TreeWatch::add_recursive(const std::string& path) {
   }
 }
 
-void TreeWatch::add_children(const std::string& path) {
+void InotifyWatch::add_children(const std::string& path) {
   DIR* directory = opendir(absolute(path).c_str());
   if (!directory) {
     if (why_not(errno) != Added::NotThere) unseen_.insert(path);
@@ -173,7 +173,7 @@ void TreeWatch::add_children(const std::string& path) {
   for (const std::string& child : children) add_recursive(child);
 }
 
-void TreeWatch::drop_path(const std::string& path) {
+void InotifyWatch::drop_path(const std::string& path) {
   auto found = watch_of_.find(path);
   if (found == watch_of_.end()) return;
   const int wd = found->second;
@@ -185,7 +185,7 @@ void TreeWatch::drop_path(const std::string& path) {
   if (!targets_.contains(wd)) inotify_rm_watch(inotify_, wd);
 }
 
-void TreeWatch::drop_below(const std::string& path) {
+void InotifyWatch::drop_below(const std::string& path) {
   std::vector<std::string> gone{path};
   for (auto item = watch_of_.lower_bound(path + '/');
        item != watch_of_.end() && item->first.starts_with(path + '/'); ++item)
@@ -198,7 +198,7 @@ void TreeWatch::drop_below(const std::string& path) {
   std::erase_if(unseen_, at_or_below);
 }
 
-void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
+void InotifyWatch::cannot_watch(const std::string& path, int limit_errno) {
   unwatched_.insert(path);
   if (std::exchange(said_limit_, true)) return;
   const char* name = limit_errno == EMFILE ? "max_user_instances" : "max_user_watches";
@@ -210,7 +210,7 @@ void TreeWatch::cannot_watch(const std::string& path, int limit_errno) {
       name, limit, paths_.size(), root_, name, limit_errno == EMFILE ? 1024 : std::max(524288L, limit * 2)));
 }
 
-void TreeWatch::poll() {
+void InotifyWatch::poll() {
   std::set<std::string> tops = unwatched_;
   tops.insert(unseen_.begin(), unseen_.end());
   for (const std::string& top : tops) {
@@ -224,12 +224,12 @@ void TreeWatch::poll() {
   say_all_watched();
 }
 
-void TreeWatch::say_all_watched() {
+void InotifyWatch::say_all_watched() {
   if (unwatched_.empty() && std::exchange(said_limit_, false))
     callbacks_.on_notice(fmt::format("all directories of {} are watched again", root_));
 }
 
-void TreeWatch::read() {
+void InotifyWatch::read() {
   alignas(inotify_event) char buffer[64 * 1024];
   for (;;) {
     const ssize_t size = ::read(inotify_, buffer, sizeof buffer);
@@ -244,7 +244,7 @@ void TreeWatch::read() {
   }
 }
 
-void TreeWatch::handle(const inotify_event& event, const std::string& name) {
+void InotifyWatch::handle(const inotify_event& event, const std::string& name) {
   if (event.mask & IN_Q_OVERFLOW) {
     (void)restart();  // without a root: root_watched() tells
     return emit("", Kind::Rescan);
@@ -266,7 +266,7 @@ void TreeWatch::handle(const inotify_event& event, const std::string& name) {
 }
 
 // What a followed link leads to, or its whole folder (no name), has changed.
-void TreeWatch::handle_target(int wd, const std::string& name, unsigned mask) {
+void InotifyWatch::handle_target(int wd, const std::string& name, unsigned mask) {
   const auto names = targets_[wd];
   const bool gone = mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF);
   for (const auto& [target, links] : names) {
@@ -284,7 +284,7 @@ void TreeWatch::handle_target(int wd, const std::string& name, unsigned mask) {
 
 // Something happened to a watched directory itself. For those below the root the parent's event tells more,
 // but not if it was unmounted, or reached by a followed link.
-void TreeWatch::handle_self(int wd, unsigned mask) {
+void InotifyWatch::handle_self(int wd, unsigned mask) {
   auto found = paths_.find(wd);
   if (found == paths_.end()) return;
   const std::vector<std::string> paths = found->second;
@@ -298,13 +298,13 @@ void TreeWatch::handle_self(int wd, unsigned mask) {
   }
 }
 
-void TreeWatch::lose_root() {
+void InotifyWatch::lose_root() {
   root_watched_ = false;
   root_wd_ = -1;
   emit("", Kind::Rescan);
 }
 
-void TreeWatch::handle_directory(const std::string& path, unsigned mask) {
+void InotifyWatch::handle_directory(const std::string& path, unsigned mask) {
   if (!filter_.enters(path) && !filter_.wants_events(path)) return;
   if (mask & (IN_DELETE | IN_MOVED_FROM)) {
     drop_below(path);
@@ -319,7 +319,7 @@ void TreeWatch::handle_directory(const std::string& path, unsigned mask) {
 }
 
 // A path that is followed if it is a link to a directory; it may as well be a file.
-void TreeWatch::handle_link(const std::string& path, unsigned mask) {
+void InotifyWatch::handle_link(const std::string& path, unsigned mask) {
   if (!(mask & (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM))) return handle_file(path, mask);
   const bool was_directory = watch_of_.contains(path);
   if (was_directory) drop_below(path);
@@ -329,7 +329,7 @@ void TreeWatch::handle_link(const std::string& path, unsigned mask) {
   handle_file(path, mask);
 }
 
-void TreeWatch::handle_file(const std::string& path, unsigned mask) {
+void InotifyWatch::handle_file(const std::string& path, unsigned mask) {
   if (mask & IN_CREATE) {
     struct stat info{};
     const bool complete =

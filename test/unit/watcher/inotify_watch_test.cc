@@ -1,4 +1,4 @@
-#include "watcher/tree_watch.h"
+#include "watcher/inotify_watch.h"
 
 #include <doctest/doctest.h>
 
@@ -18,20 +18,21 @@ namespace {
 // A watched directory, and a tree that is kept up to date by nothing but the events.
 struct Watched {
   TempTree disk;
+  PosixFileSystem files{disk.root()};
   FakeFilter filter;
   std::vector<std::string> notices, warnings;
   std::vector<FileEvent> events;
   KnownFiles known;
   Tree tree;
-  std::unique_ptr<TreeWatch> watch;
+  std::unique_ptr<InotifyWatch> watch;
   std::unique_ptr<Scanner> scanner;
 
   void start() {
-    watch = std::make_unique<TreeWatch>(
+    watch = std::make_unique<InotifyWatch>(
         disk.root(), filter,
         TreeWatch::Callbacks{.on_event = [this](const FileEvent& e) { events.push_back(e); },
                              .on_notice = [this](const std::string& n) { notices.push_back(n); }});
-    scanner = std::make_unique<Scanner>(disk.root(), filter, known,
+    scanner = std::make_unique<Scanner>(files, filter, known,
                                         [this](const std::string& path, const std::string& message) {
                                           warnings.push_back(path + ": " + message);
                                         });
@@ -52,7 +53,7 @@ struct Watched {
   bool in_step() {
     KnownFiles nothing;
     Tree fresh;
-    Scanner all(disk.root(), filter, nothing, [](const std::string&, const std::string&) {});
+    Scanner all(files, filter, nothing, [](const std::string&, const std::string&) {});
     REQUIRE(all.scan("", fresh));
     return diff(tree, fresh).empty() && diff(fresh, tree).empty();
   }
@@ -287,8 +288,8 @@ TEST_CASE("7.4 the root itself is moved away, comes back, is replaced") {
   Watched w;
   w.disk.write("r/f", "1");
   w.start();
-  TreeWatch watch(w.disk.at("r"), w.filter,
-                  {.on_event = [&](const FileEvent& e) { w.events.push_back(e); }, .on_notice = {}});
+  InotifyWatch watch(w.disk.at("r"), w.filter,
+                     {.on_event = [&](const FileEvent& e) { w.events.push_back(e); }, .on_notice = {}});
   REQUIRE(watch.restart());
   w.disk.rename("r", "s");
   w.events.clear();
