@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <climits>
 
-#include "agent/run/supervisor_socket.h"
 #include "agent/system/process.h"
 #include "agent/version.h"
 
@@ -92,14 +91,13 @@ void Session::give_way() {
 }
 
 void Session::say_hello() {
-  Hello hello{.features = kFeatureZstd | kFeatureCopy | kFeatureChanged,
+  Hello hello{.features = kFeatureChanged,
               .program = kProgram,
               .uid = geteuid(),
               .gid = getegid(),
               .pid = static_cast<std::uint32_t>(getpid()),
               .digest = own_digest()};
   if (utsname machine; uname(&machine) == 0) hello.machine = machine.machine;
-  if (connect_supervisor()) hello.features |= kFeatureSupervised;
   answer(hello);
   if (!fence_.trouble().empty()) answer(Warning{0, "", fence_.trouble()});
 }
@@ -196,10 +194,6 @@ void Session::hear_hello(const Hello& hello) {
 bool Session::perform_now(const Request& request) {
   if (const auto* credit = std::get_if<Credit>(&request)) {
     if (run_ && run_->request() == credit->request) run_->credit(credit->bytes);
-  } else if (const auto* kill = std::get_if<Kill>(&request)) {
-    if (run_ && run_->request() == kill->request) run_->kill(now_ms());
-  } else if (const auto* ping = std::get_if<Ping>(&request)) {
-    answer(Pong{ping->request, confirmed_});
   } else if (const auto* have = std::get_if<Have>(&request)) {
     auto job = HaveJob::start(*have);
     if (!job) {
@@ -252,26 +246,15 @@ void Session::stage(const Entry& entry) {
   if (const auto staged = batch_->add(entry); !staged) fail_batch(staged.error());
 }
 
-bool Session::batch_is(std::int64_t sequence, const char* what) {
-  const auto open = batch_ ? std::optional(batch_->sequence()) : skipping_;
-  if (open == sequence) return true;
-  protocol_error(std::string(what) + " of sequence " + std::to_string(sequence) + " came, but " +
-                 (open ? "that of " + std::to_string(*open) + " is due" : "no batch is open"));
-  return false;
-}
-
 void Session::act(const Commit& commit) {
-  if (!batch_is(commit.sequence, "the Commit")) return;
+  const auto open = batch_ ? std::optional(batch_->sequence()) : skipping_;
+  if (open != commit.sequence)
+    return protocol_error("the Commit of sequence " + std::to_string(commit.sequence) + " came, but " +
+                          (open ? "that of " + std::to_string(*open) + " is due" : "no batch is open"));
   if (skipping_) return skipping_.reset();
   const auto done = batch_->commit();
   if (done) return confirm();
   fail_batch(done.error());
-  skipping_.reset();
-}
-
-void Session::act(const Abort& abort) {
-  if (!batch_is(abort.sequence, "the Abort")) return;
-  if (batch_) fail_batch({Code::Aborted, 0, "", "the operator took the batch back", ""});
   skipping_.reset();
 }
 
@@ -293,9 +276,9 @@ void Session::confirm() {
     warning.path.resize(std::min(warning.path.size(), 2 * kMaxPath));
     answer(warning);
   }
-  confirmed_ = batch_->sequence();
   const auto took = std::min<std::int64_t>(now_us() - batch_began_us_, UINT32_MAX);
-  answer(Confirmed{batch_->request(), confirmed_, batch_->changed(), static_cast<std::uint32_t>(took)});
+  answer(
+      Confirmed{batch_->request(), batch_->sequence(), batch_->changed(), static_cast<std::uint32_t>(took)});
   flush();
   batch_->clean(cleaned_);
   batch_.reset();

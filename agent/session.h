@@ -1,7 +1,7 @@
 // `live-update-agent serve`: one session on two descriptors, from Hello until its input ends.
 //
 // One loop around poll(), no threads. Requests are carried out in order; while a run or restart goes on, what
-// comes behind it is held (bounded by kMaxAhead), but for Credit, Kill, Ping and Have. Whatever cannot be
+// comes behind it is held (bounded by kMaxAhead), but for Credit and Have. Whatever cannot be
 // understood ends the session: the staged batch is dropped, nothing of it has been visible. So does another
 // session in the same container (agent/fence.h).
 #pragma once
@@ -47,7 +47,6 @@ class Session {
 
   void act(const Begin& begin);
   void act(const Commit& commit);
-  void act(const Abort& abort);
   void act(const Run& run);
   void act(const Restart& restart);
   void act(const Changed& part) { changed_.take(part); }
@@ -60,7 +59,6 @@ class Session {
   void mark(const Gate& gate) { failed_ = failed_ || !gate.keep_going; }
   void fail_batch(const Failure& failure);
   void confirm();
-  bool batch_is(std::int64_t sequence, const char* what);
   void protocol_error(const std::string& reason, Code code = Code::Protocol);
 
   void tend_run(std::int64_t now);
@@ -82,7 +80,7 @@ class Session {
   Inflater inflater_;
   std::optional<Batch> batch_;
   std::optional<std::int64_t> skipping_;  // the batch whose frames are passed over up to its Commit
-  std::int64_t batch_began_us_ = 0, confirmed_ = 0;
+  std::int64_t batch_began_us_ = 0;
   bool failed_ = false;  // the mark of Gate
   std::set<std::string> cleaned_;
   ChangedFile changed_;

@@ -206,19 +206,6 @@ Try<Fd> Batch::open_file(const Spot& spot) {
   return failed(errno_failure(error, "cannot read", spot.shown()));
 }
 
-Try<> Batch::add(const Copy& copy) {
-  if (!passing_.empty()) return pass_over(copy.length, copy.last);
-  if (!open_file_) return failed(nonsense("content came that belongs to no file"));
-  auto from = copy.path.empty() && copy.root == open_file_->file().root ? Try<Spot>(open_spot_)
-                                                                        : roots_.spot(copy.root, copy.path);
-  if (!from) return failed(from.error());
-  const auto fd = open_file(*from);
-  if (!fd) return failed(fd.error());
-  if (auto added = open_file_->add_range(fd->get(), copy.offset, copy.length, inflater_); !added)
-    return added;
-  return copy.last ? finish_file() : Try<>();
-}
-
 // Rule 2.7: the bytes that are there stay. A file of somebody else cannot get another mode: then it is
 // copied.
 Try<> Batch::keep_content(Spot where, const File& file) {
@@ -242,7 +229,7 @@ Try<> Batch::keep_content(Spot where, const File& file) {
   if (auto added = add(copied); !added) return added;
   if (!passing_.empty()) return pass_over(0, true);
   if (copied.size > 0) {
-    if (auto added = open_file_->add_range(fd->get(), 0, copied.size, inflater_); !added) return added;
+    if (auto added = open_file_->add_all(fd->get()); !added) return added;
     if (auto done = finish_file(); !done) return done;
   }
   if (obstacles_.any()) return {};

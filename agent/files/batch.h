@@ -35,7 +35,6 @@ class Batch {
   // Code Protocol: the frames come in an order that makes no sense, and the session has to end.
   Try<> add(const File& file);
   Try<> add(const Data& data);
-  Try<> add(const Copy& copy);
   Try<> add(const Symlink& symlink);
   Try<> add(const Directory& directory);
   Try<> add(const Delete& gone);

@@ -25,7 +25,6 @@ class HaveJob {
  private:
   HaveJob(const Have& have);
   void look(Wanted wanted);
-  void look_at_root(const Wanted& wanted);
   void list(SharedFd directory, const std::string& path, HaveEntry& entry);
   void add(HaveEntry entry);
   void read_on(std::size_t& bytes);

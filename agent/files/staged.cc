@@ -74,21 +74,15 @@ Try<> StagedFile::add(const Data& data, Inflater& inflater) {
   return result();
 }
 
-Try<> StagedFile::add_range(int from, std::uint64_t offset, std::uint64_t length, Inflater& inflater) {
-  if (!inflater.between_frames()) return failed(wrong_content(shown_, "has a zstd frame without an end"));
+Try<> StagedFile::add_all(int from) {
   std::string block(64 << 10, '\0');
-  while (length > 0) {
-    const auto want = std::min<std::uint64_t>(length, block.size());
-    const auto got = pread(from, block.data(), want, static_cast<off_t>(offset));
+  for (off_t at = 0;;) {
+    const auto got = pread(from, block.data(), block.size(), at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(errno_failure(errno, "cannot read the old content for", shown_));
-    if (got == 0)
-      return failed(wrong_content(shown_, "is to be taken from a file that is shorter than that"));
-    if (!write({block.data(), static_cast<std::size_t>(got)})) break;
-    offset += static_cast<std::uint64_t>(got);
-    length -= static_cast<std::uint64_t>(got);
+    if (got == 0 || !write({block.data(), static_cast<std::size_t>(got)})) return result();
+    at += got;
   }
-  return result();
 }
 
 Try<> StagedFile::finish(const Inflater& inflater, const struct stat* replaced) {

@@ -28,7 +28,8 @@ class StagedFile {
 
   // Errors: those of writing, and Digest where more comes than was promised.
   Try<> add(const Data& data, Inflater& inflater);
-  Try<> add_range(int from, std::uint64_t offset, std::uint64_t length, Inflater& inflater);
+  // All that an open file has.
+  Try<> add_all(int from);
   // Checks size and digest. Then, before anybody can see it: the owner of the file that it replaces, if root
   // can give it that (rule 4.4), and the mode.
   Try<> finish(const Inflater& inflater, const struct stat* replaced);

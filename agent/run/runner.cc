@@ -81,14 +81,6 @@ void Runner::ended(int status, std::int64_t now) {
   }
 }
 
-void Runner::stop(RunHow why, std::int64_t now) {
-  if (stage_ != Stage::Running) return;
-  stage_ = Stage::Terminating;
-  if (!status_) why_ = why;
-  deadline_ = now + run_.grace_ms;
-  ::kill(-pid_, SIGTERM);
-}
-
 void Runner::tick(std::int64_t now) {
   if (now < deadline_) return;
   if (stage_ == Stage::Running) {
@@ -97,7 +89,9 @@ void Runner::tick(std::int64_t now) {
       for (auto& pipe : pipes_) pipe.reset();
       return;
     }
-    stop(RunHow::TimedOut, now);
+    stage_ = Stage::Terminating;
+    deadline_ = now + run_.grace_ms;
+    ::kill(-pid_, SIGTERM);
   } else if (stage_ == Stage::Terminating) {
     stage_ = Stage::Killed;
     deadline_ = now + kUnkillableMs;
@@ -117,11 +111,12 @@ std::optional<RunExit> Runner::over(std::int64_t now) {
   const bool left_behind = stage_ == Stage::Killed && now >= deadline_;
   if (!left_behind && !(status_ && group_gone() && drained(now))) return std::nullopt;
   guardian_->release(pid_);
-  RunExit exit{run_.request, why_, -1, static_cast<std::uint32_t>(now - started_)};
+  RunExit exit{run_.request, stage_ == Stage::Running ? RunHow::Exited : RunHow::TimedOut, -1,
+               static_cast<std::uint32_t>(now - started_)};
   if (status_ && WIFEXITED(*status_)) exit.code = WEXITSTATUS(*status_);
   if (status_ && WIFSIGNALED(*status_)) {
     exit.code = WTERMSIG(*status_);
-    if (why_ == RunHow::Exited) exit.how = RunHow::Signalled;
+    if (exit.how == RunHow::Exited) exit.how = RunHow::Signalled;
   }
   return exit;
 }

@@ -33,7 +33,6 @@ class Runner {
   std::optional<RunOutput> read();
   void credit(std::uint32_t bytes);
   void ended(int status, std::int64_t now);  // as of waitpid
-  void kill(std::int64_t now) { stop(RunHow::Killed, now); }
   void tick(std::int64_t now);
   // How it ended, once it is over.
   std::optional<RunExit> over(std::int64_t now);
@@ -42,7 +41,6 @@ class Runner {
 
  private:
   Runner(const Run& run, pid_t pid, Guardian& guardian, std::array<Fd, 2> pipes);
-  void stop(RunHow why, std::int64_t now);
   bool drained(std::int64_t now) const;
   bool group_gone() const;
 
@@ -54,7 +52,6 @@ class Runner {
   std::uint64_t credit_;
   std::int64_t started_, deadline_;
   enum class Stage { Running, Terminating, Killed } stage_ = Stage::Running;
-  RunHow why_ = RunHow::Exited;
   std::optional<int> status_;
   std::int64_t ended_at_ = 0;
   std::string block_;

@@ -96,7 +96,6 @@ void AgentSession::greet(const agent::Hello& hello) {
   timer_.reset();
   std::string greeting;
   agent::Hello us;
-  us.features = agent::kFeatureZstd | agent::kFeatureCopy;
   us.program = "live-update-operator " LIVE_UPDATE_VERSION;
   writer_.append(greeting, agent::Request(us));
   send(std::move(greeting));

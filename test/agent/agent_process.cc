@@ -137,7 +137,7 @@ Received AgentProcess::next() {
     auto frame = reader_.next();
     if (!frame) return {Failed{.code = Code::Protocol, .reason = frame.error().message}, ""};
     if (*frame) {
-      Received received{Pong{}, std::string((*frame)->payload)};
+      Received received{Skipped{}, std::string((*frame)->payload)};
       (*frame)->payload = received.bytes;
       const auto answer = decode_answer(**frame);
       received.answer = answer ? *answer : Failed{.code = Code::Protocol, .reason = answer.error().message};
@@ -236,7 +236,7 @@ std::vector<Request> operator+(std::vector<Request> all, std::vector<Request> mo
 }
 
 std::string failure_of(const Answer& answer) {
-  static constexpr const char* kCodes[] = {"Protocol", "Version",      "Aborted",  "BadRequest", "Escapes",
+  static constexpr const char* kCodes[] = {"Protocol", "Version",      "",         "BadRequest", "Escapes",
                                            "Digest",   "Missing",      "NoSpace",  "ReadOnly",   "Permission",
                                            "Io",       "NotRestarted", "TakenOver"};
   const auto* failure = std::get_if<Failed>(&answer);
@@ -244,6 +244,12 @@ std::string failure_of(const Answer& answer) {
   auto text = std::string(kCodes[static_cast<int>(failure->code)]) + ": " + failure->reason;
   return failure->remedy.empty() ? text : text + " (" + failure->remedy + ")";
 }
+
+Request barrier(std::uint32_t request) {
+  return Have{.request = request, .root = "/", .below = false, .paths = {}};
+}
+
+bool passed(const Answer& answer) { return std::holds_alternative<HaveResult>(answer); }
 
 bool confirmed(const Answer& answer) { return std::holds_alternative<Confirmed>(answer); }
 

@@ -108,6 +108,10 @@ std::vector<Request> file(std::string path, std::string_view content, std::uint1
                           std::uint16_t root = 0);
 std::vector<Request> operator+(std::vector<Request> all, std::vector<Request> more);
 
+// Does nothing, does not wait for its turn, and is answered: what came before it has been taken in.
+Request barrier(std::uint32_t request);
+bool passed(const Answer& answer);
+
 // What the failure is, for comparisons: "Code: reason (remedy)"; "" for anything else.
 std::string failure_of(const Answer& answer);
 bool confirmed(const Answer& answer);

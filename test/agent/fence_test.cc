@@ -69,7 +69,7 @@ bool is_over(const Child& child) {
   return poll(&end, 1, 0) > 0;
 }
 
-bool answers(AgentProcess& agent) { return std::holds_alternative<Pong>(agent.ask({Ping{99}}, 99)); }
+bool answers(AgentProcess& agent) { return passed(agent.ask({barrier(99)}, 99)); }
 
 bool speaks_or_is_over(const Child& child) {
   pollfd end{child.out.get(), POLLIN, 0};
@@ -105,7 +105,7 @@ TEST_CASE("an idle agent leaves at once, says why, and hears nothing any more") 
 TEST_CASE("4.2 what was staged is gone before the next session begins, and a late Commit changes nothing") {
   const Container container;
   AgentProcess old(container.setup);
-  old.ask(container.begin() + file("a", "late") + file("d/e", "late") + std::vector<Request>{Ping{2}}, 2);
+  old.ask(container.begin() + file("a", "late") + file("d/e", "late") + std::vector<Request>{barrier(2)}, 2);
   CHECK(container.files().size() > 1);
   AgentProcess next(container.setup);
   CHECK(container.files() == Tree{{"a", "file 644 old"}});
@@ -119,7 +119,7 @@ TEST_CASE("what waits behind a run is never done, and the run has ended before t
   const Container container;
   AgentProcess old(container.setup);
   old.ask(std::vector<Request>{container.stubborn_run(5)} + container.begin() + file("a", "late") +
-              std::vector<Request>{Commit{1}, Ping{2}},
+              std::vector<Request>{Commit{1}, barrier(2)},
           2);
   REQUIRE(soon([&] { return container.run_writes(); }));
   AgentProcess next(container.setup);
@@ -132,17 +132,17 @@ TEST_CASE("what waits behind a run is never done, and the run has ended before t
 TEST_CASE("one that does not listen is killed, with what it runs; the next one cleans up after it") {
   const Container container;
   AgentProcess old(container.setup);
-  old.ask({container.stubborn_run(5), Ping{2}}, 2);
+  old.ask({container.stubborn_run(5), barrier(2)}, 2);
   REQUIRE(soon([&] { return container.run_writes(); }));
   AgentProcess staging({.env = {"LIVE_UPDATE_FENCE=" + container.tree.at("other")}});
-  staging.ask(container.begin() + file("b", "staged") + std::vector<Request>{Ping{2}}, 2);
+  staging.ask(container.begin() + file("b", "staged") + std::vector<Request>{barrier(2)}, 2);
   REQUIRE(container.files().size() == 2);
   old.child().signal(SIGSTOP);
   staging.child().signal(SIGSTOP);
   AgentProcess next(container.setup);
   CHECK(old.child().wait() == 128 + SIGKILL);
   CHECK_FALSE(container.run_writes());
-  old.send({Kill{5}});
+  old.send({Credit{5, 1}});
   // Not even reaped yet, the other one is known to be dead.
   staging.child().signal(SIGKILL);
   siginfo_t dead{};
@@ -154,7 +154,7 @@ TEST_CASE("one that does not listen is killed, with what it runs; the next one c
 TEST_CASE("an agent that was killed leaves its run to the guardian, and the next one waits for that") {
   const Container container;
   AgentProcess old(container.setup);
-  old.ask({container.stubborn_run(5), Ping{2}}, 2);
+  old.ask({container.stubborn_run(5), barrier(2)}, 2);
   REQUIRE(soon([&] { return container.run_writes(); }));
   old.child().signal(SIGKILL);
   AgentProcess next(container.setup);

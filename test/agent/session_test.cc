@@ -22,7 +22,7 @@ TEST_CASE("Hello tells who the agent is, and which file it was started from") {
   AgentProcess agent;
   CHECK(agent.hello().program.starts_with("live-update-agent "));
   CHECK(agent.hello().newest == kVersion);
-  CHECK((agent.hello().features & (kFeatureZstd | kFeatureCopy)) == (kFeatureZstd | kFeatureCopy));
+  CHECK(agent.hello().features == kFeatureChanged);
   CHECK(agent.hello().uid == geteuid());
   TempTree container;
   if (!emulated()) {
@@ -78,7 +78,8 @@ TEST_CASE("frames that make no sense in their order end the session, and nothing
         "Protocol: a run came within a batch");
   CHECK(ended(a + std::vector<Request>{Hello{}}) == "Protocol: a session begins with one Hello");
   CHECK(ended({Delete{7, "a"}}).ends_with("a path has the root 7, which Begin did not name"));
-  CHECK(ended({Begin{1, {}, 1, {}}, Abort{1}, Delete{0, "a"}}) == "Protocol: a path came outside of a batch");
+  CHECK(ended({Begin{1, {}, 1, {}}, Commit{1}, Delete{0, "a"}}) ==
+        "Protocol: a path came outside of a batch");
 }
 
 TEST_CASE("a damaged, truncated, repeated or reordered stream changes no file") {
@@ -135,9 +136,39 @@ TEST_CASE(
         "Protocol: agent protocol: frame 1 is due, but 3 came: one is lost, repeated or out of order");
   FrameWriter writer;
   std::string before;
-  for (int i = 0; i < 5; ++i) writer.append(before, Request(Ping{}));
+  for (int i = 0; i < 5; ++i) writer.append(before, barrier(1));
   CHECK(ended({0, 1}, writer.data_header(Coding::Identity, 1u << 31, true)) ==
         "Protocol: agent protocol: frame 5 claims 2147483649 bytes; at most 1048576 are allowed");
+}
+
+// A frame without payload, and with the checks of docs/agent-protocol.md.
+std::string bare_frame(std::uint8_t type, std::uint8_t number) {
+  std::string header(kHeaderSize, '\0');
+  header[4] = static_cast<char>(type);
+  header[8] = static_cast<char>(number);
+  std::uint32_t crc = ~0u;
+  for (const std::size_t at : {0, 1, 2, 3, 4, 5, 8, 9, 10, 11}) {
+    crc ^= static_cast<std::uint8_t>(header[at]);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? 0x82f63b78u : 0);
+  }
+  header[6] = static_cast<char>(~crc);
+  header[7] = static_cast<char>(~crc >> 8);
+  return header;
+}
+
+TEST_CASE("a frame of a type that is no more ends the session with a clear refusal, and changes no file") {
+  for (const auto type : kReservedTypes) {
+    TempTree container;
+    container.write("app/a", "old");
+    AgentProcess agent;
+    agent.send({Begin{1, {}, 1, {container.at("app")}}, Delete{0, "a"}});
+    agent.send_bytes(bare_frame(type, 3));
+    CHECK(failure_of(agent.answer_to(0)) ==
+          "Protocol: agent protocol: a frame of the unknown type " + std::to_string(type) +
+              " (end this session and begin a new one; an agent of another version has to be replaced)");
+    CHECK(agent.child().wait() == kExitNonsense);
+    CHECK(tree_of(container.at("app")) == Tree{{"a", "file 644 old"}});
+  }
 }
 
 TEST_CASE("a container that prints at the start of its sessions does not confuse the handshake") {
@@ -183,9 +214,12 @@ TEST_CASE("killed at each boundary of frames: a new session and the same batches
       AgentProcess agent;
       const std::vector<Request> part(script.begin(), script.begin() + static_cast<std::ptrdiff_t>(count));
       for (const auto& request : part) commits += std::holds_alternative<Commit>(request);
-      const auto pong = agent.ask(part + std::vector<Request>{Ping{99}}, 99);
-      REQUIRE(std::holds_alternative<Pong>(pong));
-      CHECK(std::get<Pong>(pong).confirmed == static_cast<std::int64_t>(commits));
+      agent.send(part + std::vector<Request>{barrier(99)});
+      std::size_t done = 0;
+      auto answer = agent.next().answer;
+      for (; confirmed(answer); answer = agent.next().answer) ++done;
+      REQUIRE_MESSAGE(passed(answer), failure_of(answer));
+      CHECK(done == commits);
       agent.child().signal(SIGKILL);
       CHECK(agent.child().wait() == 128 + SIGKILL);
     }
@@ -235,9 +269,9 @@ TEST_CASE("temporary names: those of living agents stay, and names that only loo
   container.write("app/.live-update-0-1-2-3", "of another machine, young");
   AgentProcess one, other;
   one.send(std::vector<Request>{Begin{1, {}, 1, {container.at("app")}}} + file("a", "one"));
-  REQUIRE(std::holds_alternative<Pong>(one.ask({Ping{2}}, 2)));
+  REQUIRE(passed(one.ask({barrier(2)}, 2)));
   CHECK(confirmed(other.apply({container.at("app")}, file("b", "other"))));
-  CHECK(std::holds_alternative<Pong>(other.ask({Ping{3}}, 3)));
+  CHECK(passed(other.ask({barrier(3)}, 3)));
   CHECK(confirmed(one.ask({Commit{1}}, 1)));
   CHECK(soon([&] {
     return tree_of(container.at("app")) ==

@@ -34,9 +34,6 @@ void get(Decoder& d, Data& m) {
   m.bytes = d.rest();
 }
 
-void put(Encoder& e, const Copy& m) { e.number(m.root).text(m.path).number(m.offset).number(m.length); }
-void get(Decoder& d, Copy& m) { d.number(m.root), d.path(m.path), d.number(m.offset), d.number(m.length); }
-
 void put(Encoder& e, const Symlink& m) { e.number(m.root).text(m.path).text(m.target).mtime(m.mtime); }
 void get(Decoder& d, Symlink& m) {
   d.number(m.root), d.path(m.path), d.path(m.target), d.mtime(m.mtime);
@@ -52,9 +49,6 @@ void get(Decoder& d, Delete& m) { d.number(m.root), d.path(m.path), d.choice(m.h
 void put(Encoder& e, const Commit& m) { e.number(m.sequence); }
 void get(Decoder& d, Commit& m) { d.number(m.sequence); }
 
-void put(Encoder& e, const Abort& m) { e.number(m.sequence); }
-void get(Decoder& d, Abort& m) { d.number(m.sequence); }
-
 void put(Encoder& e, const Run& m) {
   e.number(m.request).gate(m.gate).texts(m.argv).text(m.cwd).texts(m.env);
   e.number(m.timeout_ms).number(m.grace_ms).number(m.credit);
@@ -69,9 +63,6 @@ void get(Decoder& d, Run& m) {
 
 void put(Encoder& e, const Credit& m) { e.number(m.request).number(m.bytes); }
 void get(Decoder& d, Credit& m) { d.number(m.request), d.number(m.bytes); }
-
-void put(Encoder& e, const Kill& m) { e.number(m.request); }
-void get(Decoder& d, Kill& m) { d.number(m.request); }
 
 void put(Encoder& e, const Restart& m) {
   e.number(m.request)
@@ -101,9 +92,6 @@ void get(Decoder& d, Have& m) {
   m.paths.resize(count);
   for (auto& wanted : m.paths) d.path(wanted.path), d.number(wanted.size);
 }
-
-void put(Encoder& e, const Ping& m) { e.number(m.request); }
-void get(Decoder& d, Ping& m) { d.number(m.request); }
 
 void put(Encoder& e, const Changed& m) { e.byte(m.forget).texts(m.paths); }
 void get(Decoder& d, Changed& m) {
@@ -140,7 +128,7 @@ void put(Encoder& e, const RunExit& m) {
   e.number(m.request).byte(m.how).number(m.code).number(m.milliseconds);
 }
 void get(Decoder& d, RunExit& m) {
-  d.number(m.request), d.choice(m.how, RunHow::Killed), d.number(m.code), d.number(m.milliseconds);
+  d.number(m.request), d.choice(m.how, RunHow::TimedOut), d.number(m.code), d.number(m.milliseconds);
 }
 
 void put(Encoder& e, const Restarted& m) { e.number(m.request).number(m.pid); }
@@ -172,9 +160,6 @@ void get(Decoder& d, HaveResult& m) {
 
 void put(Encoder& e, const Warning& m) { e.number(m.request).text(m.path).text(m.text); }
 void get(Decoder& d, Warning& m) { d.number(m.request), d.text(m.path, 2 * kMaxPath), d.text(m.text); }
-
-void put(Encoder& e, const Pong& m) { e.number(m.request).number(m.confirmed); }
-void get(Decoder& d, Pong& m) { d.number(m.request), d.number(m.confirmed); }
 
 // The mark `last` travels in the header.
 template <typename Message>

@@ -7,7 +7,7 @@
 // which the session has to end.
 //
 // Made for pipelining: Begin, File, Data, Commit and the runs behind them go out in one write; the agent
-// answers each request (Begin with all up to its Commit, Run, Restart, Have, Ping) exactly once, with the
+// answers each request (Begin with all up to its Commit, Run, Restart, Have) exactly once, with the
 // request's number.
 #pragma once
 
@@ -26,13 +26,15 @@ namespace live_update::agent {
 inline constexpr std::string_view kMagic{"\x89live-update\r\n\x1a\n", 16};
 inline constexpr std::uint16_t kVersion = 1, kOldestVersion = 1;
 
-// What an end can do beyond version 1's minimum. Unknown bits are ignored.
+// What the agent can do beyond version 1's minimum. Unknown bits are ignored. Bits 1, 2 and 4 were asked for
+// by nobody, and are not used again.
 enum Feature : std::uint64_t {
-  kFeatureZstd = 1,        // Data with Encoding Zstd
-  kFeatureCopy = 2,        // Copy: ranges of files that are there already
-  kFeatureSupervised = 4,  // a supervisor answers in this container: Restart{Process} can work
-  kFeatureChanged = 8,     // Changed
+  kFeatureChanged = 8,  // Changed
 };
+
+// Types of frames that the operator never sent: an agent refuses them as it does any type that it does not
+// know. No other message gets these numbers: Copy, Abort, Kill, Ping, and Ping's answer Pong.
+inline constexpr std::array<std::uint8_t, 5> kReservedTypes = {5, 10, 13, 16, 73};
 
 // Bounds. A frame above them is refused before memory is taken for it.
 inline constexpr std::size_t kHeaderSize = 16;
@@ -41,7 +43,7 @@ inline constexpr std::size_t kMaxPath = 4096;
 inline constexpr std::size_t kMaxRoots = 1024;
 inline constexpr std::size_t kMaxEntries = 1 << 20;  // in one batch
 inline constexpr std::size_t kMaxNoise = 64 << 10;   // before the magic
-// How much may be sent behind a Run or Restart that is not answered yet; Credit, Kill and Ping do not count.
+// How much may be sent behind a Run or Restart that is not answered yet; Credit and Have do not count.
 inline constexpr std::size_t kMaxAhead = 1 << 20;
 
 // How `serve` ends, but for 0: its input ended, or a signal asked for it. The reason is in a Failed for the
@@ -98,7 +100,7 @@ struct Begin {
   bool operator==(const Begin&) const = default;
 };
 enum class Content : std::uint8_t {
-  Sent,  // Data and Copy frames follow, the last one marked; none if size is 0
+  Sent,  // Data frames follow, the last one marked; none if size is 0
   Kept,  // nothing follows: what is there has this digest, only the mode changes (rule 2.7)
 };
 struct File {
@@ -113,24 +115,13 @@ struct File {
   bool operator==(const File&) const = default;
 };
 enum class Coding : std::uint8_t { Identity, Zstd };
-// Content of the File before. Zstd: any cut of one or more whole zstd frames; they end before another coding
-// or Copy.
+// Content of the File before. Zstd: any cut of one or more whole zstd frames; they end before another coding.
 struct Data {
   static constexpr std::uint8_t kType = 4;
   Coding coding = Coding::Identity;
   std::string_view bytes;  // points into what was decoded
   bool last = false;
   bool operator==(const Data&) const = default;
-};
-// The next bytes of the File before are these of a file that is there; an empty path with the same root means
-// the old content of the file itself.
-struct Copy {
-  static constexpr std::uint8_t kType = 5;
-  std::uint16_t root = 0;
-  std::string path;
-  std::uint64_t offset = 0, length = 0;
-  bool last = false;
-  bool operator==(const Copy&) const = default;
 };
 struct Symlink {
   static constexpr std::uint8_t kType = 6;
@@ -165,12 +156,6 @@ struct Commit {
   std::int64_t sequence = 0;
   bool operator==(const Commit&) const = default;
 };
-// Drops the open batch. Answer to its Begin: Failed with code Aborted.
-struct Abort {
-  static constexpr std::uint8_t kType = 10;
-  std::int64_t sequence = 0;
-  bool operator==(const Abort&) const = default;
-};
 // A command in its own session and process group. Answers: RunOutput as often as it prints, then RunExit; or
 // Failed if it cannot be started.
 struct Run {
@@ -188,12 +173,6 @@ struct Credit {
   static constexpr std::uint8_t kType = 12;
   std::uint32_t request = 0, bytes = 0;
   bool operator==(const Credit&) const = default;
-};
-// Ends a run as its timeout does (how: Killed). For a request that is over, nothing.
-struct Kill {
-  static constexpr std::uint8_t kType = 13;
-  std::uint32_t request = 0;
-  bool operator==(const Kill&) const = default;
 };
 enum class RestartHow : std::uint8_t { Process, Signal, Container };
 // Answer: Restarted or Failed; of Container that works there is none, as the agent dies with it.
@@ -222,12 +201,6 @@ struct Have {
   std::vector<Wanted> paths;
   bool operator==(const Have&) const = default;
 };
-struct Ping {
-  static constexpr std::uint8_t kType = 16;
-  std::uint32_t request = 0;
-  bool operator==(const Ping&) const = default;
-};
-
 // The paths of which the Runs behind it are told by a file (kChangedFile), a line each: of several in a row,
 // all; behind a Run, a new list. No answer; where there can be no file, the next Run has a Warning.
 struct Changed {
@@ -238,8 +211,8 @@ struct Changed {
 };
 inline constexpr std::string_view kChangedFile = "LIVE_UPDATE_CHANGED_FILE";
 
-using Request = std::variant<Hello, Begin, File, Data, Copy, Symlink, Directory, Delete, Commit, Abort, Run,
-                             Credit, Kill, Restart, Have, Ping, Changed>;
+using Request = std::variant<Hello, Begin, File, Data, Symlink, Directory, Delete, Commit, Run, Credit,
+                             Restart, Have, Changed>;
 
 // --- agent to operator
 struct Confirmed {
@@ -251,19 +224,18 @@ struct Confirmed {
   bool operator==(const Confirmed&) const = default;
 };
 enum class Code : std::uint8_t {
-  Protocol,      // the frames make no sense; the session ends
-  Version,       // no common version; the session ends
-  Aborted,       // as asked
-  BadRequest,    // a path or argument breaks a rule
-  Escapes,       // the path leads through a symlink (rule 4.3)
-  Digest,        // the content does not have the promised digest or size
-  Missing,       // what a Copy, a kept content, a run or a restart needs is not there
-  NoSpace,       // ENOSPC, EDQUOT
-  ReadOnly,      // EROFS
-  Permission,    // EACCES, EPERM
-  Io,            // any other errno
-  NotRestarted,  // the process or container was not restarted, or the new process died
-  TakenOver,     // another session has this container (agent/fence.h); the session ends
+  Protocol,        // the frames make no sense; the session ends
+  Version,         // no common version; the session ends
+  BadRequest = 3,  // a path or argument breaks a rule (2 answered an Abort, and is not used again)
+  Escapes,         // the path leads through a symlink (rule 4.3)
+  Digest,          // the content does not have the promised digest or size
+  Missing,         // what a kept content, a run or a restart needs is not there
+  NoSpace,         // ENOSPC, EDQUOT
+  ReadOnly,        // EROFS
+  Permission,      // EACCES, EPERM
+  Io,              // any other errno
+  NotRestarted,    // the process or container was not restarted, or the new process died
+  TakenOver,       // another session has this container (agent/fence.h); the session ends
 };
 // The request failed; request 0: the session. `reason` says what, on which object and why; `remedy` what to
 // do.
@@ -289,7 +261,7 @@ struct RunOutput {
   std::string_view bytes;  // points into what was decoded
   bool operator==(const RunOutput&) const = default;
 };
-enum class RunHow : std::uint8_t { Exited, Signalled, TimedOut, Killed };
+enum class RunHow : std::uint8_t { Exited, Signalled, TimedOut };
 struct RunExit {
   static constexpr std::uint8_t kType = 69;
   std::uint32_t request = 0;
@@ -329,15 +301,9 @@ struct Warning {
   std::string path, text;
   bool operator==(const Warning&) const = default;
 };
-struct Pong {
-  static constexpr std::uint8_t kType = 73;
-  std::uint32_t request = 0;
-  std::int64_t confirmed = 0;  // the last sequence of this session, 0: none
-  bool operator==(const Pong&) const = default;
-};
 
 using Answer =
-    std::variant<Hello, Confirmed, Failed, Skipped, RunOutput, RunExit, Restarted, HaveResult, Warning, Pong>;
+    std::variant<Hello, Confirmed, Failed, Skipped, RunOutput, RunExit, Restarted, HaveResult, Warning>;
 
 // One direction of one session: numbers the frames. The first thing written is the magic. A message must keep
 // to the bounds above: what the reader would refuse, it is the caller's part to split.

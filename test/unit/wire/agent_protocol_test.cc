@@ -21,18 +21,14 @@ std::vector<Request> all_requests() {
           File{1, "src/a.py", 0755, Mtime{-5, 999'999'999}, 5, some_digest(), Content::Sent},
           Data{Coding::Zstd, std::string_view("ab\0c", 4), true},
           File{.path = "src/b.py", .content = Content::Kept},
-          Copy{1, "old", 7, 1ull << 40, false},
           Symlink{0, "latest", "v2", std::nullopt},
           Directory{0, "", 0700},
           Delete{0, "new\nline", DeleteHow::Whole},
           Commit{42},
-          Abort{-1},
           Run{2, {.if_ok = true, .keep_going = true}, {"sh", "-c", ""}, "/app", {"A=b=c"}, 1, 2, 3},
           Credit{2, 77},
-          Kill{2},
           Restart{3, {}, RestartHow::Container, 64, 17, 4, 5},
           Have{4, "/app", true, {{"", kAnySize}, {"src", 12}}},
-          Ping{5},
           Changed{false, {"/app/a", "/app/b c"}},
           Changed{.forget = true}};
 }
@@ -59,8 +55,7 @@ std::vector<Answer> all_answers() {
                       {}},
                      true},
           HaveResult{4, {}, false},
-          Warning{1, "/app/x", "in place"},
-          Pong{5, 42}};
+          Warning{1, "/app/x", "in place"}};
 }
 
 template <typename Message>
@@ -112,11 +107,11 @@ TEST_CASE("every message comes out as it went in, whatever the pieces") {
 }
 
 TEST_CASE("the bytes are those of docs/agent-protocol.md") {
-  const auto bytes = stream<Request>({Ping{0x01020304}});
+  const auto bytes = stream<Request>({Credit{0x01020304, 5}});
   CHECK(bytes.substr(0, 16) == kMagic);
-  CHECK(bytes.substr(16, 6) == "\4\0\0\0\x10\0"s);
+  CHECK(bytes.substr(16, 6) == "\x8\0\0\0\xc\0"s);
   CHECK(bytes.substr(24, 4) == "\0\0\0\0"s);
-  CHECK(bytes.substr(32) == "\4\3\2\1");
+  CHECK(bytes.substr(32) == "\4\3\2\1\5\0\0\0"s);
 }
 
 TEST_CASE("noise before the magic is skipped and reported") {
@@ -166,7 +161,7 @@ TEST_CASE("truncated at each byte: a part is missing, nothing is made up") {
 TEST_CASE("lost, repeated and swapped frames") {
   FrameWriter writer;
   std::vector<std::string> frames(3);
-  for (auto& frame : frames) writer.append(frame, Request(Ping{1}));
+  for (auto& frame : frames) writer.append(frame, Request(Credit{1, 1}));
   CHECK(read<Request>(frames[0] + frames[2], 99) ==
         "agent protocol: frame 1 is due, but 2 came: one is lost, repeated or out of order");
   CHECK(read<Request>(frames[0] + frames[1] + frames[1], 99) ==
@@ -207,7 +202,17 @@ TEST_CASE("values out of bounds are errors") {
   CHECK(refused(File{.mode = 010000}) == "agent protocol: a frame of type 3 has a mode above 07777");
   CHECK(refused(Begin{.roots = std::vector<std::string>(kMaxRoots + 1)}) ==
         "agent protocol: a frame of type 2 has a list above its bound");
-  CHECK(read<Answer>(stream<Request>({Ping{}}), 99) == "agent protocol: a frame of the unknown type 16");
+  CHECK(read<Answer>(stream<Request>({Credit{}}), 99) == "agent protocol: a frame of the unknown type 12");
+}
+
+TEST_CASE("the numbers of what nobody sent are not used again") {
+  const auto refused = [](const auto& message) {
+    return !message && message.error().message.starts_with("agent protocol: a frame of the unknown type ");
+  };
+  for (const auto type : kReservedTypes) {
+    CHECK(refused(decode_request(Frame{type, false, ""})));
+    CHECK(refused(decode_answer(Frame{type, false, ""})));
+  }
 }
 
 TEST_CASE("versions: a longer Hello of a later program is read, and none in common is known") {
