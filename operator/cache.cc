@@ -59,7 +59,7 @@ Cache::Cache(Loop& loop, ApiServer& api, Options options) : loop_(loop), options
     auto problem = [this](const Error& error) { options_.on_problem(error); };
     scope->live_update_reflector = std::make_unique<Reflector<LiveUpdate>>(
         loop, api, resource(ours, ns, "liveupdates"), scope->live_updates, decode_live_update,
-        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { changed(change.key); },
+        Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { live_update_changed(change); },
                                          [this, came_in, it = scope.get()] {
                                            it->change_set_reflector->start();
                                            came_in();
@@ -163,12 +163,22 @@ void Cache::change_set_changed(const ObjectChange<ChangeSet>& change) {
   changed(live_update);
 }
 
+// Where it leads matters to those that share a container with it (rule 4.3).
+void Cache::live_update_changed(const ObjectChange<LiveUpdate>& change) {
+  const auto &before = change.before, &after = change.after;
+  changed(change.key);
+  if (!before || !after || before->meta.uid != after->meta.uid ||
+      before->meta.generation != after->meta.generation)
+    wake(change.key.ns);
+}
+
 void Cache::namespace_changed(const std::string& ns) {
-  const Scope* scope = scope_of(ns);
-  if (!scope) return;
-  std::vector<const LiveUpdate*> live_updates;
-  append(live_updates, scope->live_updates, ns);
-  for (const LiveUpdate* it : live_updates) changed(key_of(it->meta));
+  ++versions_[ns];
+  wake(ns);
+}
+
+void Cache::wake(const std::string& ns) {
+  for (const auto& it : live_updates(ns)) changed(key_of(it->meta));
 }
 
 const Cache::Scope* Cache::scope_of(const std::string& ns) const {
@@ -193,6 +203,21 @@ std::vector<const Pod*> Cache::pods(const std::string& ns) const {
   std::vector<const Pod*> result;
   if (const Scope* scope = scope_of(ns)) append(result, scope->pods, ns);
   return result;
+}
+
+std::vector<Shared<LiveUpdate>> Cache::live_updates(const std::string& ns) const {
+  std::vector<Shared<LiveUpdate>> result;
+  const Scope* scope = scope_of(ns);
+  if (!scope) return result;
+  const auto& all = scope->live_updates.all();
+  for (auto it = all.lower_bound({ns, ""}); it != all.end() && it->first.ns == ns; ++it)
+    result.push_back(it->second);
+  return result;
+}
+
+std::uint64_t Cache::version(const std::string& ns) const {
+  const auto known = versions_.find(ns);
+  return known == versions_.end() ? 0 : known->second;
 }
 
 std::vector<const Workload*> Cache::workloads(const std::string& ns) const {

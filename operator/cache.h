@@ -42,6 +42,9 @@ class Cache {
   std::vector<Shared<ChangeSet>> change_sets(const ObjectKey& live_update) const;
   std::vector<const Pod*> pods(const std::string& ns) const;
   std::vector<const Workload*> workloads(const std::string& ns) const;
+  std::vector<Shared<LiveUpdate>> live_updates(const std::string& ns) const;
+  // Another one whenever a pod or workload of the namespace has changed.
+  std::uint64_t version(const std::string& ns) const;
 
   // A ChangeSet is refused: from now on only that is known of it, not what it holds.
   void drop_content(const ObjectKey& change_set, const std::string& why);
@@ -52,7 +55,9 @@ class Cache {
   const Scope* scope_of(const std::string& ns) const;
   ChangeSet admit(ChangeSet change_set);
   void change_set_changed(const ObjectChange<ChangeSet>& change);
+  void live_update_changed(const ObjectChange<LiveUpdate>& change);
   void namespace_changed(const std::string& ns);
+  void wake(const std::string& ns);
   void changed(const ObjectKey& live_update);
   void list_came_in();
 
@@ -67,6 +72,7 @@ class Cache {
   std::map<std::string, Homeless> homeless_;
   std::map<std::string, std::unique_ptr<Scope>> scopes_;                       // by namespace; "" is all
   std::map<ObjectKey, std::map<std::string, Shared<ChangeSet>>> change_sets_;  // by LiveUpdate, then by name
+  std::map<std::string, std::uint64_t> versions_;                              // by namespace
   bool synced_ = false;
 };
 

@@ -10,7 +10,7 @@ namespace live_update {
 
 namespace {
 
-constexpr Millis kRedeployRetry{5'000}, kOutputDelay{200};
+constexpr Millis kOutputDelay{200};
 // Of matching in one look, some 20 ms; and of all looks in one turn of the loop, in seconds.
 constexpr std::uint64_t kLookBudget = 10'000'000;
 constexpr double kLongestTurn = 0.03;
@@ -31,6 +31,7 @@ Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransp
     : loop_(loop),
       api_(api),
       cache_(cache),
+      meant_(cache, options.own_namespace),
       transport_(transport),
       log_(log),
       metrics_(metrics),
@@ -85,6 +86,8 @@ Looked Controller::reconcile(const ObjectKey& key) {
   take_change_sets(key, *live_update, memory);
   note_times(key, memory);
   if (memory.checked.generation != live_update->meta.generation) memory.checked = check_spec(*live_update);
+  if (auto roots = meant_.other_roots(*live_update))
+    take_other_roots(memory.checked, memory.judgements, std::move(*roots));
   WorkBudget budget{kLookBudget};
   if (!judge(*live_update, memory.checked, memory.history, memory.judgements, budget))
     return go_on_later(key);
@@ -170,7 +173,7 @@ void Controller::pods_listed(ObjectKey key, std::int64_t sequence, std::set<std:
   if (!uids) {
     log_.warn("cannot list pods", {{"liveUpdate", to_string(key)}, {"error", uids.error().message}});
     memory.failed = true;
-    queue_.add_after(key, kRedeployRetry, loop_.now());
+    queue_.add_after(key, options_.retry, loop_.now());
     return schedule();
   }
   before.insert(uids->begin(), uids->end());
@@ -181,6 +184,7 @@ void Controller::pods_listed(ObjectKey key, std::int64_t sequence, std::set<std:
 Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
   Memory& memory = memories_.try_emplace(key, options_.redeploy_period).first->second;
   if (memory.uid == live_update.meta.uid) return memory;
+  forget_containers(memory);
   memory = Memory(options_.redeploy_period);
   memory.uid = live_update.meta.uid;
   memory.lanes = lanes_from(live_update.status);
@@ -193,15 +197,13 @@ Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate
   return memory;
 }
 
-Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) const {
+Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) {
   const auto pods = cache_.pods(live_update.meta.ns);
   const auto workloads = cache_.workloads(live_update.meta.ns);
   Observed observed{live_update,       memory.checked,   memory.written.status, memory.history,
                     memory.judgements, memory.lanes,     memory.printed,        memory.times,
                     memory.older_pods, memory.deletions, memory.redeploys};
-  observed.search = closed_namespace(live_update.meta.ns, options_.own_namespace);
-  if (observed.search.reason.empty()) observed.search = find_targets(live_update, pods, workloads);
-  memory.checked.other_roots = other_roots(memory, live_update.meta.ns, observed.search);
+  observed.search = meant_.of(live_update);
   observed.workload = owning_workload(live_update, pods, workloads);
   observed.template_redeployed = memory.redeploying;
   for (const Workload* it : workloads)
@@ -212,20 +214,6 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) cons
   observed.now = loop_.now();
   observed.wall = loop_.wall_clock();
   return observed;
-}
-
-// Of other LiveUpdates that reach one of these containers.
-std::vector<std::string> Controller::other_roots(const Memory& memory, const std::string& ns,
-                                                 const TargetSearch& search) const {
-  std::vector<std::string> roots;
-  for (const auto& [key, other] : memories_) {
-    const bool meets =
-        key.ns == ns && &other != &memory && std::ranges::any_of(search.targets, [&](const Target& it) {
-          return other.lanes.contains(it.container_id) || other.expected.contains(it.container_id);
-        });
-    if (meets) roots.insert(roots.end(), other.checked.roots.begin(), other.checked.roots.end());
-  }
-  return roots;
 }
 
 // A container that is gone takes its lane along; what is still under way for it is cut.
@@ -366,7 +354,7 @@ void Controller::redeployed(ObjectKey key, Result<Response> result) {
     memory.redeploy_problem = result.error().message;
     memory.failed = true;
     log_.warn("could not redeploy", {{"liveUpdate", to_string(key)}, {"error", result.error().message}});
-    memory.redeploy = loop_.after(kRedeployRetry, [this, key] {
+    memory.redeploy = loop_.after(options_.retry, [this, key] {
       if (auto it = memories_.find(key); it != memories_.end()) it->second.redeploying = 0;
       enqueue(key);
     });
@@ -389,10 +377,12 @@ void Controller::count(Memory& memory, const ChangeSetNote& note) {
   for (const auto& [part, time] : parts_of(taken)) metrics_.saved_to_applied_part(part, seconds(time));
 }
 
+void Controller::forget_containers(const Memory& memory) {
+  for (const std::string& container_id : memory.expected) transport_.forget(container_id, memory.uid);
+}
+
 void Controller::forget(const ObjectKey& key) {
-  if (const auto memory = memories_.extract(key))
-    for (const std::string& container_id : memory.mapped().expected)
-      transport_.forget(container_id, memory.mapped().uid);
+  if (const auto memory = memories_.extract(key)) forget_containers(memory.mapped());
   arrivals_.erase(key);
   if (const auto orphans = cache_.change_sets(key); !orphans.empty()) orphans_.seen(key, orphans);
 }

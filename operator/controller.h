@@ -14,6 +14,7 @@
 #include "kube/api_server.h"
 #include "operator/cache.h"
 #include "operator/exec/transport.h"
+#include "operator/meant_containers.h"
 #include "operator/orphans.h"
 #include "operator/recorder.h"
 #include "operator/run_log.h"
@@ -30,6 +31,7 @@ class Controller {
     std::string instance = {};       // this pod's name, for Events
     std::string own_namespace = {};  // nothing is applied there; empty: it is not known
     Millis redeploy_period{30'000};  // of a LiveUpdate, after the first two
+    Millis retry{5'000};             // of what the API server or the cache could not give
     Millis refused_time{10'000};     // so long a refused ChangeSet can be read
     Millis orphan_time{30'000};      // and one that has no LiveUpdate
   };
@@ -73,10 +75,8 @@ class Controller {
   Looked go_on_later(const ObjectKey& key);
   Memory& memory_of(const ObjectKey& key, const LiveUpdate& live_update);
   void take_change_sets(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
-  Observed observe(const LiveUpdate& live_update, Memory& memory) const;
+  Observed observe(const LiveUpdate& live_update, Memory& memory);
   void carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, Decision decision);
-  std::vector<std::string> other_roots(const Memory& memory, const std::string& ns,
-                                       const TargetSearch& search) const;
   void drop_gone(Memory& memory, const TargetSearch& search);
   void deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it);
   void ran(const ObjectKey& key, const ContainerRef& to, std::int64_t sequence, int step,
@@ -94,10 +94,12 @@ class Controller {
   void note_times(const ObjectKey& key, Memory& memory);
   void count(Memory& memory, const ChangeSetNote& note);
   void forget(const ObjectKey& key);
+  void forget_containers(const Memory& memory);
 
   Loop& loop_;
   ApiServer& api_;
   Cache& cache_;
+  MeantContainers meant_;
   ContainerTransport& transport_;
   Log& log_;
   Metrics& metrics_;

@@ -321,6 +321,12 @@ CheckedSpec check_spec(const LiveUpdate& live_update) {
           {}};
 }
 
+void take_other_roots(CheckedSpec& checked, Judgements& judgements, std::vector<std::string> roots) {
+  if (checked.other_roots == roots) return;
+  checked.other_roots = std::move(roots);
+  judgements.clear();
+}
+
 bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
            Judgements& judgements, WorkBudget& budget) {
   const auto& batches = history.batches();

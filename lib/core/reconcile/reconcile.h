@@ -51,6 +51,9 @@ struct Judgement {
 };
 using Judgements = std::map<std::int64_t, Judgement>;  // by the batch's sequence
 
+// Where syncs of others lead now. Batches that were judged when they led elsewhere are to be judged again.
+void take_other_roots(CheckedSpec& checked, Judgements& judgements, std::vector<std::string> roots);
+
 // Judges the batches that have not been judged by this spec yet, as far as the budget goes; forgets those that
 // are gone from the history. False: some are left for the next time.
 bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
