@@ -79,7 +79,7 @@ void TerminalConsent::listen() {
 
 // What is typed while another program has the terminal is not for us, and reading it would stop us.
 void TerminalConsent::read() {
-  if (tcgetpgrp(terminal_) != getpgrp()) {
+  if (const pid_t owner = tcgetpgrp(terminal_); owner > 0 && owner != getpgrp()) {
     readable_ =
         loop_.after(kBackground, [this] { readable_ = loop_.on_readable(terminal_, [this] { read(); }); });
     return;

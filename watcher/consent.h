@@ -25,7 +25,10 @@ class Consent {
 // A terminal, while the program is in its foreground: "question [y/N] ".
 class TerminalConsent : public Consent {
  public:
+  // Of the terminal that the program was started from, if a person sits there.
   explicit TerminalConsent(Loop& loop);
+  // Of this one, which it closes at the end.
+  TerminalConsent(Loop& loop, int terminal) : loop_(loop), terminal_(terminal) {}
   ~TerminalConsent() override;
   bool can_ask() const override { return terminal_ >= 0; }
   Handle ask(const std::string& question, std::function<void(bool)> answer) override;

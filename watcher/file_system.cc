@@ -34,11 +34,7 @@ FileKind kind_of(const struct stat& info) {
   return S_ISLNK(info.st_mode) ? FileKind::Symlink : FileKind::Special;
 }
 
-// Links in a circle lead to nothing.
-FileKind kind_of_error(int error) {
-  const bool absent = error == ENOENT || error == ENOTDIR || error == ELOOP;
-  return absent ? FileKind::Missing : FileKind::Unknown;
-}
+FileKind kind_of_error(int error) { return says_absent(error) ? FileKind::Missing : FileKind::Unknown; }
 
 const char* special_name(mode_t mode) {
   return S_ISSOCK(mode) ? "a socket" : S_ISFIFO(mode) ? "a FIFO" : "a device";
@@ -84,6 +80,8 @@ FileStatus status_of(const struct stat& info) {
 }
 
 }  // namespace
+
+bool says_absent(int error) { return error == ENOENT || error == ENOTDIR; }
 
 FileKind PosixFileSystem::look(const std::string& path) const {
   struct stat info{};

@@ -25,12 +25,16 @@ enum class FileKind {
   Unknown,  // it cannot be looked at, so it may be there (rule 7.6)
 };
 
+// Whether an error of the disk says that there is nothing at a path. Any other leaves it open (rule 7.6): also
+// ELOOP, as a link that leads in a circle may stand for a moment on the way to files that are meant to be there.
+bool says_absent(int error);
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
   // What is at the path itself; a symlink there is not followed.
   virtual FileKind look(const std::string& path) const = 0;
-  // What a symlink leads to; Missing if to nothing. Else as `look`.
+  // What a symlink leads to; Missing if to nothing, Unknown if in a circle. Else as `look`.
   virtual FileKind follow(const std::string& path) const = 0;
   // Where the links on the way of a path lead, and one at its end (watcher/links.h).
   virtual LinkEnd end(const std::string& path) const = 0;

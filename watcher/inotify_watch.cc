@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "watcher/file_system.h"
 #include "watcher/links.h"
 
 namespace live_update {
@@ -90,8 +91,7 @@ Result<> InotifyWatch::restart() {
 
 InotifyWatch::Added InotifyWatch::why_not(int error) {
   if (error == ENOSPC || error == ENOMEM) return Added::NoSpace;
-  const bool absent = error == ENOENT || error == ENOTDIR || error == ELOOP;
-  return absent ? Added::NotThere : Added::Failed;
+  return says_absent(error) ? Added::NotThere : Added::Failed;
 }
 
 InotifyWatch::Added InotifyWatch::add(const std::string& path) {

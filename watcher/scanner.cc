@@ -10,6 +10,7 @@
 #include "core/base/path.h"
 #include "core/base/text.h"
 #include "run/content.h"
+#include "watcher/file_system.h"
 #include "watcher/links.h"
 
 namespace live_update {
@@ -26,9 +27,6 @@ Entry entry_of(const FileStatus& info, FileType type) {
           .mtime = Time(std::chrono::floor<std::chrono::microseconds>(since_epoch)),
           .size = type == FileType::File ? info.print.size : 0};
 }
-
-// Whether an error says that there is nothing; any other leaves it open (rule 7.6).
-bool says_absent(int error) { return error == ENOENT || error == ENOTDIR; }
 
 Error unreadable(int error) {
   // Of a missing right an event tells when it is given.

@@ -377,3 +377,13 @@ TEST_CASE("3.3 a link out of the root is not watched") {
   w.follow();
   CHECK(w.events.empty());
 }
+
+TEST_CASE("7.6 a root that is a circle of links for a moment is not gone") {
+  TempTree disk;
+  FakeFilter filter;
+  disk.link("root", "root");
+  InotifyWatch watch(disk.at("root"), filter, {.on_event = [](const FileEvent&) {}, .on_notice = {}});
+  CHECK(watch.restart().error().kind == ErrorKind::Io);
+  disk.remove("root");
+  CHECK(watch.restart().error().kind == ErrorKind::NotFound);
+}

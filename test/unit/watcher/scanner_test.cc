@@ -384,3 +384,17 @@ TEST_CASE("each problem of a path is told once for as long as it lasts, its end,
       "a: not synced: cannot be read (Permission denied); make it readable for you, or ignore it";
   CHECK(g.warnings == std::vector<std::string>{said, "a: ", said, "a: "});
 }
+
+TEST_CASE(
+    "7.6 a circle of links on the way to a file, while it is read or looked at, is no word that it is gone") {
+  Given g;
+  g.disk.write("d/a", "1");
+  Scanner scanner = g.scanner();
+  REQUIRE(scanner.scan("", g.tree));
+  g.disk.rename("d", "kept");
+  g.disk.link("d", "d");
+  REQUIRE_FALSE(scanner.load("d/a"));
+  CHECK(scanner.load("d/a").error().kind == ErrorKind::Io);
+  g.disk.remove("d");
+  CHECK(scanner.load("d/a").error().kind == ErrorKind::NotFound);
+}
