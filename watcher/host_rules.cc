@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/path.h"
+#include "core/base/text.h"
 #include "core/rules/validate.h"
 
 namespace live_update {
@@ -45,19 +46,43 @@ std::vector<std::string> way_to(const std::string& path) {
 
 }  // namespace
 
+FollowedLinks followed_links(const Mapping& mapping, const FileSystem& files) {
+  FollowedLinks links;
+  for (const Route& route : mapping.routes())
+    for (const std::string& path : way_to(route.from)) {
+      if (!mapping.follows(path) || files.look(path) != FileKind::Symlink) continue;
+      if (const LinkEnd end = files.end(path); end.where == LinkEnd::Inside) links[path] = end.path;
+    }
+  return links;
+}
+
+namespace {
+
+// Of a link that is followed: what is wrong with its end, or empty. A credential is held back when it is met.
+std::string wrong_end(const LinkEnd& end, const IgnoreRules& rules) {
+  if (end.where == LinkEnd::Outside)
+    return say_refused(end) +
+           ": only what is inside can be synced, so put it there, or choose a root that holds both with "
+           "--root";
+  if (end.where == LinkEnd::Nowhere || end.path.empty()) return {};
+  const IgnoreRules::Verdict verdict = rules.check(end.path);
+  if (!verdict.whole || verdict.held_back()) return {};
+  return "a link that leads to " + visible(end.path) + ", which is ignored (" + visible(verdict.by) +
+         "): sync another folder, or ignore it no more";
+}
+
+}  // namespace
+
 std::vector<FieldError> link_errors(const LiveUpdateSpec& spec, const LiveUpdateSpec& ceiling,
-                                    const FileSystem& files) {
+                                    const IgnoreRules& rules, const FileSystem& files) {
   std::vector<FieldError> errors;
   const Mapping mapping(spec), bound(ceiling);
   for (const Route& route : mapping.routes()) {
     const std::string field = "spec.steps[" + std::to_string(route.step) + "].sync.from";
     for (const std::string& path : way_to(route.from)) {
       if (files.look(path) != FileKind::Symlink || !mapping.follows(path)) continue;
-      const LinkEnd end = files.end(path);
-      if (end.where == LinkEnd::Outside) {
-        errors.push_back({field, path + " is " + say_refused(end) +
-                                     ": only what is inside can be synced, so put it there, or choose a root "
-                                     "that holds both with --root"});
+      if (const std::string wrong = wrong_end(files.end(path), rules); !wrong.empty()) {
+        errors.push_back({field, path + " is " + wrong});
         break;
       }
       if (!bound.follows(path))
@@ -72,7 +97,7 @@ std::vector<FieldError> link_errors(const LiveUpdateSpec& spec, const LiveUpdate
 std::vector<FieldError> root_errors(const LiveUpdateSpec& spec, const IgnoreRules& rules,
                                     const FileSystem& files) {
   std::vector<FieldError> errors = ignored_sources(spec, rules);
-  for (FieldError& error : link_errors(spec, spec, files)) errors.push_back(std::move(error));
+  for (FieldError& error : link_errors(spec, spec, rules, files)) errors.push_back(std::move(error));
   const Mapping mapping(spec);
   const DiskTree disk(files, mapping, rules);
   std::vector<Change> suspects;  // only below "/" can something lead to them

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <expected>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "core/rules/mapping.h"
@@ -23,10 +25,14 @@ struct LoadedIgnoreRules {
 std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
                                                                             const FileSystem& files);
 
-// A sync.from, or a folder on the way to it, that is a link out of the root (rule 3.3), or one that `ceiling`,
-// which may be the same spec, sends as a link.
+// Where the links that a mapping follows lead now, as long as that is inside the root (watcher/links.h).
+using FollowedLinks = std::map<std::string, std::string>;
+FollowedLinks followed_links(const Mapping& mapping, const FileSystem& files);
+
+// A sync.from, or a folder on the way to it, that is a link out of the root (rule 3.3) or to what is ignored
+// (rule 2.2), or one that `ceiling`, which may be the same spec, sends as a link.
 std::vector<FieldError> link_errors(const LiveUpdateSpec& spec, const LiveUpdateSpec& ceiling,
-                                    const FileSystem& files);
+                                    const IgnoreRules& rules, const FileSystem& files);
 
 // The breaches that need the files at hand, for a spec that `validate` has no complaint about: a sync.from or
 // trigger that is ignored as a whole (rule 2.2), a sync.from that leads out of the root (rule 3.3), a file that

@@ -18,6 +18,8 @@ class PathFilter {
   virtual bool enters(const std::string& directory) const = 0;
   // Rule 3.3: a symlink at this path stands for what it leads to, if that is inside the root.
   virtual bool follows(const std::string& path) const = 0;
+  // Rules 2.2, 2.8: whether it may stand for `end`, a path inside the root: that is not ignored itself.
+  virtual bool follows_to(const std::string& /*path*/, const std::string& /*end*/) const { return true; }
   // Rule 2.8: it is a credential that may not leave; wherever it is, and ignored by nothing else.
   virtual bool holds_back(const std::string&) const { return false; }
   // Paths whose events are wanted though they may not count: the ignore file (rule 2.4).

@@ -8,7 +8,6 @@
 #include "core/rules/reach.h"
 #include "core/rules/validate.h"
 #include "run/content.h"
-#include "watcher/host_rules.h"
 
 namespace live_update {
 namespace {
@@ -16,12 +15,14 @@ namespace {
 std::string clean(const std::string& path) { return path.empty() ? "." : path; }
 
 std::string rules_digest(const LiveUpdateSpec& spec, const LiveUpdateSpec& ceiling,
-                         const std::string& ignore_text) {
+                         const std::string& ignore_text, const FollowedLinks& links) {
   LiveUpdate relevant, bound;
   relevant.spec.source = spec.source;
   relevant.spec.steps = spec.steps;
   bound.spec = reach_of(ceiling);
-  return sha256(encode_live_update(relevant) + encode_live_update(bound) + ignore_text);
+  std::string text = encode_live_update(relevant) + encode_live_update(bound) + ignore_text;
+  for (const auto& [link, end] : links) text += '\0' + link + '\0' + end;
+  return sha256(text);
 }
 
 void add_new(std::vector<FieldError>& errors, std::vector<FieldError> more) {
@@ -34,6 +35,7 @@ void add_new(std::vector<FieldError>& errors, std::vector<FieldError> more) {
 RulesFilter::RulesFilter(const LiveUpdateSpec& spec, IgnoreRules rules, std::string ignore_file)
     : rules_(std::make_shared<const IgnoreRules>(std::move(rules))),
       cursor_(*rules_),
+      real_cursor_(*rules_),
       mapping_(spec),
       context_(context_of(spec)),
       ignore_file_(std::move(ignore_file)) {}
@@ -42,6 +44,25 @@ RulesFilter RulesFilter::within(RulesFilter ceiling) const {
   RulesFilter out = *this;
   out.ceiling_ = std::make_shared<const RulesFilter>(std::move(ceiling));
   return out;
+}
+
+RulesFilter RulesFilter::with(FollowedLinks links) const {
+  RulesFilter out = *this;
+  if (ceiling_) out.ceiling_ = std::make_shared<const RulesFilter>(ceiling_->with(links));
+  out.links_ = std::move(links);
+  return out;
+}
+
+IgnoreRules::Verdict RulesFilter::verdict(const std::string& path) const {
+  const IgnoreRules::Verdict named = cursor_.check(path);
+  if (named.ignored || links_.empty()) return named;
+  for (std::string up = path; up != "."; up = parent_path(up)) {
+    const auto link = links_.find(up);
+    if (link == links_.end()) continue;
+    const std::string below = up == path ? "." : path.substr(up.size() + 1);
+    return real_cursor_.check(join_path(clean(link->second), below));
+  }
+  return named;
 }
 
 bool RulesFilter::counts(const std::string& path) const {
@@ -73,6 +94,12 @@ bool RulesFilter::follows(const std::string& path) const {
   return !path.empty() && mapping_.follows(path) && (!ceiling_ || ceiling_->follows(path));
 }
 
+bool RulesFilter::follows_to(const std::string& path, const std::string& end) const {
+  const auto link = links_.find(path);
+  return link != links_.end() && link->second == end && !verdict(path).whole &&
+         (!ceiling_ || ceiling_->follows_to(path, end));
+}
+
 // Also of a name that is not UTF-8 or a credential: it is skipped, but with a warning (rules 2.1, 2.8).
 bool RulesFilter::wants_events(const std::string& path) const {
   if (path == ignore_file_ || counts(path)) return true;
@@ -87,14 +114,16 @@ std::expected<LoadedRules, std::vector<FieldError>> load_rules(const FileSystem&
   auto errors = validate(own);
   auto loaded = load_ignore_rules(own, files);
   add_new(errors, loaded ? ignored_sources(own, loaded->rules) : loaded.error());
-  add_new(errors, link_errors(own, ceiling, files));
+  if (loaded) add_new(errors, link_errors(own, ceiling, loaded->rules, files));
   if (!errors.empty()) return std::unexpected(errors);
-  const std::string digest = rules_digest(own, ceiling, loaded->text);
+  FollowedLinks links = followed_links(Mapping(own), files);
+  const std::string digest = rules_digest(own, ceiling, loaded->text, links);
   RulesFilter filter(own, std::move(loaded->rules), ignore_file_of(own));
-  if (reach_of(own) == reach_of(ceiling)) return LoadedRules{std::move(filter), digest};
+  if (reach_of(own) == reach_of(ceiling)) return LoadedRules{filter.with(std::move(links)), digest};
   auto bound = load_ignore_rules(ceiling, files);
   if (!bound) return std::unexpected(bound.error());
-  return LoadedRules{filter.within({ceiling, std::move(bound->rules), ignore_file_of(ceiling)}), digest};
+  const RulesFilter within = filter.within({ceiling, std::move(bound->rules), ignore_file_of(ceiling)});
+  return LoadedRules{within.with(std::move(links)), digest};
 }
 
 }  // namespace live_update

@@ -17,6 +17,7 @@
 #include "core/rules/ignore_rules.h"
 #include "core/rules/mapping.h"
 #include "watcher/file_system.h"
+#include "watcher/host_rules.h"
 #include "watcher/path_filter.h"
 
 namespace live_update {
@@ -27,10 +28,13 @@ class RulesFilter : public PathFilter {
   RulesFilter(const LiveUpdateSpec& spec, IgnoreRules rules, std::string ignore_file);
   // The same within a ceiling.
   RulesFilter within(RulesFilter ceiling) const;
+  // The same where links that are followed lead there: what is below them is judged by its own path, too.
+  RulesFilter with(FollowedLinks links) const;
 
   bool counts(const std::string& path) const override;
   bool enters(const std::string& directory) const override;
   bool follows(const std::string& path) const override;
+  bool follows_to(const std::string& path, const std::string& end) const override;
   bool wants_events(const std::string& path) const override;
   bool holds_back(const std::string& path) const override;
   // Whether the bytes of a path that counts are sent: a sync maps it.
@@ -39,15 +43,19 @@ class RulesFilter : public PathFilter {
   const IgnoreRules& rules() const { return *rules_; }
   const Mapping& mapping() const { return mapping_; }
   const std::string& ignore_file() const { return ignore_file_; }
+  const FollowedLinks& links() const { return links_; }
 
  private:
-  IgnoreRules::Verdict verdict(const std::string& path) const { return cursor_.check(path); }
+  // By the path, and where that is behind a followed link by the path of what it leads to; the first that
+  // ignores it.
+  IgnoreRules::Verdict verdict(const std::string& path) const;
 
   std::shared_ptr<const IgnoreRules> rules_;
-  mutable IgnoreRules::Cursor cursor_;
+  mutable IgnoreRules::Cursor cursor_, real_cursor_;
   Mapping mapping_;
   std::vector<std::string> context_;
   std::string ignore_file_;
+  FollowedLinks links_;
   std::shared_ptr<const RulesFilter> ceiling_;  // null: what this says itself
 };
 

@@ -67,7 +67,9 @@ bool Scanner::reachable(const std::string& path) const {
     const std::string up = path.substr(0, slash);
     const auto info = files_.status(up);
     if (!info || info->kind != FileKind::Symlink) continue;
-    if (!filter_.follows(up) || files_.end(up).where != LinkEnd::Inside) return false;
+    const LinkEnd end = files_.end(up);
+    if (!filter_.follows(up) || end.where != LinkEnd::Inside || !filter_.follows_to(up, end.path))
+      return false;
   }
   return true;
 }
@@ -156,6 +158,15 @@ bool Scanner::follow(const std::string& path, FileStatus& info, Walk& walk) {
          {.kind = Problem::Unreadable,
           .message = "not synced: " + say_refused(end) + "; only what is inside can be synced",
           .try_again = end.where == LinkEnd::Nowhere},
+         walk.before);
+  } else if (!filter_.follows_to(path, end.path)) {
+    note(path,
+         {.kind = Problem::Unreadable,
+          .message =
+              fmt::format("not synced: a link that leads to {}, which is ignored; sync another folder, or "
+                          "ignore it no more",
+                          visible(end.path)),
+          .try_again = true},
          walk.before);
   } else if (const auto behind = files_.status_behind(path)) {
     info = *behind;

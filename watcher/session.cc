@@ -325,7 +325,7 @@ bool Session::ignore_file_touched(const DirtyPaths& dirty) const {
 void Session::look(const DirtyPaths& dirty) {
   if (stopped_) return;
   if (!watch_->root_watched()) return root_lost();
-  if (ignore_file_touched(dirty)) reload_rules();
+  if (ignore_file_touched(dirty) || source_->links_moved()) reload_rules();
   if (!source_->look(dirty)) return root_lost();
   say_held();
   outbox_.add(dirty);

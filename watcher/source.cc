@@ -16,7 +16,8 @@ constexpr std::uint64_t kKeptContent = 64u
 }  // namespace
 
 Source::Source(const HostFiles& files, LoadedRules rules, KnownFiles known, Scanner::Warn warn)
-    : filter_(std::move(rules.filter)),
+    : files_(files),
+      filter_(std::move(rules.filter)),
       rules_digest_(std::move(rules.digest)),
       known_(std::move(known)),
       scanner_(files, filter_, known_, std::move(warn)) {}
@@ -40,6 +41,20 @@ Result<> Source::look(const DirtyPaths& dirty) {
   for (const std::string& path : dirty.paths)
     if (filter_.counts(path) || !is_utf8(path) || filter_.holds_back(path)) scanner_.look(path, tree_);
   return {};
+}
+
+// One that leads to nothing, or out of the root, is not followed by what the scanner finds, and changes no rules.
+bool Source::links_moved() const {
+  const FollowedLinks now = followed_links(filter_.mapping(), files_);
+  const auto same = [&](const auto& link) {
+    const auto before = filter_.links().find(link.first);
+    return before != filter_.links().end() && before->second == link.second;
+  };
+  const auto is_link = [&](const auto& link) {
+    const FileKind kind = files_.look(link.first);
+    return kind != FileKind::File && kind != FileKind::Directory;
+  };
+  return !std::ranges::all_of(now, same) || !std::ranges::all_of(filter_.links(), is_link);
 }
 
 std::vector<std::string> Source::take_held_back() {

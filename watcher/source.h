@@ -11,6 +11,7 @@
 #include "core/desired/tree.h"
 #include "core/rules/change_buffer.h"
 #include "core/rules/plan.h"
+#include "watcher/file_system.h"
 #include "watcher/rules_filter.h"
 #include "watcher/scanner.h"
 
@@ -45,6 +46,9 @@ class Source {
   // Looks at everything. NotFound: the root is gone.
   Result<std::vector<std::string>> replace_rules(LoadedRules rules);
 
+  // A link that is followed leads elsewhere than when the rules were loaded: they are to be loaded again.
+  bool links_moved() const;
+
   // Credentials below a sync that were left alone since the last call (rule 2.8), each once.
   std::vector<std::string> take_held_back();
 
@@ -64,6 +68,7 @@ class Source {
   std::optional<Change> with_content(Change change);
   void release_content();
 
+  const HostFiles& files_;
   RulesFilter filter_;
   std::string rules_digest_;
   KnownFiles known_;
