@@ -189,6 +189,7 @@ Result<Response> FakeApiServer::answer(const Request& request) {
       object = objects.get(*at);
       break;
     case Method::Post:
+      if (query_value(request, "dryRun") == "All") return Response{http_status(request.method), request.body};
       object = objects.create(*at, request.body);
       break;
     case Method::Put:

@@ -1,0 +1,42 @@
+#include "watcher/early_statuses.h"
+
+#include <doctest/doctest.h>
+
+using namespace live_update;
+
+namespace {
+
+ChangeSet told(const std::string& session, std::int64_t sequence, const std::string& phase = "Applied") {
+  ChangeSet it;
+  it.spec.session = session;
+  it.spec.sequence = sequence;
+  it.status.phase = phase;
+  return it;
+}
+
+}  // namespace
+
+TEST_CASE("7.3 whatever others send, and by whatever name, our own status is kept until the answer comes") {
+  EarlyStatuses early("aaa");
+  early.keep(told("aaa", 7, "Refused"));
+  for (std::int64_t i = 1; i < 5000; ++i) {
+    early.keep(told("zzz", i));
+    early.keep(told("aa", i));
+  }
+  CHECK(early.size() == 1);
+  REQUIRE(early.take(7));
+  CHECK_FALSE(early.take(7));
+}
+
+TEST_CASE("what is known to be stored is not early, and the bound drops the oldest") {
+  EarlyStatuses early("aaa");
+  early.keep(told("aaa", 4));
+  early.known(5);
+  early.keep(told("aaa", 5));
+  early.keep(told("aaa", 6, ""));
+  CHECK(early.size() == 0);
+  for (std::int64_t i = 0; i < 1000; ++i) early.keep(told("aaa", 9999 - i));
+  CHECK(early.size() == EarlyStatuses::kMost);
+  CHECK_FALSE(early.take(9000));
+  CHECK(early.take(9999)->phase == "Applied");
+}
