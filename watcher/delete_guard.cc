@@ -84,6 +84,11 @@ std::vector<Change> DeleteGuard::sift(std::vector<Change> changes, const Situati
   return changes;
 }
 
+void DeleteGuard::spare(std::vector<Change>& changes, Unknowns& unknown) const {
+  std::erase_if(changes, [&](const Change& change) { return buries(change, held_); });
+  for (const std::string& path : held_) unknown.add(path);
+}
+
 void DeleteGuard::resume(std::vector<std::string> held) { held_.insert(held.begin(), held.end()); }
 
 std::string DeleteGuard::question(const std::string& root) const {

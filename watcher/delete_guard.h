@@ -16,6 +16,7 @@
 
 #include "core/api/kinds.h"
 #include "core/desired/tree.h"
+#include "core/desired/unknown.h"
 
 namespace live_update {
 
@@ -38,6 +39,9 @@ class DeleteGuard {
   std::vector<Change> sift(std::vector<Change> changes, const Situation& situation, Instant now);
 
   const std::set<std::string>& held() const { return held_; }
+  // For a Snapshot, in which whatever is not named is deleted: what is held is named as unknown (rule 7.6), and
+  // what would be put in its place is left out.
+  void spare(std::vector<Change>& changes, Unknowns& unknown) const;
   // What the last run held back.
   void resume(std::vector<std::string> held);
   // The question about what is held, with where it happened; empty: nothing is.

@@ -5,12 +5,12 @@
 // save is given up before the operator has said something of it. Pure.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/api/kinds.h"
+#include "watcher/early_statuses.h"
 
 namespace live_update {
 
@@ -23,33 +23,49 @@ struct PendingPost {
   bool operator==(const PendingPost&) const = default;
 };
 
+// A batch that is of no effect: to be posted again.
+struct LostPost {
+  enum Why {
+    Displaced,    // another session has used its sequence, or it was deleted before anything was said of it
+    TooFarAhead,  // the operator's sequences begin anew; ours follow them
+    Refused,      // for something in it
+  };
+  PendingPost post;
+  Why why = Displaced;
+};
+
 class PendingPosts {
  public:
-  // Each of these returns the batch if it turns out to be displaced: to be posted again, once.
+  explicit PendingPosts(std::string session) : early_(std::move(session)) {}
+
+  // Each of these returns the batch if it turns out to be lost, once.
 
   // The parts are stored. Their status may have come before the answer to the post.
-  std::optional<PendingPost> stored(const std::vector<ChangeSetSpec>& parts);
-  std::optional<PendingPost> status(const ChangeSet& change_set);
+  std::optional<LostPost> stored(const std::vector<ChangeSetSpec>& parts);
+  std::optional<LostPost> status(const ChangeSet& change_set);
   // Gone before anything was said of it.
-  std::optional<PendingPost> removed(const std::string& name);
+  std::optional<LostPost> removed(const std::string& name);
 
-  // Of the last run: those of its batches that are displaced by now; others are waited for.
-  std::vector<PendingPost> resume(std::vector<PendingPost> posts, const std::vector<ChangeSet>& change_sets);
+  // Of the last run: those of its batches that are lost by now; others are waited for.
+  std::vector<LostPost> resume(std::vector<PendingPost> posts, const std::vector<ChangeSet>& change_sets);
   const std::vector<PendingPost>& open() const { return open_; }
-  // How many were displaced since one was accepted.
+  // It is of a batch that is open, be it of the last run.
+  bool awaits(const std::string& name) const;
+  // How many were displaced or too far ahead, and how many refused, since one was accepted.
   int displaced_in_a_row() const { return displaced_; }
+  int refused_in_a_row() const { return refused_; }
 
  private:
-  enum class Fate { Open, Accepted, Displaced };
+  enum class Fate { Open, Accepted, Displaced, TooFarAhead, Refused };
   Fate fate(const PendingPost& post, const ChangeSetStatus& status, bool last_part) const;
   Fate fate_among(const PendingPost& post, const std::vector<ChangeSet>& change_sets) const;
   std::vector<PendingPost>::iterator find(const std::string& name);
-  std::optional<PendingPost> settle(std::vector<PendingPost>::iterator post, Fate fate);
+  std::optional<LostPost> settle(std::vector<PendingPost>::iterator post, Fate fate);
 
   std::vector<PendingPost> open_;
-  std::map<std::string, ChangeSetStatus> early_;  // of ChangeSets that are not known yet; the newest few
-  std::int64_t snapshot_ = 0;                     // the newest of ours
-  int displaced_ = 0;
+  EarlyStatuses early_;
+  std::int64_t snapshot_ = 0;  // the newest of ours
+  int displaced_ = 0, refused_ = 0;
 };
 
 }  // namespace live_update

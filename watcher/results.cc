@@ -13,8 +13,6 @@
 namespace live_update {
 namespace {
 
-constexpr std::size_t kMostEarly = 64;
-
 std::chrono::milliseconds since(Results::Instant begin, Results::Instant now) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - begin);
 }
@@ -34,20 +32,20 @@ std::vector<Results::Line> Results::posted(const std::vector<ChangeSetSpec>& par
   const ChangeSetSpec& last = parts.back();
   const std::string name = change_set_name(last.live_update, last.session, last.sequence);
   batches_[name] = {.what = std::move(what), .saved = saved, .stored = now, .due = now + kOperatorPatience};
-  const auto early = early_.extract(name);
-  return early ? status(early.mapped(), now) : std::vector<Line>();
+  const auto early = early_.take(last.sequence);
+  early_.known(last.sequence);
+  return early ? told(batches_.find(name), *early, now) : std::vector<Line>();
 }
 
 std::vector<Results::Line> Results::status(const ChangeSet& change_set, Instant now) {
   auto found = batches_.find(change_set.meta.name);
-  if (found == batches_.end()) {
-    ChangeSet& early = early_[change_set.meta.name];
-    early.meta.name = change_set.meta.name;
-    early.status = change_set.status;
-    if (early_.size() > kMostEarly) early_.erase(early_.begin());
-    return {};
-  }
-  found->second.status = change_set.status;
+  if (found != batches_.end()) return told(found, change_set.status, now);
+  early_.keep(change_set);
+  return {};
+}
+
+std::vector<Results::Line> Results::told(Map::iterator found, const ChangeSetStatus& status, Instant now) {
+  found->second.status = status;
   std::vector<Line> lines;
   say_output(found->second, lines);
   std::ranges::move(tell(found, now), std::back_inserter(lines));
@@ -100,10 +98,7 @@ std::vector<Results::Line> Results::tell(Map::iterator found, Instant now) {
   return {};
 }
 
-void Results::removed(const std::string& change_set) {
-  batches_.erase(change_set);
-  early_.erase(change_set);
-}
+void Results::removed(const std::string& change_set) { batches_.erase(change_set); }
 
 // Names end in the sequence, so the first one that has not failed is the oldest that is waited for.
 Results::Map::const_iterator Results::oldest() const {

@@ -13,13 +13,15 @@
 #include <vector>
 
 #include "core/api/kinds.h"
+#include "watcher/early_statuses.h"
 
 namespace live_update {
 
 class Results {
  public:
   // `timings`: each line says how long the stages of the way took.
-  explicit Results(bool timings = false) : timings_(timings) {}
+  explicit Results(std::string session, bool timings = false)
+      : timings_(timings), early_(std::move(session)) {}
 
   using Instant = std::chrono::steady_clock::time_point;
   struct Line {
@@ -65,6 +67,7 @@ class Results {
   using Map = std::map<std::string, Batch>;  // by the name of the last part
 
   static void say_output(Batch& batch, std::vector<Line>& lines);
+  std::vector<Line> told(Map::iterator batch, const ChangeSetStatus& status, Instant now);
   std::vector<Line> tell(Map::iterator batch, Instant now);
   std::vector<Line> end(Map::iterator batch, bool problem, std::string text);
   std::vector<Line> say(Batch& batch, bool problem, std::string text);
@@ -72,7 +75,7 @@ class Results {
 
   const bool timings_;
   Map batches_;
-  std::map<std::string, ChangeSet> early_;  // seen, but not known to be ours yet; the newest few
+  EarlyStatuses early_;
   Instant quiet_until_{};
   std::optional<bool> last_ok_;
 };

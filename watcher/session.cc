@@ -10,13 +10,12 @@
 #include "core/rules/credentials.h"
 #include "run/memory.h"
 #include "watcher/cluster.h"
-#include "watcher/packer.h"
 #include "watcher/wording.h"
 
 namespace live_update {
 namespace {
 
-constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200}, kSnapshotPause{500};
+constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200};
 constexpr int kRootAttempts = 5;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
 
@@ -49,7 +48,8 @@ Session::Session(Loop& loop, ApiServer& api, Host& host, Console& console, Sessi
       console_(console, ""),
       options_(std::move(options)),
       on_end_(std::move(on_end)),
-      results_(options_.timings) {}
+      pending_(options_.id),
+      results_(options_.id, options_.timings) {}
 
 Session::~Session() = default;
 
@@ -73,18 +73,19 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
     take_appeared(appeared);
   }
   outbox_.add_all();
-  for (const PendingPost& post : pending_.resume(std::exchange(manifest_.pending, {}), change_sets)) {
-    outbox_.retract(post.changes);
-    snapshot_due_ = snapshot_due_ || post.snapshot;
+  for (const LostPost& it : pending_.resume(std::exchange(manifest_.pending, {}), change_sets)) {
+    outbox_.retract(it.post.changes);
+    snapshot_due_ = snapshot_due_ || it.post.snapshot;
   }
   guard_.resume(std::exchange(manifest_.held, {}));
   publisher_ = std::make_unique<Publisher>(
       loop_, api_, live_update.meta, newest + 1,
-      Publisher::Callbacks{
-          .on_done = [this](const auto& parts) { stored(parts); },
-          .on_refused = [this](const auto& parts, const Error& error) { refused(parts, error); },
-          .on_blocked = [this](const Error& error) { blocked(error); },
-          .on_unblocked = [this] { unblocked(); }});
+      Publisher::Callbacks{.on_done = [this](const auto& parts) { stored(parts); },
+                           .on_left_out = [this](const auto& left_out) { leave_out(left_out); },
+                           .on_given_up = [this](const auto& parts, const Error& error,
+                                                 bool torn) { given_up(parts, error, torn); },
+                           .on_blocked = [this](const Error& error) { blocked(error); },
+                           .on_unblocked = [this] { unblocked(); }});
   manifest_.sequence = newest;
   git_head_ = manifest_.head;
   if (git_has_moved(); git_head_ != manifest_.head && !manifest_.head.empty()) git_moved_ = loop_.now();
@@ -201,6 +202,7 @@ void Session::reload_rules() {
   if (watch_ && !watch_->restart()) return root_lost();
   outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
   take_appeared(*appeared);
+  refusals_.take_all();
   outbox_.add_all();
   console_.say("the rules have changed and are in force now");
   post_due();
@@ -214,53 +216,31 @@ void Session::live_update_changed(const LiveUpdate& live_update) {
   publisher_->saw_sequence(live_update.status.sequence);
   publisher_->retry_now();
   if (new_spec) reload_rules();
+  if (new_spec || requested) outbox_.add_paths(refusals_.take_all());
   if (requested && !annotation(live_update, kSyncRequested).empty()) snapshot_due_ = true;
   consider_snapshot();
   post_due();
   end_once();
 }
 
-bool Session::snapshot_asked_for(const LiveUpdate& live_update) const {
-  const Condition* needed = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
-  return needed && needed->status;
-}
-
-// The operator asks for everything. It does so for a moment, too, when the parts of a batch reach it in
-// another order: only what it still wants when all of ours is stored, and what our last Snapshot did not
-// bring, is worth one.
-void Session::consider_snapshot() {
-  if (!snapshot_asked_for(live_update_)) return snapshot_timer_.reset();
-  if (snapshot_timer_) return;
-  snapshot_timer_ = loop_.after(kSnapshotPause, [this] {
-    snapshot_timer_.reset();
-    if (!publisher_->idle()) return consider_snapshot();
-    if (manifest_.snapshot > live_update_.status.sequence) return;  // on its way
-    snapshot_due_ = true;
-    post_due();
-  });
-}
-
 void Session::change_set_removed(const std::string& name) {
-  const auto displaced = pending_.removed(name);
+  const auto gone = pending_.removed(name);
   results_.removed(name);
   arm_results();
-  if (displaced) post_again(*displaced, false);
+  if (gone) lost(*gone, false);
 }
 
 void Session::change_set_changed(const ChangeSet& change_set) {
-  const ChangeSetSpec& spec = change_set.spec;
-  if (spec.session != options_.id && spec.sequence > manifest_.sequence &&
-      other_sessions_.insert(spec.session).second)
-    console_.problem(
-        fmt::format("another watcher sends changes for this LiveUpdate, too: user {}, session {}; end one of "
-                    "the two, or they "
-                    "overwrite each other's files",
-                    visible(spec.user), visible(spec.session)));
-  publisher_->saw_sequence(newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set));
+  const std::int64_t sequence = change_set.spec.sequence;
+  if (sequence <= newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set))
+    publisher_->saw_sequence(sequence);
   publisher_->retry_now();
-  if (const auto displaced = pending_.status(change_set)) return post_again(*displaced);
+  if (change_set.spec.session != options_.id && !pending_.awaits(change_set.meta.name)) saw_other(change_set);
+  const auto none = pending_.status(change_set);
+  if (none && none->why != LostPost::Refused) return lost(*none);
   print(results_.status(change_set, loop_.now()));
   arm_results();
+  if (none && !options_.once) lost(*none);
   end_once();
 }
 

@@ -24,11 +24,14 @@
 #include "watcher/consent.h"
 #include "watcher/console.h"
 #include "watcher/delete_guard.h"
+#include "watcher/give_way.h"
 #include "watcher/host.h"
 #include "watcher/manifest.h"
 #include "watcher/outbox.h"
+#include "watcher/packer.h"
 #include "watcher/pending_posts.h"
 #include "watcher/publisher.h"
+#include "watcher/refusals.h"
 #include "watcher/results.h"
 #include "watcher/source.h"
 
@@ -97,6 +100,8 @@ class Session {
   void find_root(int attempts_left);
   // From what is due to ChangeSets (session_posting.cc).
   void post_due();
+  bool gives_way();
+  void saw_other(const ChangeSet& change_set);
   std::vector<Change> take_due();
   void post_snapshot(const std::vector<Change>& due);
   void send(ChangeSetType type, std::vector<Change> changes, const Unknowns& unknown = {});
@@ -105,8 +110,14 @@ class Session {
   void ask_about_held();
   bool git_has_moved();
   void stored(const std::vector<ChangeSetSpec>& parts);
-  void post_again(const PendingPost& post, bool at_once = true);
-  void refused(const std::vector<ChangeSetSpec>& parts, const Error& error);
+  // What another session displaced, and what the operator refused.
+  void lost(const LostPost& lost, bool at_once = true);
+  void post_again(const LostPost& lost, bool at_once);
+  void refused(const PendingPost& post);
+  // What the API server itself refused: single changes, or a batch.
+  void leave_out(const std::vector<LeftOut>& left_out);
+  void arm_refusals();
+  void given_up(const std::vector<ChangeSetSpec>& parts, const Error& error, bool torn);
   void blocked(const Error& error);
   void unblocked();
   bool snapshot_asked_for(const LiveUpdate& live_update) const;
@@ -138,14 +149,19 @@ class Session {
   Outbox outbox_;
   std::set<std::string> sent_credentials_;  // that somebody let out, as ChangeSets tell
   PendingPosts pending_;
+  GiveWay give_way_;
+  Refusals refusals_;
   DeleteGuard guard_;
   Results results_;
 
   bool snapshot_due_ = false;
+  std::int64_t snapshot_seen_ = 0;  // of ours, for which the operator was given time to say that it came
   bool held_ = false;
   std::vector<std::string> left_out_;  // of the last Snapshot, what a sync would have sent (rule 7.6)
   bool stopped_ = false;
   std::string sending_;                           // what is under way, in words
+  bool thinned_ = false;                          // changes were taken out of it
+  std::size_t pack_limit_ = kInlineLimit;         // smaller where the API server takes no more
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
   std::optional<Time> observed_;
   std::string git_head_;  // as it was seen last
@@ -156,7 +172,7 @@ class Session {
   std::string asked_, rules_problem_, notes_problem_, root_problem_;
   std::set<std::string> other_sessions_;
   Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, snapshot_timer_,
-      held_timer_, again_timer_, end_;
+      held_timer_, again_timer_, way_timer_, refused_timer_, refusals_timer_, end_;
 };
 
 }  // namespace live_update

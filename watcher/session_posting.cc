@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "core/api/conditions.h"
 #include "core/base/text.h"
+#include "core/desired/history.h"
 #include "core/rules/credentials.h"
 #include "watcher/packer.h"
 #include "watcher/session.h"
@@ -12,10 +14,23 @@
 namespace live_update {
 namespace {
 
-constexpr Millis kHeldPause{300}, kHeldPeriod{2000}, kGitPatience{10'000}, kAgainPause{500};
+constexpr Millis kHeldPause{300}, kHeldPeriod{2000}, kGitPatience{10'000};
+constexpr Millis kAgainPause{500}, kLongestAgainPause{5000};
+constexpr Millis kRefusedPause{500}, kLongestRefusedPause{60'000};
+constexpr Millis kSnapshotPause{500};
+constexpr std::size_t kSmallestPack = 8 * 1024;
 // A change of HEAD that is older has nothing to do with what is deleted now.
 constexpr std::chrono::seconds kGitTogether{30};
-constexpr int kAtOnce = 5, kMostDisplaced = 20;  // posts of one batch whose sequence another session took
+// Posts of one batch whose sequence another session took.
+constexpr int kAtOnce = 5, kMostDisplaced = 20;
+// From so many on a Snapshot, which needs no sequence before its own, leaves others so much room each time.
+constexpr int kLeap = 3, kRoom = 16;
+
+std::vector<Change> changes_of(const std::vector<ChangeSetSpec>& parts) {
+  std::vector<Change> all;
+  for (const ChangeSetSpec& part : parts) all.insert(all.end(), part.changes.begin(), part.changes.end());
+  return all;
+}
 
 std::int64_t count_files(const Tree& tree) { return static_cast<std::int64_t>(tree.files_below("").size()); }
 
@@ -24,16 +39,38 @@ std::int64_t count_files(const Tree& tree) { return static_cast<std::int64_t>(tr
 void Session::post_due() {
   if (stopped_ || held_ || !publisher_->idle()) return;
   if (outbox_.empty() && guard_.held().empty() && !snapshot_due_) return;
+  if (gives_way()) return;
   auto changes = take_due();
   if (stopped_) return;
-  if (snapshot_due_ && guard_.held().empty()) return post_snapshot(changes);
+  if (snapshot_due_) return post_snapshot(changes);
   changes = source_->fill(live_update_.spec, std::move(changes), outbox_.posted());
+  refusals_.sift(changes);
   if (watch_) arm_polling();
   if (changes.empty()) {
     saved_.reset();
     return;
   }
   send(ChangeSetType::Delta, std::move(changes));
+}
+
+// Rule 7.3: of two sessions neither loses for ever.
+bool Session::gives_way() {
+  const auto until = give_way_.until(loop_.now(), pending_.displaced_in_a_row() > 0);
+  if (!until) return way_timer_.reset(), false;
+  way_timer_ = loop_.after(std::chrono::ceil<Millis>(*until - loop_.now()), [this] { post_due(); });
+  return true;
+}
+
+void Session::saw_other(const ChangeSet& change_set) {
+  const ChangeSetSpec& spec = change_set.spec;
+  if (spec.sequence > manifest_.sequence && other_sessions_.insert(spec.session).second)
+    console_.problem(
+        fmt::format("another watcher sends changes for this LiveUpdate, too: user {}, session {}; end one of "
+                    "the two, or they overwrite each other's files",
+                    visible(spec.user), visible(spec.session)));
+  if (!is_of(live_update_.meta, change_set.meta)) return;
+  give_way_.saw(change_set, manifest_.sequence, loop_.now());
+  if (way_timer_) post_due();
 }
 
 // What is due now, without what is to be asked about first.
@@ -53,6 +90,8 @@ std::vector<Change> Session::take_due() {
 void Session::post_snapshot(const std::vector<Change>& due) {
   snapshot_due_ = false;
   auto all = source_->everything();
+  guard_.spare(all.changes, all.unknown);
+  refusals_.spare(all.changes, all.unknown, source_->tree());
   for (const Change& change : due)
     if (change.op == Op::Delete && is_credential(change.path)) sent_credentials_.insert(change.path);
   // Whatever a Snapshot does not name is gone, but of credentials that must be said.
@@ -66,6 +105,31 @@ void Session::post_snapshot(const std::vector<Change>& due) {
   }
   if (watch_) arm_polling();
   send(ChangeSetType::Snapshot, std::move(all.changes), all.unknown);
+}
+
+bool Session::snapshot_asked_for(const LiveUpdate& live_update) const {
+  const Condition* needed = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
+  return needed && needed->status;
+}
+
+// The operator asks for everything. It does so for a moment, too, when the parts of a batch reach it in
+// another order: only what it still wants when all of ours is stored, and what our last Snapshot did not
+// bring, is worth one. The LiveUpdate tells a little later that it has come.
+void Session::consider_snapshot() {
+  if (!snapshot_asked_for(live_update_)) {
+    snapshot_seen_ = 0;
+    return snapshot_timer_.reset();
+  }
+  if (snapshot_timer_ || refused_timer_) return;
+  snapshot_timer_ = loop_.after(kSnapshotPause, [this] {
+    snapshot_timer_.reset();
+    const bool on_its_way = std::ranges::any_of(pending_.open(), &PendingPost::snapshot);
+    const bool just_come = manifest_.snapshot > live_update_.status.sequence &&
+                           std::exchange(snapshot_seen_, manifest_.snapshot) != manifest_.snapshot;
+    if (!publisher_->idle() || on_its_way || just_come) return consider_snapshot();
+    snapshot_due_ = true;
+    post_due();
+  });
 }
 
 void Session::mind_held() {
@@ -118,46 +182,108 @@ void Session::send(ChangeSetType type, std::vector<Change> changes, const Unknow
       .live_update = live_update_.meta.name, .session = options_.id, .user = options_.user, .type = type};
   header.observed_at = std::exchange(observed_, std::nullopt).value_or(loop_.wall_clock());
   header.unknown = unknown.list();
-  publisher_->post(pack(header, std::move(changes)));
+  thinned_ = false;
+  publisher_->post(pack(header, std::move(changes), pack_limit_), pack_limit_ <= kSmallestPack);
 }
 
 void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   outbox_.confirm(parts);
   manifest_.sequence = parts.back().sequence;
   if (parts.back().type == ChangeSetType::Snapshot) manifest_.snapshot = manifest_.sequence;
-  if (const auto displaced = pending_.stored(parts)) return post_again(*displaced);
+  if (thinned_ && parts.back().type != ChangeSetType::Snapshot) sending_ = say_changes(changes_of(parts));
+  const auto none = pending_.stored(parts);
+  if (none && none->why != LostPost::Refused) return lost(*none);
   print(results_.posted(parts, sending_, sending_saved_.value_or(loop_.now()), loop_.now()));
   arm_results();
   write_manifest_soon();
+  if (none && !options_.once) lost(*none);
   post_due();
   end_once();
   git_has_moved();
 }
 
+void Session::lost(const LostPost& lost, bool at_once) {
+  write_manifest_soon();
+  if (lost.post.snapshot) manifest_.snapshot = 0;
+  if (lost.why == LostPost::Refused) return refused(lost.post);
+  if (lost.why == LostPost::TooFarAhead) publisher_->start_over(live_update_.status.sequence + 1);
+  post_again(lost, at_once && lost.why == LostPost::Displaced);
+}
+
 // Another session had the sequence first, and the operator took that. What there is now is sent, not what there
 // was: later batches may have been accepted meanwhile.
-void Session::post_again(const PendingPost& post, bool at_once) {
+void Session::post_again(const LostPost& lost, bool at_once) {
+  const PendingPost& post = lost.post;
   results_.removed(post.names.back());
   arm_results();
   outbox_.retract(post.changes);
-  if (post.snapshot) snapshot_due_ = true, manifest_.snapshot = 0;
-  write_manifest_soon();
+  if (post.snapshot) snapshot_due_ = true;
   const int times = pending_.displaced_in_a_row();
-  if (times < kMostDisplaced) {
-    const Millis pause = at_once && times <= kAtOnce ? Millis{0} : kAgainPause;
-    again_timer_ = loop_.after(pause, [this] { post_due(); });
-    return;
-  }
-  console_.problem(fmt::format(
-      "{} -> not accepted {} times in a row: another session has used the sequence each time; end the other "
-      "watcher, or wait for the other push; it is sent with the next save",
-      post.snapshot ? "everything" : say_changes(post.changes), times));
-  if (options_.once) stop(1);
+  if (post.snapshot && times >= kLeap) publisher_->saw_sequence(publisher_->next_sequence() - 1 + kRoom);
+  const bool too_often = times >= kMostDisplaced;
+  if (times == kMostDisplaced)
+    console_.problem(
+        fmt::format("{} -> not accepted {} times in a row: another session has used the sequence each time; "
+                    "end the other "
+                    "watcher, or wait for the other push{}",
+                    post.snapshot ? "everything" : say_changes(post.changes), times,
+                    options_.once ? "" : "; it is tried again by itself"));
+  if (too_often && options_.once) return stop(1);
+  const Millis pause = too_often ? kLongestAgainPause : at_once && times <= kAtOnce ? Millis{0} : kAgainPause;
+  again_timer_ = loop_.after(pause, [this] { post_due(); });
 }
 
-void Session::refused(const std::vector<ChangeSetSpec>&, const Error& error) {
-  console_.failure(fmt::format("{} -> not accepted: {}", sending_, error.message));
-  if (options_.once) return stop(1);
+// By the operator, for something in it, which is said. A Snapshot comes again, after a pause that grows. Of
+// other batches one half goes again at once and one later, until the change is known that it does not take.
+void Session::refused(const PendingPost& post) {
+  if (post.snapshot) {
+    const int doublings = std::min(pending_.refused_in_a_row() - 1, 10);
+    refused_timer_ = loop_.after(std::min(kRefusedPause * (1 << doublings), kLongestRefusedPause), [this] {
+      refused_timer_.reset();
+      snapshot_due_ = true;
+      post_due();
+    });
+    return;
+  }
+  std::vector<LeftOut> left_out;
+  const bool alone = post.changes.size() == 1;
+  for (std::size_t i = alone ? 0 : post.changes.size() / 2; i < post.changes.size(); ++i) {
+    const Entry* posted = outbox_.posted().find(post.changes[i].path);
+    const bool written = posted && post.changes[i].op == Op::Write;
+    left_out.push_back({written ? change_to(post.changes[i].path, *posted) : post.changes[i], "", alone});
+  }
+  outbox_.retract(post.changes);
+  refusals_.add(left_out, loop_.now());
+  arm_refusals();
+  again_timer_ = loop_.after(kAgainPause, [this] { post_due(); });
+}
+
+void Session::leave_out(const std::vector<LeftOut>& left_out) {
+  thinned_ = true;
+  refusals_.add(left_out, loop_.now());
+  for (const std::string& line : say_left_out(left_out)) console_.failure(line);
+  if (!options_.once) return arm_refusals();
+  for (const LeftOut& it : left_out) left_out_.push_back(visible(it.change.path));
+}
+
+void Session::arm_refusals() {
+  const auto due = refusals_.due();
+  if (!due) return refusals_timer_.reset();
+  refusals_timer_ = loop_.after(std::max(std::chrono::ceil<Millis>(*due - loop_.now()), Millis{0}), [this] {
+    outbox_.add_paths(refusals_.take_due(loop_.now()));
+    arm_refusals();
+    post_due();
+  });
+}
+
+// What is left of it goes again, in smaller pieces if it was too large.
+void Session::given_up(const std::vector<ChangeSetSpec>& parts, const Error& error, bool torn) {
+  if (error.kind == ErrorKind::TooLarge) pack_limit_ = std::max(pack_limit_ / 2, kSmallestPack);
+  std::set<std::string> paths;
+  for (const Change& change : changes_of(parts)) paths.insert(change.path);
+  outbox_.add_paths(paths);
+  snapshot_due_ = snapshot_due_ || torn || parts.back().type == ChangeSetType::Snapshot;
+  saved_ = sending_saved_;
   post_due();
 }
 

@@ -74,6 +74,11 @@ bool is_sequence_used(const ChangeSetStatus& status) {
   return status.phase == "Refused" && status.message.ends_with(kSequenceUsed);
 }
 
+bool is_too_far_ahead(const ChangeSetStatus& status) {
+  return status.phase == "Refused" && status.message.starts_with("sequence ") &&
+         status.message.contains(kTooFarAhead);
+}
+
 void History::update(ChangeSets change_sets, std::int64_t accepted, std::optional<Time> now) {
   std::ranges::sort(change_sets, before);
   if (!can_go_on(change_sets)) {

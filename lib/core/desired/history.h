@@ -148,5 +148,8 @@ std::string refusal(const ChangeSetSpec& spec);
 // taken (rule 7.3).
 inline constexpr std::string_view kSequenceUsed = " is already used by another ChangeSet";
 bool is_sequence_used(const ChangeSetStatus& status);
+// Whether it was only because of a sequence that the LiveUpdate is far from (kFarthestAhead).
+inline constexpr std::string_view kTooFarAhead = " is too far ahead: the newest is ";
+bool is_too_far_ahead(const ChangeSetStatus& status);
 
 }  // namespace live_update

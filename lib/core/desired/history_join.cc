@@ -66,8 +66,8 @@ class History::Joining {
     if (last_ && sequence <= *last_)
       return "sequence " + std::to_string(sequence) + std::string(kSequenceUsed);
     if (sequence > newest() + kFarthestAhead)
-      return "sequence " + std::to_string(sequence) + " is too far ahead: the newest is " +
-             std::to_string(newest()) + ", so post with " + std::to_string(newest() + 1);
+      return "sequence " + std::to_string(sequence) + std::string(kTooFarAhead) + std::to_string(newest()) +
+             ", so post with " + std::to_string(newest() + 1);
     return {};
   }
 

@@ -125,7 +125,7 @@ TEST_CASE("8.4 validate: what is wrong, what is doubted, and what is valid") {
 }
 
 TEST_CASE("8.4 a save, its result, and what its runs print") {
-  Results results;
+  Results results{"s"};
   const std::string what = say_changes({{.path = kHostile}, {.path = kHostile + "2", .op = Op::Delete}});
   results.posted({ChangeSetSpec{.live_update = "web", .session = "7f3a", .sequence = 1}}, what, {}, {});
   for (const char* phase : {"Failed", "Waiting", "FallBack"}) {

@@ -24,6 +24,8 @@ std::vector<ChangeSetSpec> parts(std::int64_t first, int count, ChangeSetType ty
 ChangeSet told(std::int64_t sequence, const std::string& phase, const std::string& message = "") {
   ChangeSet change_set;
   change_set.meta.name = change_set_name("web", "b", sequence);
+  change_set.spec.session = "b";
+  change_set.spec.sequence = sequence;
   change_set.status = {.phase = phase, .message = message};
   return change_set;
 }
@@ -31,7 +33,7 @@ ChangeSet told(std::int64_t sequence, const std::string& phase, const std::strin
 }  // namespace
 
 TEST_CASE("7.3 a batch is open until the operator says something of it") {
-  PendingPosts posts;
+  PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 1)));
   CHECK_FALSE(posts.status(told(5, "")));
   CHECK(posts.open().size() == 1);
@@ -42,13 +44,14 @@ TEST_CASE("7.3 a batch is open until the operator says something of it") {
 }
 
 TEST_CASE("7.3 a batch whose sequence another session has used is displaced, once, whichever part is told") {
-  PendingPosts posts;
+  PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 3)));
   const auto displaced = posts.status(told(5, "Refused", kUsed));
   REQUIRE(displaced);
-  CHECK(displaced->names.size() == 3);
-  CHECK(displaced->changes.size() == 3);
-  CHECK(displaced->changes[0].digest.empty());
+  CHECK(displaced->why == LostPost::Displaced);
+  CHECK(displaced->post.names.size() == 3);
+  CHECK(displaced->post.changes.size() == 3);
+  CHECK(displaced->post.changes[0].digest.empty());
   CHECK_FALSE(posts.status(told(6, "Refused", kUsed)));
   CHECK_FALSE(posts.status(told(7, "Superseded", "only a part of its batch was posted")));
   CHECK(posts.displaced_in_a_row() == 1);
@@ -58,21 +61,32 @@ TEST_CASE("7.3 a batch whose sequence another session has used is displaced, onc
 }
 
 TEST_CASE("7.3 the refusal may come before the answer to the post") {
-  PendingPosts posts;
+  PendingPosts posts("b");
   CHECK_FALSE(posts.status(told(5, "Refused", kUsed)));
   CHECK(posts.stored(parts(5, 1)));
   CHECK(posts.open().empty());
 }
 
-TEST_CASE("7.3 what breaks a rule is not posted again") {
-  PendingPosts posts;
+TEST_CASE("7.3 refused for another reason: lost as well, and told apart") {
+  PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 1)));
-  CHECK_FALSE(posts.status(told(5, "Refused", "\"../x\": is not a clean path")));
+  const auto refused = posts.status(told(5, "Refused", "\"../x\": is not a clean path"));
+  REQUIRE(refused);
+  CHECK(refused->why == LostPost::Refused);
+  CHECK_FALSE(posts.stored(parts(6, 1, ChangeSetType::Snapshot)));
+  CHECK(posts.status(told(6, "Refused", "has more than 4096 changes"))->post.snapshot);
+  CHECK(posts.refused_in_a_row() == 2);
+  CHECK(posts.displaced_in_a_row() == 0);
+  CHECK_FALSE(posts.stored(parts(40'000, 1)));
+  const auto far = posts.status(
+      told(40'000, "Refused", "sequence 40000 is too far ahead: the newest is 3, so post with 4"));
+  REQUIRE(far);
+  CHECK(far->why == LostPost::TooFarAhead);
   CHECK(posts.open().empty());
 }
 
 TEST_CASE("7.3 replaced by a Snapshot: ours says it again, another's does not") {
-  PendingPosts posts;
+  PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 1)));
   CHECK(posts.status(told(5, "Superseded", "a newer Snapshot replaces it")));
   CHECK_FALSE(posts.stored(parts(6, 1)));
@@ -81,20 +95,20 @@ TEST_CASE("7.3 replaced by a Snapshot: ours says it again, another's does not") 
 }
 
 TEST_CASE("7.3 deleted before anything was said of it") {
-  PendingPosts posts;
+  PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 2)));
   CHECK(posts.removed(change_set_name("web", "b", 6)));
 }
 
 TEST_CASE("7.3 a new run takes up what the last one left open") {
-  PendingPosts last;
+  PendingPosts last("b");
   for (std::int64_t sequence : {5, 6, 7, 8}) CHECK_FALSE(last.stored(parts(sequence, 1)));
-  PendingPosts next;
+  PendingPosts next("b");
   const auto displaced =
       next.resume(last.open(), {told(5, "Applied"), told(6, "Refused", kUsed), told(7, "")});
   REQUIRE(displaced.size() == 2);
-  CHECK(displaced[0].sequence == 6);
-  CHECK(displaced[1].sequence == 8);  // not there any more, and nobody knows what became of it
+  CHECK(displaced[0].post.sequence == 6);
+  CHECK(displaced[1].post.sequence == 8);  // not there any more, and nobody knows what became of it
   REQUIRE(next.open().size() == 1);
   CHECK(next.status(told(7, "Refused", kUsed)));
 }

@@ -41,9 +41,14 @@ struct Given {
                            std::to_string(stored.back().sequence));
              end();
            },
-       .on_refused =
-           [this](const std::vector<ChangeSetSpec>&, const Error& error) {
-             log.push_back("refused " + error.message);
+       .on_left_out =
+           [this](const std::vector<LeftOut>& left_out) {
+             for (const LeftOut& it : left_out)
+               log.push_back("without " + it.change.path + ": " + it.why + (it.alone ? "" : ", with others"));
+           },
+       .on_given_up =
+           [this](const std::vector<ChangeSetSpec>&, const Error& error, bool torn) {
+             log.push_back("given up: " + error.message + (torn ? ", torn" : ""));
              end();
            },
        .on_blocked = [this](const Error& error) { log.push_back("blocked " + error.message); },
@@ -128,30 +133,187 @@ TEST_CASE("the API server is away: said once, tried again until it is back, post
   CHECK(g.log == std::vector<std::string>{"blocked no connection", "unblocked", "stored 42-43"});
 }
 
-TEST_CASE("a right that is missing is waited for, an invalid ChangeSet is not") {
+TEST_CASE("a right that is missing is waited for, said once, and costs two requests each time") {
   Given g;
-  g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Forbidden, "may not create changesets"});
+  g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Forbidden, "may not create changesets"}, 4);
   g.publisher.post(parts(1));
   g.run();
   CHECK(g.log == std::vector<std::string>{"blocked may not create changesets", "unblocked", "stored 42-42"});
-  g.log.clear();
-  g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Invalid, "path is too long"});
-  g.publisher.post(parts(3));
-  g.run();
-  CHECK(g.log == std::vector<std::string>{"refused path is too long"});
-  CHECK(g.publisher.idle());
+  CHECK(g.api.count(Method::Post, "/changesets") == 5);
 }
 
-TEST_CASE("each outage is said, and its end: also after a batch that was refused, and once for each reason") {
+TEST_CASE("each outage is said, and its end: once for each reason") {
   Given g;
   for (int outage = 0; outage < 2; ++outage) {
     g.log.clear();
     g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Unavailable, "no connection"}, 2);
-    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Forbidden, "may not create changesets"});
-    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Invalid, "path is too long"});
+    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Forbidden, "may not create changesets"}, 2);
+    g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Invalid, "no such field"}, 2);
     g.publisher.post(parts(1));
     g.run();
-    CHECK(g.log == std::vector<std::string>{"blocked no connection", "blocked may not create changesets",
-                                            "unblocked", "refused path is too long"});
+    CHECK(g.log.size() == 5);
+    CHECK(g.log[0] == "blocked no connection");
+    CHECK(g.log[1] == "blocked may not create changesets");
+    CHECK(g.log[2] == "blocked no such field");
+    CHECK(g.log[3] == "unblocked");
   }
+}
+
+namespace {
+
+bool is_dry_run(const Request& request) {
+  return !request.query.empty() && request.query.back().first == "dryRun";
+}
+
+// The API server does not take ChangeSets with such a change.
+void refuse(Given& g, std::function<bool(const Change&)> bad, ErrorKind kind = ErrorKind::Invalid) {
+  g.api.interceptor = [=](const Request& request) -> std::optional<Error> {
+    if (request.method != Method::Post) return {};
+    const auto json = parse_json(request.body);
+    const auto change_set = decode_change_set(*json);
+    REQUIRE(change_set);
+    for (const Change& it : change_set->spec.changes)
+      if (bad(it)) return Error{kind, "no " + it.path};
+    return {};
+  };
+}
+
+std::function<bool(const Change&)> named(std::set<std::string> names) {
+  return [=](const Change& it) { return names.contains(it.path); };
+}
+
+ChangeSetSpec holding(int count) {
+  ChangeSetSpec spec{.live_update = "web", .session = "7f3a"};
+  for (int i = 1; i <= count; ++i)
+    spec.changes.push_back({.path = "f" + std::to_string(i), .op = Op::Delete});
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "what the API server refuses is left out, and all else goes, together, without a hole in the sequence") {
+  for (const ErrorKind kind : {ErrorKind::Invalid, ErrorKind::Forbidden, ErrorKind::Internal}) {
+    Given g;
+    refuse(g, named({"f7", "f42"}), kind);
+    g.publisher.post({holding(60)});
+    g.run();
+    CHECK(g.log == std::vector<std::string>{"without f7: no f7", "without f42: no f42", "stored 42-42"});
+    CHECK(g.at_server(42).spec.changes.size() == 58);
+    CHECK(g.api.count(Method::Post, "/changesets") < 30);
+  }
+}
+
+TEST_CASE("of several parts one is mended in its place") {
+  Given g;
+  refuse(g, named({"f2"}));
+  g.publisher.post(parts(9));
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"without f2: no f2", "stored 42-50"});
+  CHECK(g.at_server(43).spec.changes.empty());
+  CHECK(g.at_server(50).spec.changes.size() == 1);
+}
+
+TEST_CASE("nothing is left: the sequence is used by what comes next") {
+  Given g;
+  refuse(g, named({"f1"}));
+  g.publisher.post(parts(1));
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"without f1: no f1", "given up: no f1"});
+  g.publisher.post(parts(1, "g"));
+  g.run();
+  CHECK(g.log.back() == "stored 42-42");
+}
+
+TEST_CASE("7.6 of a Snapshot it is unknown") {
+  Given g;
+  refuse(g, named({"f2"}));
+  auto snapshot = parts(3);
+  for (ChangeSetSpec& part : snapshot) part.type = ChangeSetType::Snapshot;
+  g.publisher.post(snapshot);
+  g.run();
+  CHECK(g.log.back() == "stored 42-44");
+  REQUIRE(g.at_server(43).spec.unknown.size() == 1);
+  CHECK(g.at_server(43).spec.unknown[0].path == "f2");
+  CHECK_FALSE(g.at_server(43).spec.unknown[0].below);
+}
+
+TEST_CASE("of a file in pieces all are left out, or if that is too late, the batch is given up") {
+  auto pieces = parts(6);
+  for (std::size_t i = 0; i < 6; ++i)
+    pieces[i].changes[0] = {
+        .path = "large", .type = FileType::File, .size = 600, .digest = "1", .offset = i * 100};
+  {
+    Given g;
+    refuse(g, named({"large"}));
+    auto all = pieces;
+    all[5].changes.push_back({.path = "f", .op = Op::Delete});
+    g.publisher.post(all);
+    g.run();
+    CHECK(g.log.back() == "stored 42-47");
+    CHECK(g.at_server(42).spec.changes.empty());
+    CHECK(g.at_server(47).spec.changes.size() == 1);
+  }
+  Given g;
+  refuse(g, [](const Change& it) { return it.offset == 500; });
+  g.publisher.post(pieces);
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"without large: no large", "given up: no large, torn"});
+  CHECK(g.publisher.idle());
+}
+
+TEST_CASE("many that are refused: the tries are bounded, and what is left undecided is told") {
+  Given g;
+  refuse(g, [](const Change& it) { return it.path != "good"; });
+  auto all = holding(1000);
+  all.changes.push_back({.path = "good", .op = Op::Delete});
+  g.publisher.post({all});
+  g.run();
+  CHECK(g.log.size() == 1002);
+  CHECK(g.log.back() == "given up: no f1");
+  CHECK(g.api.count(Method::Post, "/changesets") <= Division::kMostTries + 2);
+}
+
+TEST_CASE("too large as a whole: given up, to come in smaller parts; when they are the smallest, divided") {
+  Given g;
+  g.api.interceptor = [](const Request& request) -> std::optional<Error> {
+    if (request.method != Method::Post || request.body.size() < 1000) return {};
+    return Error{ErrorKind::TooLarge, "too large"};
+  };
+  auto spec = holding(2);
+  spec.changes[1].path += std::string(1000, 'x');
+  g.publisher.post({spec});
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"given up: too large"});
+  g.log.clear();
+  g.publisher.post({spec}, true);
+  g.run();
+  CHECK(g.log.size() == 2);
+  CHECK(g.log[1] == "stored 42-42");
+}
+
+TEST_CASE("an outage while it is divided is waited for") {
+  Given g;
+  refuse(g, named({"f3"}));
+  const auto refuse_f3 = g.api.interceptor;
+  int dry_runs = 0;
+  g.api.interceptor = [&](const Request& request) -> std::optional<Error> {
+    if (is_dry_run(request) && ++dry_runs == 3) return Error{ErrorKind::Unavailable, "away"};
+    return refuse_f3(request);
+  };
+  g.publisher.post({holding(8)});
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"blocked away", "without f3: no f3", "unblocked", "stored 42-42"});
+}
+
+TEST_CASE("refused time after time, but for nothing that can be found: it waits, and is said") {
+  Given g;
+  int left = 5;
+  g.api.interceptor = [&](const Request& request) -> std::optional<Error> {
+    if (is_dry_run(request)) return {};
+    return left-- > 0 ? std::optional(Error{ErrorKind::Invalid, "whimsical"}) : std::nullopt;
+  };
+  g.publisher.post(parts(1));
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"blocked whimsical", "unblocked", "stored 42-42"});
 }

@@ -11,8 +11,8 @@ namespace {
 
 struct Given {
   Given() = default;
-  explicit Given(bool timings) : results(timings) {}
-  Results results;
+  explicit Given(bool timings) : results("7f3a", timings) {}
+  Results results{"7f3a"};
   std::int64_t sequence = 42;
 
   static Results::Instant at(int ms) { return Results::Instant(milliseconds(ms)); }
@@ -29,6 +29,8 @@ struct Given {
   std::string status(int ms, ChangeSetStatus status) {
     ChangeSet change_set;
     change_set.meta.name = change_set_name("web", "7f3a", sequence);
+    change_set.spec.session = "7f3a";
+    change_set.spec.sequence = sequence;
     change_set.status = std::move(status);
     return text(results.status(change_set, at(ms)));
   }
@@ -198,7 +200,7 @@ TEST_CASE("numbers in words") {
 }
 
 TEST_CASE("4.6 what a run prints is said while it goes on, each line once") {
-  Results results;
+  Results results{"7f3a"};
   const Results::Instant begin{};
   ChangeSetSpec spec;
   spec.live_update = "web";

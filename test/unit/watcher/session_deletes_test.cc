@@ -91,6 +91,38 @@ TEST_CASE("7.4 a folder renamed, or a branch switched, while nobody watched") {
   CHECK(g.console.problems.empty());
 }
 
+TEST_CASE(
+    "7.4, 7.6 a Snapshot that is asked for meanwhile goes at once, and deletes nothing of what is held "
+    "back") {
+  const std::string steps = R"({"sync":{"from":"src","to":"/app"}})", more = R"(,"source":{"maxDeletes":2})";
+  Given g(steps, more);
+  for (const char* path : {"src/a", "src/b", "src/dir/c", "src/keep"}) g.disk.write(path, "1");
+  g.start();
+  for (const char* path : {"src/a", "src/b", "src/dir"}) g.disk.remove(path);
+  g.until([&] { return !g.console.problems.empty(); });
+  g.disk.write("src/dir", "a file in its place");
+  const std::string needed =
+      R"({"conditions":[{"type":"SnapshotNeeded","status":"True","reason":"HistoryLost","message":"gone"}]})";
+  g.apply(steps, more, needed);
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: S *src +src/keep"});
+  Texts unknown;
+  const ChangeSet snapshot = g.posted()[0];
+  for (const UnknownPath& it : snapshot.spec.unknown) unknown.push_back(it.path + (it.below ? "/..." : ""));
+  CHECK(unknown == Texts{"src/a", "src/b", "src/dir/c"});
+  g.apply(steps, more, R"({"sequence":1})");
+  g.settle();
+  CHECK(g.posted().size() == 1);
+  g.disk.write("src/keep", "2");
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/keep");
+  g.stop();
+  g.options.allow_deletes = true;
+  g.start();
+  g.until([&] { return g.posted().size() == 3; });
+  CHECK(g.sent()[2] == "3: -src/a -src/b +src/dir -src/dir/c");
+}
+
 TEST_CASE("7.4 push: more deletes than maxDeletes end it with the question") {
   Given g(R"({"sync":{"from":"src","to":"/app"}})", R"(,"source":{"maxDeletes":1})");
   for (const char* path : {"src/a", "src/b", "src/c"}) g.disk.write(path, "1");

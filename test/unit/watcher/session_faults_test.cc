@@ -265,12 +265,12 @@ TEST_CASE("7.3 not for ever: a push whose sequence is always used says so and en
   for (std::size_t i = 0; i < 20 && !g.exit_code; ++i) {
     g.until([&] { return g.posted().back().spec.session == "s1"; });
     displace(g, g.posted().size() - 1);
-    g.until(
-        [&] { return g.exit_code || g.posted().back().spec.sequence == static_cast<std::int64_t>(i) + 2; });
+    const std::int64_t used = g.posted().back().spec.sequence;
+    g.until([&] { return g.exit_code || g.posted().back().spec.sequence > used; });
   }
   CHECK(g.exit_code == 1);
   CHECK(g.console.problems.back() ==
         "everything -> not accepted 20 times in a row: another session has used the sequence each time; end "
         "the "
-        "other watcher, or wait for the other push; it is sent with the next save");
+        "other watcher, or wait for the other push");
 }
