@@ -42,13 +42,27 @@ std::string wrong_paths(const ExplainCommand& command) {
   return {};
 }
 
-Question ask(const ExplainCommand& command, const FileSystem& files, const DiskTree& disk) {
+// A path that only what it is behind a followed link is ignored for.
+std::optional<IgnoredPath> ignored_behind_link(const std::string& path, const FollowedLinks& links,
+                                               const IgnoreRules& rules) {
+  const auto real = real_path(links, path);
+  if (!real || rules.check(path).ignored) return {};
+  const IgnoreRules::Verdict verdict = rules.check(*real);
+  if (!verdict.ignored) return {};
+  return IgnoredPath{path, std::string(verdict.by) + ", as it is " + *real, verdict.whole};
+}
+
+Question ask(const ExplainCommand& command, const FileSystem& files, const Mapping& mapping,
+             const IgnoreRules& rules, const DiskTree& disk) {
+  const FollowedLinks links = followed_links(mapping, files);
   std::map<std::string, Op> paths;
   for (const std::string& path : command.changed) paths[clean_path(path)] = Op::Write;
   for (const std::string& path : command.deleted) paths[clean_path(path)] = Op::Delete;
   Question out;
   for (const auto& [path, op] : paths) {
-    if (op == Op::Delete) {
+    if (auto ignored = ignored_behind_link(path, links, rules)) {
+      out.special.push_back(std::move(*ignored));
+    } else if (op == Op::Delete) {
       out.changes.push_back({.path = path, .op = op});
     } else if (files.look(path) == FileKind::Special) {
       out.special.push_back({path, "built in: a socket, a FIFO or a device cannot be sent", true});
@@ -184,7 +198,7 @@ int explain(const Result<std::vector<Manifest>>& manifests, const ExplainCommand
 
   const Mapping mapping(spec);
   const DiskTree disk(files, mapping, checked.rules);
-  const Question question = ask(command, files, disk);
+  const Question question = ask(command, files, mapping, checked.rules, disk);
   Plan planned = plan(spec, checked.rules, question.changes, disk);
   if (!planned.refused.empty()) return invalid(command, manifest, planned.refused, out);
   planned.ignored.insert(planned.ignored.end(), question.special.begin(), question.special.end());

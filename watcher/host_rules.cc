@@ -56,6 +56,16 @@ FollowedLinks followed_links(const Mapping& mapping, const FileSystem& files) {
   return links;
 }
 
+std::optional<std::string> real_path(const FollowedLinks& links, const std::string& path) {
+  for (std::string up = path; up != "."; up = parent_path(up)) {
+    const auto link = links.find(up);
+    if (link == links.end()) continue;
+    const std::string end = link->second.empty() ? "." : link->second;
+    return up == path ? end : join_path(end, path.substr(up.size() + 1));
+  }
+  return {};
+}
+
 namespace {
 
 // Of a link that is followed: what is wrong with its end, or empty. A credential is held back when it is met.

@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(cons
 // Where the links that a mapping follows lead now, as long as that is inside the root (watcher/links.h).
 using FollowedLinks = std::map<std::string, std::string>;
 FollowedLinks followed_links(const Mapping& mapping, const FileSystem& files);
+// What a path that is, or lies below, one of these is called without links; nothing: it is behind none.
+std::optional<std::string> real_path(const FollowedLinks& links, const std::string& path);
 
 // A sync.from, or a folder on the way to it, that is a link out of the root (rule 3.3) or to what is ignored
 // (rule 2.2), or one that `ceiling`, which may be the same spec, sends as a link.

@@ -56,13 +56,8 @@ RulesFilter RulesFilter::with(FollowedLinks links) const {
 IgnoreRules::Verdict RulesFilter::verdict(const std::string& path) const {
   const IgnoreRules::Verdict named = cursor_.check(path);
   if (named.ignored || links_.empty()) return named;
-  for (std::string up = path; up != "."; up = parent_path(up)) {
-    const auto link = links_.find(up);
-    if (link == links_.end()) continue;
-    const std::string below = up == path ? "." : path.substr(up.size() + 1);
-    return real_cursor_.check(join_path(clean(link->second), below));
-  }
-  return named;
+  const auto real = real_path(links_, path);
+  return real ? real_cursor_.check(*real) : named;
 }
 
 bool RulesFilter::counts(const std::string& path) const {

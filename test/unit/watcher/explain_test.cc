@@ -201,6 +201,18 @@ TEST_CASE("3.3 explain: a from that is a symlink to a directory is that director
   CHECK(it.json().contains("a/b is a link that leads out of the root, to /etc"));
 }
 
+TEST_CASE("2.2, 3.3 explain: what is behind a followed link is ignored by its own path, too") {
+  auto it = asked("  source: {ignore: [data/secret]}\n  steps: [{sync: {from: src, to: /app}}]\n")
+                .changed({"src/secret/x", "src/a"});
+  it.files.file("data/secret/x").file("data/a").link("src", "data");
+  CHECK(it.json().contains(
+      R"("ignored":[{"path":"src/secret/x","by":"spec.source.ignore[0]: data/secret, as it is data/secret/x","whole":true}])"));
+  CHECK(it.json().contains(R"("copies":[{"from":"src/a","to":"/app/a"}])"));
+  it.files.link("src", "data/secret");
+  CHECK(it.json().contains(
+      "src is a link that leads to data/secret, which is ignored (spec.source.ignore[0]: data/secret)"));
+}
+
 TEST_CASE("2.8 explain: credentials stay on the machine, and it says by what") {
   const std::string all = "  steps: [{sync: {from: ., to: /app}}]\n";
   auto it = asked(all).changed({".env", "a/id_rsa"});
