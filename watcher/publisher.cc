@@ -137,6 +137,7 @@ void Publisher::failed(std::size_t index, const Error& error) {
 // For what may pass; then all goes on where it was.
 void Publisher::wait(const Error& error) {
   pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+  reachable_ = !error.retryable();
   retry_ = loop_.after(pause_, [this] {
     retry_.reset();
     refused_ ? divide() : fill_window();
@@ -228,7 +229,7 @@ void Publisher::give_up(Error error) {
 }
 
 void Publisher::retry_now() {
-  if (!retry_) return;
+  if (!retry_ || reachable_) return;
   retry_.reset();
   refused_ ? divide() : fill_window();
 }

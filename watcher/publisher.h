@@ -55,7 +55,7 @@ class Publisher {
   std::int64_t next_sequence() const { return next_; }
   // The sequences begin anew: whatever was seen counts for nothing.
   void start_over(std::int64_t next) { next_ = next, seen_ = next - 1; }
-  // The API server is reachable again: try at once, not after the pause.
+  // The API server is reachable again: what waits for that is tried at once, not after the pause.
   void retry_now();
 
  private:
@@ -105,6 +105,7 @@ class Publisher {
   std::optional<Refused> refused_;  // the part that is being divided
   int futile_ = 0;                  // times that this found nothing, since the last success
   Millis pause_{0};
+  bool reachable_ = false;  // it waits for something else
   Handle retry_;
 };
 

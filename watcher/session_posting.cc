@@ -283,7 +283,7 @@ void Session::given_up(const std::vector<ChangeSetSpec>& parts, const Error& err
   for (const Change& change : changes_of(parts)) paths.insert(change.path);
   outbox_.add_paths(paths);
   snapshot_due_ = snapshot_due_ || torn || parts.back().type == ChangeSetType::Snapshot;
-  saved_ = sending_saved_;
+  if (!paths.empty()) saved_ = sending_saved_;
   post_due();
 }
 

@@ -142,6 +142,16 @@ TEST_CASE("a right that is missing is waited for, said once, and costs two reque
   CHECK(g.api.count(Method::Post, "/changesets") == 5);
 }
 
+TEST_CASE("what others send says nothing about a right that is missing: it costs no further requests") {
+  Given g;
+  g.api.fail_next(Method::Post, "/changesets", {ErrorKind::Forbidden, "may not create changesets"}, 2);
+  g.publisher.post(parts(1));
+  const Handle others = g.loop.every(Millis(1), [&] { g.publisher.retry_now(); });
+  const auto begin = g.loop.now();
+  g.run();
+  CHECK(g.loop.now() - begin >= Millis(200));
+}
+
 TEST_CASE("each outage is said, and its end: once for each reason") {
   Given g;
   for (int outage = 0; outage < 2; ++outage) {
