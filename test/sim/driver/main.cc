@@ -1,0 +1,144 @@
+// sim: runs seeds of the simulation.
+//
+//   sim --seeds 500 [--from 1] [--without FAULT,FAULT] [--only FAULT,FAULT]
+//   sim --seed 42 [...]      one of them, with its trace
+//   sim --seed 42 --shrink   the same, as small as it fails
+//   sim --closed [...]       without the faults that lead to breaches which are known (README)
+//
+// Each seed runs twice, and both must have the same trace. Last line: "N seeds, M failed". Exit code 1: some have.
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include "test/sim/driver/shrink.h"
+#include "test/sim/driver/simulation.h"
+#include "test/sim/faults/faults.h"
+
+namespace live_update::sim {
+namespace {
+
+struct Arguments {
+  std::uint64_t from = 1, seeds = 100;
+  std::optional<std::uint64_t> seed;
+  std::set<std::string> without, only;
+  bool quick = false;  // once, not twice
+  bool shrink = false;
+};
+
+std::optional<std::uint64_t> number(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, value);
+  if (read.ec != std::errc() || read.ptr != end) return {};
+  return value;
+}
+
+std::set<std::string> names(const std::string& text) {
+  std::set<std::string> all;
+  std::istringstream in(text);
+  for (std::string name; std::getline(in, name, ',');) all.insert(name);
+  return all;
+}
+
+bool known(const std::set<std::string>& all) {
+  for (const std::string& name : all) {
+    bool found = false;
+    for (const Fault& fault : faults()) found |= fault.name == name;
+    if (found) continue;
+    std::fprintf(stderr, "sim: there is no fault %s; there are:", name.c_str());
+    for (const Fault& fault : faults()) std::fprintf(stderr, " %s", std::string(fault.name).c_str());
+    std::fprintf(stderr, "\n");
+    return false;
+  }
+  return true;
+}
+
+std::optional<Arguments> parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
+    if (name == "--once") {
+      arguments.quick = true;
+      continue;
+    }
+    if (name == "--shrink") {
+      arguments.shrink = true;
+      continue;
+    }
+    if (name == "--closed") {
+      for (const Fault& fault : faults())
+        if (fault.open) arguments.without.emplace(fault.name);
+      continue;
+    }
+    ++i;
+    if (name == "--without")
+      arguments.without = names(value);
+    else if (name == "--only")
+      arguments.only = names(value);
+    else if (const auto n = number(value); !n)
+      return {};
+    else if (name == "--seeds")
+      arguments.seeds = *n;
+    else if (name == "--from")
+      arguments.from = *n;
+    else if (name == "--seed")
+      arguments.seed = *n;
+    else
+      return {};
+  }
+  if (!known(arguments.without) || !known(arguments.only)) return {};
+  if (!arguments.only.empty())
+    for (const Fault& fault : faults())
+      if (!arguments.only.contains(std::string(fault.name))) arguments.without.emplace(fault.name);
+  return arguments;
+}
+
+// Empty: the rules held, and both runs were the same.
+Outcome run_seed(Plan plan, bool once) {
+  Outcome outcome = simulate(plan);
+  plan.print = false;
+  if (!once && simulate(plan).hash != outcome.hash)
+    outcome.breach = "two runs of this seed differ: something outside of the simulation decides";
+  return outcome;
+}
+
+int run(const Arguments& arguments) {
+  const bool one = arguments.seed.has_value();
+  const std::uint64_t first = one ? *arguments.seed : arguments.from, count = one ? 1 : arguments.seeds;
+  std::uint64_t failed = 0;
+  long saves = 0, happened = 0;
+  std::map<std::string, int> with;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    Plan plan{.seed = seed, .without = arguments.without};
+    if (arguments.shrink && !simulate(plan).breach.empty()) plan = shrunk(plan);
+    plan.print = one;
+    const Outcome outcome = run_seed(plan, arguments.quick);
+    saves += outcome.saves;
+    happened += outcome.faults;
+    if (outcome.breach.empty()) continue;
+    ++failed;
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), outcome.breach.c_str());
+    std::fflush(stdout);
+  }
+  std::printf("%ld saves and %ld faults\n", saves, happened);
+  std::printf("%llu seeds, %llu failed\n", static_cast<unsigned long long>(count),
+              static_cast<unsigned long long>(failed));
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace live_update::sim
+
+int main(int argc, char** argv) {
+  const auto arguments = live_update::sim::parse(argc, argv);
+  if (arguments) return live_update::sim::run(*arguments);
+  std::fprintf(
+      stderr,
+      "usage: sim [--seeds N] [--from S] [--seed S] [--once] [--shrink] [--closed] [--without FAULT,...] "
+      "[--only FAULT,...]\n");
+  return 2;
+}
