@@ -94,7 +94,6 @@ void compaction(World& world) {
   world.for_each_link([](Link& link) { link.cut(); });
 }
 
-// What admission refused is sent again when it has changed.
 void admission_refuses(World& world) {
   const auto files = world.host.files_below("");
   if (files.empty()) return;
@@ -189,7 +188,7 @@ constexpr Fault kFaults[] = {
     {"changeset-deleted", 3, change_set_deleted, true},
     {"status-wiped", 3, status_wiped, true},
     {"syncs-changed", 6, syncs_changed, true},
-    {"runs-changed", 3, runs_changed},
+    {"runs-changed", 3, runs_changed, true},
     {"liveupdate-remade", 2, live_update_remade, true},
     {"pod-deleted", 6, pod_deleted},
     {"scaled", 4, scaled},

@@ -141,7 +141,9 @@ void World::forbid(const std::string& path) {
   trace.add("admission", path.empty() ? "takes everything" : "refuses " + path);
   const std::string before = std::exchange(forbidden_, path);
   for_each_link([&](Link& link) { link.weather.forbidden = path; });
-  if (!before.empty() && host.nodes().contains(before)) host.write(before, "taken at last");
+  if (before.empty() || !path.empty() || !watcher_) return;
+  stop_watcher(true);
+  start_watcher();
 }
 
 std::vector<std::string> World::change_sets() const {

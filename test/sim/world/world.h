@@ -42,7 +42,7 @@ class World {
 
   // --- the network
   void for_each_link(const std::function<void(Link&)>& work);
-  // From now on admission refuses this path, and what it refused before has changed. Empty: none.
+  // From now on admission refuses this path. Empty: none, and the watcher starts again, as it says that one has to.
   void forbid(const std::string& path);
   std::vector<std::string> change_sets() const;  // names
 
