@@ -1,4 +1,5 @@
 """What can go wrong on the host: limits, rights, roots that vanish (design.md 8, semantics.md 2.4, 7.2, 7.4)."""
+import json
 import os
 import shutil
 import signal
@@ -256,6 +257,50 @@ def test_two_pushes_at_once(shared, app, tmp_path):
             assert each.returncode == 0, f"round {number}: {said}"
             assert "already used" not in said
         assert app.only().read("/app/src/round") == f"{number}"
+
+
+def no_secrets(name, namespace):
+    """A policy of the cluster that takes no ChangeSet with a path that ends in "secret"."""
+    kinds = {"apiGroups": ["liveupdate.dev"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["changesets"]}
+    group = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    return {"apiVersion": "v1", "kind": "List", "items": [
+        {**group, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": {
+            "matchConstraints": {"resourceRules": [kinds], "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+            "validations": [
+                {"expression": "!has(object.spec.packed) || !object.spec.packed.contains('/secret\"')", "message": "no secrets here"},
+                {"expression": "!has(object.spec.changes) || !object.spec.changes.exists(c, c.path.endsWith('/secret'))", "message": "no secrets here"}]}},
+        {**group, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}]}
+
+
+def test_what_admission_refuses_is_named_and_the_rest_arrives(shared, app, watch):
+    """Neither the save that it is in is lost with it, nor the Snapshot; and it arrives when it may."""
+    policy = no_secrets(f"no-secrets-{shared.namespace}", shared.namespace)
+    user = json.loads(shared.kubectl("auth", "whoami", "-o", "json"))["status"]["userInfo"]["username"]
+    probe = {"apiVersion": "liveupdate.dev/v1alpha1", "kind": "ChangeSet", "metadata": {"name": "app-probe-000001"},
+             "spec": {"liveUpdate": "app", "session": "probe", "user": user, "sequence": 1, "changes": [{"path": "src/secret", "op": "Delete"}]}}
+
+    def refused():
+        return "no secrets" in shared.kubectl.run("create", "--dry-run=server", "-f", "-", stdin=probe).stderr
+
+    shared.cluster("apply", "-f", "-", stdin=policy)
+    try:
+        shared.eventually(refused, "the policy is in force")
+        watcher = watch()
+        for number in range(30):
+            write(shared.root / f"src/admission/{number}", f"{number}")
+        write(shared.root / "src/admission/secret", "1")
+        watcher.wait_line(r"src/admission/secret -> not accepted: .*no secrets here")
+        shared.in_sync(app, leave_out={"secret"})
+        mark = watcher.mark()
+        shared.kubectl("annotate", "liveupdate", "app", f"liveupdate.dev/sync-requested-at={time.time()}", "--overwrite")
+        watcher.wait_line(r"^everything .* -> 1/1 pods", after=mark)
+        write(shared.root / "src/admission/0", "after it")
+        shared.in_sync(app, leave_out={"secret"})
+    finally:
+        shared.cluster("delete", "-f", "-", stdin=policy)
+    shared.eventually(lambda: not refused(), "the policy is gone")
+    write(shared.root / "src/admission/secret", "2")
+    shared.in_sync(app)
 
 
 def test_watch_beside_pushes_loses_no_save(shared, app, watch, tmp_path):
