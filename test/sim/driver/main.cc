@@ -3,6 +3,7 @@
 //   sim --seeds 500 [--from 1] [--without FAULT,FAULT] [--only FAULT,FAULT]
 //   sim --seed 42 [...]      one of them, with its trace
 //   sim --seed 42 --shrink   the same, as small as it fails
+//   sim --coverage [...]     and how often each fault met containers in each state
 //   sim --closed [...]       without the faults that lead to breaches which are known (README)
 //
 // Each seed runs twice, and both must have the same trace. Last line: "N seeds, M failed". Exit code 1: some have.
@@ -26,7 +27,7 @@ struct Arguments {
   std::optional<std::uint64_t> seed;
   std::set<std::string> without, only;
   bool quick = false;  // once, not twice
-  bool shrink = false;
+  bool shrink = false, coverage = false;
 };
 
 std::optional<std::uint64_t> number(const std::string& text) {
@@ -69,6 +70,10 @@ std::optional<Arguments> parse(int argc, char** argv) {
       arguments.shrink = true;
       continue;
     }
+    if (name == "--coverage") {
+      arguments.coverage = true;
+      continue;
+    }
     if (name == "--closed") {
       for (const Fault& fault : faults())
         if (fault.open) arguments.without.emplace(fault.name);
@@ -106,12 +111,30 @@ Outcome run_seed(Plan plan, bool once) {
   return outcome;
 }
 
+using Met = std::map<std::pair<std::string, std::string>, int>;
+
+// Each fault, and how often it met a container in each state.
+void print_coverage(const Met& met) {
+  std::set<std::string> states;
+  for (const auto& [cell, times] : met) states.insert(cell.second);
+  std::printf("%-20s", "");
+  for (const std::string& state : states) std::printf(" %10s", state.c_str());
+  for (const Fault& fault : faults()) {
+    std::printf("\n%-20s", std::string(fault.name).c_str());
+    for (const std::string& state : states) {
+      const auto found = met.find({std::string(fault.name), state});
+      std::printf(" %10d", found == met.end() ? 0 : found->second);
+    }
+  }
+  std::printf("\n");
+}
+
 int run(const Arguments& arguments) {
   const bool one = arguments.seed.has_value();
   const std::uint64_t first = one ? *arguments.seed : arguments.from, count = one ? 1 : arguments.seeds;
   std::uint64_t failed = 0;
   long saves = 0, happened = 0;
-  std::map<std::string, int> with;
+  Met met;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     Plan plan{.seed = seed, .without = arguments.without};
     if (arguments.shrink && !simulate(plan).breach.empty()) plan = shrunk(plan);
@@ -119,11 +142,13 @@ int run(const Arguments& arguments) {
     const Outcome outcome = run_seed(plan, arguments.quick);
     saves += outcome.saves;
     happened += outcome.faults;
+    for (const auto& [cell, times] : outcome.met) met[cell] += times;
     if (outcome.breach.empty()) continue;
     ++failed;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), outcome.breach.c_str());
     std::fflush(stdout);
   }
+  if (arguments.coverage) print_coverage(met);
   std::printf("%ld saves and %ld faults\n", saves, happened);
   std::printf("%llu seeds, %llu failed\n", static_cast<unsigned long long>(count),
               static_cast<unsigned long long>(failed));
@@ -136,9 +161,9 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   const auto arguments = live_update::sim::parse(argc, argv);
   if (arguments) return live_update::sim::run(*arguments);
-  std::fprintf(
-      stderr,
-      "usage: sim [--seeds N] [--from S] [--seed S] [--once] [--shrink] [--closed] [--without FAULT,...] "
-      "[--only FAULT,...]\n");
+  std::fprintf(stderr,
+               "usage: sim [--seeds N] [--from S] [--seed S] [--once] [--shrink] [--coverage] [--closed] "
+               "[--without FAULT,...] "
+               "[--only FAULT,...]\n");
   return 2;
 }

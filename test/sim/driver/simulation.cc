@@ -46,7 +46,7 @@ std::vector<Action> draw_life(Random& random, const Plan& plan) {
 
 void happen(World& world, const Fault& fault, Outcome& outcome) {
   world.trace.add("driver", "fault " + std::string(fault.name));
-  outcome.happened.insert(std::string(fault.name));
+  for (const std::string& state : world.oracle.states()) ++outcome.met[{std::string(fault.name), state}];
   ++outcome.faults;
   fault.happen(world);
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace live_update::sim {
@@ -20,9 +22,10 @@ struct Plan {
 struct Outcome {
   std::uint64_t hash = 0;  // of the trace
   int saves = 0, faults = 0;
-  std::size_t actions = 0;         // that were drawn
-  std::set<std::string> happened;  // by name
-  std::string breach;              // the first; empty: none
+  std::size_t actions = 0;  // that were drawn
+  // How often each fault met a container in each state, as the status had it: "cut" and "Applying".
+  std::map<std::pair<std::string, std::string>, int> met;
+  std::string breach;  // the first; empty: none
 };
 
 Outcome simulate(const Plan& plan);

@@ -166,11 +166,24 @@ std::string Oracle::not_run(const ModelContainer& there, Instant until) const {
   return {};
 }
 
-std::string Oracle::untold() const {
+std::optional<LiveUpdate> Oracle::live_update() const {
   const std::string text = api_.text(kLiveUpdate);
-  const auto json = parse_json(text.empty() ? "{}" : text);
-  const auto live_update = json ? decode_live_update(*json) : std::unexpected(json.error());
-  if (!live_update || text.empty()) return "there is no LiveUpdate";
+  if (text.empty()) return {};
+  const auto json = parse_json(text);
+  auto live_update = json ? decode_live_update(*json) : std::unexpected(json.error());
+  return live_update ? std::optional(std::move(*live_update)) : std::nullopt;
+}
+
+std::vector<std::string> Oracle::states() const {
+  std::vector<std::string> states;
+  if (const auto it = live_update())
+    for (const ContainerStatus& container : it->status.containers) states.push_back(container.state);
+  return states;
+}
+
+std::string Oracle::untold() const {
+  const auto live_update = this->live_update();
+  if (!live_update) return "there is no LiveUpdate";
   const LiveUpdateStatus& status = live_update->status;
   const std::string all = std::to_string(cluster_.replicas()) + "/" + std::to_string(cluster_.replicas());
   if (status.observed_generation != live_update->meta.generation)

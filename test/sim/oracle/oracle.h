@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ class Oracle {
   // Host paths are noted, so that what was deleted is known in the end.
   void note_host();
 
+  // What the status says of each container at present.
+  std::vector<std::string> states() const;
   // Breaches so far, each a sentence.
   const std::vector<std::string>& breaches() const { return breaches_; }
   // What is not yet as it has to be in the end; empty: nothing.
@@ -43,6 +46,7 @@ class Oracle {
   // Of runs that failed before `until`.
   std::string not_run(const ModelContainer& there, Instant until) const;
   std::string untold() const;
+  std::optional<LiveUpdate> live_update() const;
   void breach(const std::string& what);
 
   const SimLoop& loop_;
