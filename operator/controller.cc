@@ -95,6 +95,7 @@ Looked Controller::reconcile(const ObjectKey& key) {
   for (auto& [sequence, log] : memory.run_logs)
     if (log.take_news()) memory.printed[sequence] = log.runs();
   const Observed observed = observe(*live_update, memory);
+  follow(memory.lanes, memory.checked.steps);
   follow(memory.lanes, observed.search, loop_.now());
   drop_gone(memory, observed.search);
   if (!prepare(observed, budget)) return go_on_later(key);
@@ -258,7 +259,7 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
 
 void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& it) {
   Lane& lane = memory.lanes[it.target.container_id];
-  begin(lane, it, loop_.now());
+  begin(lane, it.target, it.delivery, loop_.now());
   reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, loop_.exact_wall_clock());
   const ContainerRef to = ref_of(key, it.target);
   say_delivery(log_, whose(key, memory.history, lane.applied, it.sequence), to, *it.delivery);
@@ -296,7 +297,7 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
     reached(memory.times, lane.applied, sequence, &BatchTimes::confirmed, loop_.wall_clock());
   }
   const std::int64_t before = lane.applied;
-  settle(lane, outcome, *live_update, sequence, loop_.now(), loop_.wall_clock(), took);
+  settle(lane, outcome, loop_.now(), loop_.wall_clock(), took);
   memory.deliveries.erase(to.container_id);
   if (const auto log = memory.run_logs.find(sequence); log != memory.run_logs.end())
     log->second.finish(to.container_id);

@@ -179,7 +179,7 @@ struct ContainerStatus {
   std::optional<Time> applied_at;
   std::string state, transport, message;
   std::int64_t last_milliseconds = 0;
-  std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7)
+  std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7): spec.steps[...]
   bool operator==(const ContainerStatus&) const = default;
 };
 
@@ -234,6 +234,9 @@ struct LiveUpdateStatus {
   std::string target, synced, state;  // for kubectl get: "Deployment/web", "3/3", "Synced"
   std::int64_t targets = 0, synced_targets = 0;
   std::vector<ContainerStatus> containers;  // at most 100, those not synced first
+  // Where one of them has failed steps: marks of all steps that spec had, so that these are found again when it
+  // has others (core/rules/step_marks.h).
+  std::vector<std::string> due;
   std::optional<FallBackStatus> fall_back;
   std::int64_t unmatched = 0;
   std::optional<LastApplied> last_applied;

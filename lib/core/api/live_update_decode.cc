@@ -184,6 +184,7 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read("syncedTargets", out.synced_targets);
   status.read_list("containers",
                    [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
+  status.read("due", out.due);
   if (ObjectReader fall_back = status.object("fallBack"); fall_back.present()) {
     FallBackStatus& to = out.fall_back.emplace();
     fall_back.read("reason", to.reason);

@@ -179,6 +179,7 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
     json.field("targets", status.targets);
     json.field("syncedTargets", status.synced_targets);
     json.list("containers", status.containers, [&](const ContainerStatus& c) { write_container(json, c); });
+    if (!status.due.empty()) json.field("due", status.due);
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);
     json.field("unmatched", status.unmatched);
     if (status.last_applied) write_last_applied(json, *status.last_applied);

@@ -12,6 +12,7 @@
 #include "core/api/kinds.h"
 #include "core/desired/tree.h"
 #include "core/rules/plan.h"
+#include "core/rules/step_marks.h"
 
 namespace live_update {
 
@@ -52,6 +53,8 @@ struct DeliveryRun {
 // execution: rule 4.1.
 struct Delivery {
   std::int64_t sequence = 0;
+  std::int64_t generation = 0;             // of the spec that it was made by,
+  std::shared_ptr<const StepMarks> steps;  // and what its steps are, whose numbers are below
   std::vector<DeliveryRun> before_sync;
   std::vector<RemoteDelete> deletes;
   std::vector<DeliveryWrite> writes;

@@ -18,12 +18,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kFirstBackoff{250}, kLongestBackoff{30'000};
-// A container that stops within this of a signal was ended by it; the kubelet tells so a little later.
-constexpr milliseconds kSignalTakesEffect{30'000};
-
-std::string place_of(const Target& target) { return target.pod_uid + "/" + target.container; }
-
 std::string say_refused(const std::vector<FieldError>& refused) {
   if (refused.empty()) return {};
   const std::string text = "not all of it is sent: " + refused.front().field + " " + refused.front().message;
@@ -48,31 +42,11 @@ Judgement judgement_of(const Plan& planned, std::int64_t generation) {
   return result;
 }
 
-// The step of this number, if there is one of this kind: numbers come from a status, too, and the spec
-// changes.
+// The step of this number, if there is one of this kind: numbers come from a status, too.
 template <typename Kind>
 const Kind* step_as(const LiveUpdateSpec& spec, int step) {
   if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return nullptr;
   return std::get_if<Kind>(&spec.steps[static_cast<std::size_t>(step)]);
-}
-
-bool asks_fall_back(const LiveUpdateSpec& spec, int step) {
-  const Run* run = step_as<Run>(spec, step);
-  return run && run->on_failure == OnFailure::FallBack;
-}
-
-std::string describe(const RunFailure& failure) {
-  std::string text =
-      "run step " + std::to_string(failure.step) +
-      (failure.timed_out ? " was ended by its timeout" : " exited with " + std::to_string(failure.exit_code));
-  return failure.tail.empty() ? text : text + ": " + failure.tail;
-}
-
-// Where the status said something else of the container, the run's own words are lost with the operator.
-std::string say_failed(const std::vector<int>& steps) {
-  std::string numbers;
-  for (int step : steps) numbers += (numbers.empty() ? "" : ", ") + std::to_string(step);
-  return "a run failed (" + std::string(steps.size() == 1 ? "step " : "of steps ") + numbers + ")";
 }
 
 DeliveryRun to_delivery_run(int step, const Run& run) {
@@ -200,7 +174,8 @@ class Judge {
     const Lane& lane = lane_of(target);
     if (lane.replace_pod && target.has_controller) replace(target, lane);
     if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
-    if (lane.busy || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane)) return;
+    if (lane.under_way || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane))
+      return;
     const Spared spared = !is_new(target, lane)  ? Spared::Nothing
                           : lane.ended_by_signal ? Spared::Signals
                                                  : Spared::Restarts;
@@ -251,6 +226,8 @@ class Judge {
     auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
     if (made->restart && spares(spared, *made->restart)) made->restart.reset();
     made->compare = compare;
+    made->generation = o_.checked.generation;
+    made->steps = o_.checked.steps;
     return delivery = made;
   }
 
@@ -317,6 +294,7 @@ CheckedSpec check_spec(const LiveUpdate& live_update) {
   return {live_update.meta.generation,
           validate(spec),
           std::make_shared<PathRules>(spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec))),
+          std::make_shared<StepMarks>(marks_of(spec.steps)),
           sync_roots(spec),
           {}};
 }
@@ -357,88 +335,6 @@ bool prepare(const Observed& o, WorkBudget& budget) {
   return std::ranges::all_of(o.history.batches(), [&](const Batch& batch) {
     return batch.last <= since || o.checked.rules->prepare(batch.spec.changes, o.history.all(), budget);
   });
-}
-
-Lanes lanes_from(const LiveUpdateStatus& status) {
-  Lanes lanes;
-  for (const ContainerStatus& it : status.containers) {
-    Lane& lane = lanes[it.container_id];
-    lane.applied = it.applied_sequence;
-    lane.was_synced = it.state == "Synced" || it.applied_sequence > 0;
-    lane.replace_pod = it.message.starts_with(kPodGoes);
-    lane.applied_at = it.applied_at;
-    lane.last_milliseconds = it.last_milliseconds;
-    lane.transport = it.transport;
-    lane.failed_steps = it.failed_steps;
-    if (it.failed_steps.empty()) continue;
-    const bool told = it.state == "RunFailed" && !it.message.empty();
-    lane.run_message = told ? it.message : say_failed(it.failed_steps);
-  }
-  return lanes;
-}
-
-void follow(Lanes& lanes, const TargetSearch& search, Instant now) {
-  for (const Target& target : search.targets) {
-    const auto known = lanes.find(target.container_id);
-    if (known != lanes.end() && !target.running && !known->second.stopped) known->second.stopped = now;
-    if (known != lanes.end() || target.container_id.empty()) continue;
-    const Lane* before = nullptr;  // the last one in this place
-    for (const auto& [id, lane] : lanes)
-      if (lane.signalled && lane.place == place_of(target) &&
-          (!before || *before->signalled < *lane.signalled))
-        before = &lane;
-    if (!before) continue;
-    const bool ended = before->stopped.value_or(now) - *before->signalled <= kSignalTakesEffect;
-    lanes[target.container_id].ended_by_signal = ended;
-  }
-}
-
-void begin(Lane& lane, const DeliverTo& it, Instant now) {
-  const auto& restart = it.delivery->restart;
-  lane.busy = true;
-  lane.place = place_of(it.target);
-  lane.signalled.reset();
-  if (restart && std::holds_alternative<RestartSignal>(restart->how)) lane.signalled = now;
-}
-
-void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
-            Instant now, Time wall, milliseconds took) {
-  lane.busy = false;
-  if (lane.signalled) lane.signalled = now;
-  if (const auto* problem = std::get_if<NotDelivered>(&outcome)) {
-    lane.problem = Lane::Problem{*problem, sequence, live_update.meta.generation};
-    const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
-    ++lane.attempts;
-    lane.failed_at = now;
-    lane.not_before = now + backoff;
-    return;
-  }
-  const auto& delivered = std::get<Delivered>(outcome);
-  lane.applied = sequence;
-  lane.applied_at = wall;
-  lane.last_milliseconds = took.count();
-  lane.problem.reset();
-  lane.attempts = 0;
-  lane.warnings = delivered.warnings;
-  lane.transport = delivered.transport;
-  lane.replace_pod |= delivered.replace_pod;
-  lane.failed_steps = delivered.skipped;
-  lane.run_message.clear();
-  lane.run_wants_fall_back = false;
-  if (!delivered.failures.empty()) lane.failed_at = now;
-  for (const RunFailure& failure : delivered.failures) {
-    lane.failed_steps.push_back(failure.step);
-    lane.run_wants_fall_back |= asks_fall_back(live_update.spec, failure.step);
-    if (lane.run_message.empty()) lane.run_message = describe(failure);
-  }
-  std::ranges::sort(lane.failed_steps);
-}
-
-void confirm(Lane& lane, std::int64_t sequence, Time wall) {
-  lane.applied = sequence;
-  lane.applied_at = wall;
-  lane.problem.reset();
-  lane.attempts = 0;
 }
 
 Decision decide(const Observed& observed) { return Judge(observed).decide(); }

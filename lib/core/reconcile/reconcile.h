@@ -21,20 +21,21 @@
 #include "core/desired/delivery.h"
 #include "core/desired/history.h"
 #include "core/desired/targets.h"
+#include "core/reconcile/lane.h"
 #include "core/reconcile/pod_deletions.h"
 #include "core/reconcile/rate_limit.h"
 #include "core/reconcile/save_times.h"
 #include "core/rules/path_rules.h"
+#include "core/rules/step_marks.h"
 
 namespace live_update {
-
-using Instant = std::chrono::steady_clock::time_point;  // of the loop: for backoff and delays only
 
 // What a spec says by itself. Made once for each generation: its patterns are dear to compile.
 struct CheckedSpec {
   std::int64_t generation = -1;
   std::vector<FieldError> errors;  // of `validate`
   std::shared_ptr<PathRules> rules;
+  std::shared_ptr<const StepMarks> steps;
   std::vector<std::string> roots;        // where its syncs lead
   std::vector<std::string> other_roots;  // where those of other LiveUpdates of its containers lead (rule 4.3)
 };
@@ -58,60 +59,6 @@ void take_other_roots(CheckedSpec& checked, Judgements& judgements, std::vector<
 // are gone from the history. False: some are left for the next time.
 bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const History& history,
            Judgements& judgements, WorkBudget& budget);
-
-// What the operator knows of one container, by container ID. Seeded from status after a restart
-// (rule 4.9, 5.3).
-struct Lane {
-  std::int64_t applied =
-      0;  // the newest sequence that the container confirmed; 0: it is as its image made it
-  // It has counted as synced, be it with nothing to get: from now on it is not new (rule 4.8).
-  bool was_synced = false;
-  std::optional<Time> applied_at;
-  std::int64_t last_milliseconds = 0;
-  std::vector<int>
-      failed_steps;  // runs, and a restart they kept back, that are due again with the next batch (rule 4.7)
-  std::string run_message;           // why they failed; after a restart perhaps only that they did
-  bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
-  std::vector<std::string> warnings;
-  std::string transport;                      // that the last delivery took
-  bool replace_pod = false;                   // the container could not be restarted from inside (rule 4.8)
-  bool busy = false;                          // a delivery is under way
-  std::string place;                          // its pod's uid and its name there, of the last delivery
-  std::optional<Instant> signalled, stopped;  // by that delivery; and when it was seen not to run any more
-  bool ended_by_signal = false;               // the one before it in its place was
-
-  struct Problem {
-    NotDelivered what;
-    std::int64_t sequence = 0, generation = 0;  // incurable ones are tried again when either changes
-  };
-  std::optional<Problem> problem;
-  int attempts = 0;  // in a row that failed
-  Instant not_before{};
-  Instant failed_at{};  // when the last delivery ended with a problem or a failed run
-};
-using Lanes = std::map<std::string, Lane>;  // by container ID
-
-Lanes lanes_from(const LiveUpdateStatus& status);
-
-// How the message of a container begins whose pod goes, as it cannot be restarted from inside.
-inline constexpr std::string_view kPodGoes =
-    "the pod is deleted, because its process 1 does not end when asked to";
-
-// Takes in that containers stop, and that others take their place: what a signal of ours has ended would be
-// ended by the next one, too.
-void follow(Lanes& lanes, const TargetSearch& search, Instant now);
-
-// A delivery begins.
-struct DeliverTo;
-void begin(Lane& lane, const DeliverTo& delivery, Instant now);
-
-// Takes in how a delivery up to `sequence` went. Backoff doubles from 250 ms up to 30 s.
-void settle(Lane& lane, const DeliveryOutcome& outcome, const LiveUpdate& live_update, std::int64_t sequence,
-            Instant now, Time wall, std::chrono::milliseconds took);
-
-// Takes in that a container needs nothing of what it lacks up to `sequence`: what it refused is not needed
-// any more, either.
-void confirm(Lane& lane, std::int64_t sequence, Time wall);
 
 // What the runs of a batch have printed so far, by its sequence.
 using PrintedMap = std::map<std::int64_t, std::vector<RunOutput>>;

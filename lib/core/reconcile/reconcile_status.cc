@@ -73,6 +73,9 @@ class Describer {
       if (state == "Synced") ++status.synced_targets;
       if (has_caught_up(target, state)) d_.in_sync.push_back(target.container_id);
     }
+    for (const auto& [id, lane] : o_.lanes)
+      if (!lane.failed_steps.empty() && lane.steps && status.due.empty())
+        for (const StepMark& it : *lane.steps) status.due.push_back(to_text(it));
     status.synced = number(status.synced_targets) + "/" + number(status.targets);
   }
 
@@ -107,7 +110,7 @@ class Describer {
               "recreate the pod yourself"};
     if (lane.problem && !is_confirmed(target))
       return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
-    if (lane.busy || is_delivered_to(target)) return {"Applying", ""};
+    if (lane.under_way || is_delivered_to(target)) return {"Applying", ""};
     if (lane.applied < o_.history.lost())
       return {"Waiting",
               "what it lacks was deleted; live-update watch on the developer's machine brings it again"};

@@ -130,7 +130,8 @@ TEST_CASE("4.9 backoff doubles up to 30 s") {
   Lane lane;
   std::int64_t previous = 0;
   for (int i = 0; i < 12; ++i) {
-    settle(lane, NotDelivered{"Unavailable", "", true}, {}, 1, Instant{}, Time{}, {});
+    begin(lane, {}, std::make_shared<Delivery>(), Instant{});
+    settle(lane, NotDelivered{"Unavailable", "", true}, Instant{}, Time{}, {});
     const auto wait =
         std::chrono::duration_cast<std::chrono::milliseconds>(lane.not_before - Instant{}).count();
     CHECK((i == 0 ? wait == 250 : wait == std::min<std::int64_t>(previous * 2, 30'000)));

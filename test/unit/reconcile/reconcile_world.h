@@ -79,6 +79,7 @@ class World {
     observed.search = find_targets(lu, pod_list, workloads);
     observed.workload = owning_workload(lu, pod_list, workloads);
     observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
+    follow(lanes, checked.steps);
     follow(lanes, observed.search, now);
     observed.now = now;
     observed.wall = wall;
@@ -92,7 +93,7 @@ class World {
       for (const PodToDelete& it : decision.redeploy->bare_pods) asked(it);
     }
     for (const DeliverTo& it : decision.deliveries) {
-      begin(lanes[it.target.container_id], it, now);
+      begin(lanes[it.target.container_id], it.target, it.delivery, now);
       under_way[it.target.container_id] = it.sequence;
     }
     return decision;
@@ -101,7 +102,7 @@ class World {
   void asked(const PodToDelete& it) { deletions.asked(it.uid, it.sequence, pods.size(), now); }
 
   void outcome(const std::string& id, const DeliveryOutcome& outcome = Delivered{}) {
-    settle(lanes[id], outcome, lu, under_way.at(id), now, wall, std::chrono::milliseconds(2));
+    settle(lanes[id], outcome, now, wall, std::chrono::milliseconds(2));
     under_way.erase(id);
   }
   // Carries out whatever is decided, with success, until nothing is left to do.

@@ -1,0 +1,144 @@
+#include "core/reconcile/lane.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace live_update {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kFirstBackoff{250}, kLongestBackoff{30'000};
+// A container that stops within this of a signal was ended by it; the kubelet tells so a little later.
+constexpr milliseconds kSignalTakesEffect{30'000};
+
+std::string place_of(const Target& target) { return target.pod_uid + "/" + target.container; }
+
+bool asks_fall_back(const Delivery& delivery, int step) {
+  const auto asks = [&](const DeliveryRun& it) {
+    return it.step == step && it.on_failure == OnFailure::FallBack;
+  };
+  return std::ranges::any_of(delivery.before_sync, asks) || std::ranges::any_of(delivery.after_sync, asks);
+}
+
+std::string describe(const RunFailure& failure) {
+  std::string text =
+      "run step " + std::to_string(failure.step) +
+      (failure.timed_out ? " was ended by its timeout" : " exited with " + std::to_string(failure.exit_code));
+  return failure.tail.empty() ? text : text + ": " + failure.tail;
+}
+
+// Where the status said something else of the container, the run's own words are lost with the operator.
+std::string say_failed(const std::vector<int>& steps) {
+  std::string numbers;
+  for (int step : steps) numbers += (numbers.empty() ? "" : ", ") + std::to_string(step);
+  return "a run failed (" + std::string(steps.size() == 1 ? "step " : "of steps ") + numbers + ")";
+}
+
+}  // namespace
+
+Lanes lanes_from(const LiveUpdateStatus& status) {
+  Lanes lanes;
+  std::shared_ptr<const StepMarks> steps;
+  if (!status.due.empty()) {
+    StepMarks marks;
+    std::ranges::transform(status.due, std::back_inserter(marks), mark_from);
+    steps = std::make_shared<StepMarks>(std::move(marks));
+  }
+  for (const ContainerStatus& it : status.containers) {
+    Lane& lane = lanes[it.container_id];
+    lane.applied = it.applied_sequence;
+    lane.was_synced = it.state == "Synced" || it.applied_sequence > 0;
+    lane.replace_pod = it.message.starts_with(kPodGoes);
+    lane.applied_at = it.applied_at;
+    lane.last_milliseconds = it.last_milliseconds;
+    lane.transport = it.transport;
+    lane.failed_steps = it.failed_steps;
+    lane.steps = steps;
+    if (it.failed_steps.empty()) continue;
+    const bool told = it.state == "RunFailed" && !it.message.empty();
+    lane.run_message = told ? it.message : say_failed(it.failed_steps);
+  }
+  return lanes;
+}
+
+void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps) {
+  for (auto& [id, lane] : lanes) {
+    const auto before = std::exchange(lane.steps, steps);
+    if (lane.failed_steps.empty() || !before || before == steps || *before == *steps) continue;
+    DueAgain again = match_due(lane.failed_steps, *before, *steps);
+    lane.failed_steps = std::move(again.due);
+    for (const int step : again.dropped)
+      lane.warnings.push_back(
+          "what was step " + std::to_string(step) +
+          " failed and was due again; spec.steps has it no more, so it is not done again");
+  }
+}
+
+void follow(Lanes& lanes, const TargetSearch& search, Instant now) {
+  for (const Target& target : search.targets) {
+    const auto known = lanes.find(target.container_id);
+    if (known != lanes.end() && !target.running && !known->second.stopped) known->second.stopped = now;
+    if (known != lanes.end() || target.container_id.empty()) continue;
+    const Lane* before = nullptr;  // the last one in this place
+    for (const auto& [id, lane] : lanes)
+      if (lane.signalled && lane.place == place_of(target) &&
+          (!before || *before->signalled < *lane.signalled))
+        before = &lane;
+    if (!before) continue;
+    const bool ended = before->stopped.value_or(now) - *before->signalled <= kSignalTakesEffect;
+    lanes[target.container_id].ended_by_signal = ended;
+  }
+}
+
+void begin(Lane& lane, const Target& target, std::shared_ptr<const Delivery> delivery, Instant now) {
+  lane.under_way = std::move(delivery);
+  const auto& restart = lane.under_way->restart;
+  lane.place = place_of(target);
+  lane.signalled.reset();
+  if (restart && std::holds_alternative<RestartSignal>(restart->how)) lane.signalled = now;
+}
+
+void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, milliseconds took) {
+  const auto delivery = std::exchange(lane.under_way, nullptr);
+  if (lane.signalled) lane.signalled = now;
+  if (const auto* problem = std::get_if<NotDelivered>(&outcome)) {
+    lane.problem = Lane::Problem{*problem, delivery->sequence, delivery->generation};
+    const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
+    ++lane.attempts;
+    lane.failed_at = now;
+    lane.not_before = now + backoff;
+    return;
+  }
+  const auto& delivered = std::get<Delivered>(outcome);
+  lane.applied = delivery->sequence;
+  lane.applied_at = wall;
+  lane.last_milliseconds = took.count();
+  lane.problem.reset();
+  lane.attempts = 0;
+  lane.warnings = delivered.warnings;
+  lane.transport = delivered.transport;
+  lane.replace_pod |= delivered.replace_pod;
+  lane.failed_steps = delivered.skipped;
+  lane.steps = delivery->steps;
+  lane.run_message.clear();
+  lane.run_wants_fall_back = false;
+  if (!delivered.failures.empty()) lane.failed_at = now;
+  for (const RunFailure& failure : delivered.failures) {
+    lane.failed_steps.push_back(failure.step);
+    lane.run_wants_fall_back |= asks_fall_back(*delivery, failure.step);
+    if (lane.run_message.empty()) lane.run_message = describe(failure);
+  }
+  std::ranges::sort(lane.failed_steps);
+}
+
+void confirm(Lane& lane, std::int64_t sequence, Time wall) {
+  lane.applied = sequence;
+  lane.applied_at = wall;
+  lane.problem.reset();
+  lane.attempts = 0;
+}
+
+}  // namespace live_update
