@@ -95,7 +95,7 @@ Looked Controller::reconcile(const ObjectKey& key) {
   for (auto& [sequence, log] : memory.run_logs)
     if (log.take_news()) memory.printed[sequence] = log.runs();
   const Observed observed = observe(*live_update, memory);
-  follow(memory.lanes, memory.checked.steps);
+  follow(memory.lanes, memory.checked.steps, memory.checked.mark);
   follow(memory.lanes, observed.search, loop_.now());
   drop_gone(memory, observed.search);
   if (!prepare(observed, budget)) return go_on_later(key);
@@ -240,7 +240,7 @@ void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
 void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                            Decision decision) {
   for (const auto& [container_id, sequence] : decision.confirmed)
-    confirm(memory.lanes[container_id], sequence, loop_.wall_clock());
+    confirm(memory.lanes[container_id], sequence, memory.checked.mark, loop_.wall_clock());
   for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
     if (memory.expected.insert(it.container_id).second)

@@ -4,17 +4,6 @@
 #include <set>
 
 namespace live_update {
-namespace {
-
-// Of the room behind a run that is not over, what the commands leave.
-std::size_t changed_limit(const Delivery& delivery) {
-  const std::size_t runs = delivery.before_sync.size() + delivery.after_sync.size();
-  const std::size_t commands = std::min(command_bytes(delivery), kMostCommandBytes);
-  return std::min(kChangedLimit, (kMostRunBytes - commands) / std::max<std::size_t>(1, runs));
-}
-
-}  // namespace
-
 std::size_t command_bytes(const DeliveryRun& run) {
   std::size_t size = run.working_dir.size() + 256;  // with the frame and the small variables
   for (const auto& word : run.command) size += word.size() + 4;
@@ -26,6 +15,13 @@ std::size_t command_bytes(const Delivery& delivery) {
   for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
     for (const auto& run : *runs) size += command_bytes(run);
   return size;
+}
+
+// Of the room behind a run that is not over, what the commands leave.
+std::size_t changed_limit(const Delivery& delivery) {
+  const std::size_t runs = delivery.before_sync.size() + delivery.after_sync.size();
+  const std::size_t commands = std::min(command_bytes(delivery), kMostCommandBytes);
+  return std::min(kChangedLimit, (kMostRunBytes - commands) / std::max<std::size_t>(1, runs));
 }
 
 AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
@@ -40,7 +36,7 @@ AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
   const auto others = std::ranges::stable_partition(
       writes, [](const DeliveryWrite* write) { return write->type == FileType::Directory; });
   std::ranges::sort(writes.begin(), others.begin(), {}, &DeliveryWrite::to);
-  if (!delivery->compare) return;
+  if (!delivery->compare && !looks_first(*delivery)) return;
   for (const auto& gone : delivery->deletes) deleted.insert(gone.to);
   for (const auto* write : others) replaced.insert(write->to);
 }

@@ -18,6 +18,9 @@ inline constexpr std::size_t kMostCommandBytes = 768 << 10, kMostRunBytes = 1000
 std::size_t command_bytes(const DeliveryRun& run);
 std::size_t command_bytes(const Delivery& delivery);
 
+// How long the list of changed paths may be, so that there is room for it with every run.
+std::size_t changed_limit(const Delivery& delivery);
+
 struct AgentBatch {
   explicit AgentBatch(std::shared_ptr<const Delivery> it);
   std::shared_ptr<const Delivery> delivery;
@@ -32,6 +35,11 @@ struct AgentBatch {
   bool is_delete(std::size_t entry) const { return entry < delivery->deletes.size(); }
   const RemoteDelete& gone(std::size_t entry) const { return delivery->deletes[entry]; }
   const DeliveryWrite& write(std::size_t entry) const { return *writes[entry - delivery->deletes.size()]; }
+  // The number that the delivery has for it (changed_entry).
+  std::size_t number(std::size_t entry) const {
+    if (is_delete(entry)) return delivery->writes.size() + entry;
+    return static_cast<std::size_t>(&write(entry) - delivery->writes.data());
+  }
 };
 
 }  // namespace live_update

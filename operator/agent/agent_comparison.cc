@@ -94,6 +94,11 @@ bool AgentComparison::touches(std::string_view path) const {
   return false;
 }
 
+bool AgentComparison::differs(std::size_t entry) const {
+  const bool folder = batch_.is_delete(entry) && batch_.gone(entry).type == FileType::Directory;
+  return due_[entry] != Due::Nothing && !folder;
+}
+
 const std::string& AgentComparison::root(std::size_t entry) const {
   return batch_.is_delete(entry) ? batch_.gone(entry).root : batch_.write(entry).root;
 }

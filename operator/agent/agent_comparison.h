@@ -47,6 +47,11 @@ class AgentComparison {
   void give_up(std::uint32_t request);
 
   Due due(std::size_t entry) const { return due_[entry]; }
+  // Whether everything has been asked, and answered.
+  bool complete() const { return asked_ == due_.size() && open_.empty(); }
+  // Whether it is not there as it should be. Of a folder that is to go this cannot be told: what only the
+  // container has keeps it.
+  bool differs(std::size_t entry) const;
   // Whether `path`, absolute, is an entry of which only mode and time are due.
   bool touches(std::string_view path) const;
 

@@ -48,10 +48,6 @@ std::optional<std::string> too_long(const Delivery& delivery) {
   return std::nullopt;
 }
 
-agent::Gate gate_of(const DeliveryRun& run, bool fresh) {
-  return {fresh, true, run.on_failure == OnFailure::Continue};
-}
-
 }  // namespace
 
 AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
@@ -66,7 +62,7 @@ AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
 
 void AgentDelivery::start() {
   const auto wrong = too_long(*batch_->delivery);
-  if (!wrong) return before();
+  if (!wrong) return looks_first(*batch_->delivery) ? look() : before();
   problem_ = NotDelivered{std::string(reason::kUnsupported), about(*wrong), false};
   phase_ = Phase::Main;
   advance();
@@ -78,17 +74,70 @@ std::uint32_t AgentDelivery::expect(Pending pending) {
   return request;
 }
 
+// Rule 3.7: what differs in this container decides what runs, also before the batch.
+void AgentDelivery::look() {
+  phase_ = Phase::Looking;
+  comparison_.emplace(*batch_);
+  ask();
+  if (comparison_->complete()) looked();
+}
+
+void AgentDelivery::looked() {
+  differs_.emplace(batch_->entries(), false);
+  for (std::size_t entry = 0; entry < batch_->entries(); ++entry)
+    (*differs_)[batch_->number(entry)] = comparison_->differs(entry);
+  changed_ = changed_paths(*batch_->delivery, changed_limit(*batch_->delivery), counts());
+  before();
+}
+
+EntryCounts AgentDelivery::counts() const {
+  if (!differs_) return {};
+  return [this](std::size_t number) { return differs_->at(number); };
+}
+
+bool AgentDelivery::is_due(const DueIf& due) const {
+  if (!due.looks()) return true;
+  if (!differs_) return false;
+  if (due.kind == DueIf::AnyDiffers) return std::ranges::find(*differs_, true) != differs_->end();
+  return std::ranges::any_of(due.entries, [&](std::size_t number) { return differs_->at(number); });
+}
+
+std::vector<const DeliveryRun*> AgentDelivery::due_of(const std::vector<DeliveryRun>& runs) const {
+  std::vector<const DeliveryRun*> due;
+  for (const DeliveryRun& run : runs)
+    if (is_due(run.due)) due.push_back(&run);
+  return due;
+}
+
+// All that a look has made due, done or not: a run is done once more rather than not at all.
+std::vector<int> AgentDelivery::due_steps() const {
+  std::vector<int> steps;
+  if (!differs_) return steps;
+  const Delivery& delivery = *batch_->delivery;
+  for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
+    for (const DeliveryRun* run : due_of(*runs)) steps.push_back(run->step);
+  if (delivery.restart && is_due(delivery.restart_due)) steps.push_back(delivery.restart_step);
+  return steps;
+}
+
+// The first request forgets what failed in an earlier delivery.
+agent::Gate AgentDelivery::gate(bool keep_going) {
+  const bool first = std::exchange(fresh_, false);
+  return {.fresh = first, .if_ok = true, .keep_going = keep_going};
+}
+
 void AgentDelivery::before() {
   phase_ = Phase::Before;
-  if (batch_->delivery->before_sync.empty()) return main();
-  list_changed(batch_->delivery->before_sync);
+  const auto runs = due_of(batch_->delivery->before_sync);
+  if (runs.empty()) return main();
+  list_changed(runs);
   streaming_ = true;
-  session_.stream([this]() -> Result<Chunk> {
+  session_.stream([this, runs]() -> Result<Chunk> {
     if (auto part = list_ ? list_->next() : std::nullopt) return Chunk{std::move(*part)};
-    Chunk runs{"", Chunk::End};
-    add_runs(runs.bytes, batch_->delivery->before_sync, true);
+    Chunk chunk{"", Chunk::End};
+    add_runs(chunk.bytes, runs);
     streaming_ = false;
-    return runs;
+    return chunk;
   });
 }
 
@@ -96,7 +145,6 @@ void AgentDelivery::before() {
 // ended, as they may change what is compared.
 void AgentDelivery::main() {
   phase_ = Phase::Main;
-  const bool fresh = batch_->delivery->before_sync.empty();
   if (batch_->empty()) {
     std::string frames;
     add_tail(frames);
@@ -104,9 +152,11 @@ void AgentDelivery::main() {
     return session_.send(std::move(frames));
   }
   const std::uint32_t request = expect(Batch{});
-  if (batch_->delivery->compare && AgentComparison::worthwhile(*batch_)) comparison_.emplace(*batch_);
-  frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, request, agent::Gate{.fresh = fresh},
-                  session_.writer());
+  const bool looked_in_vain = differs_ && !fresh_;  // runs before may have changed what was compared
+  const bool worthwhile = batch_->delivery->compare && AgentComparison::worthwhile(*batch_);
+  if (looked_in_vain || (!comparison_ && worthwhile)) comparison_.emplace(*batch_);
+  const agent::Gate begin{.fresh = std::exchange(fresh_, false)};
+  frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, request, begin, session_.writer());
   ask();
   send_on();
 }
@@ -134,7 +184,7 @@ Result<Chunk> AgentDelivery::piece() {
     if (!made) return std::unexpected(made.error());
     chunk.bytes = std::move(made->frames);
     if (made->then == AgentFrames::Made::More) return chunk;
-    if (made->then == AgentFrames::Made::End) list_changed(batch_->delivery->after_sync);
+    if (made->then == AgentFrames::Made::End) list_changed(due_of(batch_->delivery->after_sync));
   }
   if (frames_->ended()) {
     if (auto part = list_ ? list_->next() : std::nullopt) {
@@ -150,34 +200,33 @@ Result<Chunk> AgentDelivery::piece() {
 }
 
 // LIVE_UPDATE_CHANGED_FILE is for what the variable cannot hold: else nobody pays for a file.
-void AgentDelivery::list_changed(const std::vector<DeliveryRun>& runs) {
+void AgentDelivery::list_changed(const std::vector<const DeliveryRun*>& runs) {
   const bool able = (session_.agent().features & agent::kFeatureChanged) != 0;
-  if (list_ || runs.empty() || problem_ || !batch_->changed.cut || !able) return;
-  list_.emplace(*batch_->delivery, session_.writer());
+  if (list_ || runs.empty() || problem_ || !changed().cut || !able) return;
+  list_.emplace(*batch_->delivery, counts(), session_.writer());
 }
 
 void AgentDelivery::forget_list(std::string& frames) {
   if (list_) session_.writer().append(frames, agent::Request(agent::Changed{.forget = true}));
 }
 
-void AgentDelivery::add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh) {
-  for (const DeliveryRun& run : runs) {
-    const std::uint32_t request = expect(RunPending{&run, OutputTail(), 0});
-    session_.writer().append(frames, agent::Request(agent_run(*batch_, run, request, gate_of(run, fresh))));
-    fresh = false;
+void AgentDelivery::add_runs(std::string& frames, const std::vector<const DeliveryRun*>& runs) {
+  for (const DeliveryRun* run : runs) {
+    const std::uint32_t request = expect(RunPending{run, OutputTail(), 0});
+    const agent::Gate gate = this->gate(run->on_failure == OnFailure::Continue);
+    const auto frame = agent_run(batch_->delivery->sequence, changed(), *run, request, gate);
+    session_.writer().append(frames, agent::Request(frame));
   }
 }
 
 void AgentDelivery::add_tail(std::string& frames) {
   const Delivery& delivery = *batch_->delivery;
-  const bool fresh = batch_->empty() && delivery.before_sync.empty();
-  add_runs(frames, delivery.after_sync, fresh);
+  add_runs(frames, due_of(delivery.after_sync));
   forget_list(frames);
   delivered_.sent = clock_();
-  if (!delivery.restart) return;
+  if (!delivery.restart || !is_due(delivery.restart_due)) return;
   const std::uint32_t request = expect(RestartPending{&*delivery.restart, delivery.restart_step});
-  const auto restart =
-      agent_restart(*delivery.restart, request, {fresh && delivery.after_sync.empty(), true, false});
+  const auto restart = agent_restart(*delivery.restart, request, gate());
   if (restart) return session_.writer().append(frames, agent::Request(*restart));
   pending_.erase(request);
   problem_ = NotDelivered{std::string(reason::kRestartFailed), about(restart.error().message), false};
@@ -214,6 +263,10 @@ void AgentDelivery::compared(const agent::Answer& answer, std::uint32_t request)
     comparison_->give_up(request);
   if (!result || result->last) pending_.erase(request);
   ask();
+  if (phase_ == Phase::Looking) {
+    if (comparison_->complete()) looked();
+    return;
+  }
   send_on();
   advance_if_done();
 }
@@ -229,6 +282,7 @@ void AgentDelivery::warned(const agent::Warning& it) {
 
 void AgentDelivery::advance() {
   if (phase_ == Phase::Before) return main();
+  if (problem_) problem_->begun = due_steps();
   outcome_ = problem_ ? DeliveryOutcome(*problem_) : DeliveryOutcome(std::move(delivered_));
 }
 
@@ -305,6 +359,12 @@ DeliveryOutcome AgentDelivery::lost(const AgentEnd& end) const {
     const bool over = end.killed || diagnose(to_, end.error).reason == reason::kWaiting;
     if (std::holds_alternative<RestartContainer>(how) && over) return delivered_;
   }
+  NotDelivered lost = how_lost(end);
+  lost.begun = due_steps();
+  return lost;
+}
+
+NotDelivered AgentDelivery::how_lost(const AgentEnd& end) const {
   if (end.kind == AgentEnd::Nonsense || end.kind == AgentEnd::TakenOver)
     return NotDelivered{std::string(reason::kRetrying),
                         about("the session with the agent was ended: " + clean_start(end.error.message)),

@@ -1,5 +1,6 @@
 // One delivery over one session with an agent: runs before, the batch, compared with what is there while it
-// is being sent, runs after, restart (rule 4.1), and what became of it.
+// is being sent, runs after, restart (rule 4.1), and what became of it. Where runs or the restart depend on what
+// differs (rule 3.7), all is compared first.
 //
 // Whatever needs no answer in between goes out in one write. On the loop; it calls nobody but the session and
 // `on_output`, so whoever hears the answers asks for the outcome after each.
@@ -42,7 +43,7 @@ class AgentDelivery {
   Millis patience() const;
 
  private:
-  enum class Phase { Before, Main };
+  enum class Phase { Looking, Before, Main };
   struct Batch {};
   struct Question {};
   struct RunPending {
@@ -56,20 +57,29 @@ class AgentDelivery {
   };
   using Pending = std::variant<Batch, Question, RunPending, RestartPending>;
 
+  void look();
+  void looked();
+  bool is_due(const DueIf& due) const;
+  std::vector<int> due_steps() const;
+  EntryCounts counts() const;
+  const ChangedPaths& changed() const { return changed_ ? *changed_ : batch_->changed; }
   void before();
   void main();
   void ask();
   void send_on();
   Result<Chunk> piece();
-  void list_changed(const std::vector<DeliveryRun>& runs);
+  void list_changed(const std::vector<const DeliveryRun*>& runs);
+  std::vector<const DeliveryRun*> due_of(const std::vector<DeliveryRun>& runs) const;
+  agent::Gate gate(bool keep_going = false);
   void forget_list(std::string& frames);
   void advance();
   void advance_if_done();
   std::uint32_t expect(Pending pending);
-  void add_runs(std::string& frames, const std::vector<DeliveryRun>& runs, bool fresh);
+  void add_runs(std::string& frames, const std::vector<const DeliveryRun*>& runs);
   void add_tail(std::string& frames);
   std::string about(const std::string& what) const;
   NotDelivered problem(const agent::Failed& failed) const;
+  NotDelivered how_lost(const AgentEnd& end) const;
   void compared(const agent::Answer& answer, std::uint32_t request);
   void refused(const agent::Failed& it);
   void failed(const agent::Failed& it);
@@ -84,6 +94,9 @@ class AgentDelivery {
   const Clock clock_;
   const OnOutput on_output_;
   Phase phase_ = Phase::Before;
+  bool fresh_ = true;                         // no request that may fail has gone out
+  std::optional<std::vector<bool>> differs_;  // after a look: by number of the entry
+  std::optional<ChangedPaths> changed_;       // these, where not all count
   std::map<std::uint32_t, Pending> pending_;  // by request
   std::optional<AgentComparison> comparison_;
   std::optional<AgentFrames> frames_;  // of the batch

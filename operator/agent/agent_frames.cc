@@ -120,7 +120,7 @@ std::optional<std::string> ChangedFrames::next() {
   std::size_t size = 0;
   for (; entry_ < changed_entries(delivery_) && size < kAgentPiece; ++entry_) {
     const std::string& path = changed_entry(delivery_, entry_);
-    if (!can_be_listed(path)) continue;
+    if ((counts_ && !counts_(entry_)) || !can_be_listed(path)) continue;
     part.paths.push_back(path);
     size += path.size();
   }
@@ -130,16 +130,15 @@ std::optional<std::string> ChangedFrames::next() {
   return frame;
 }
 
-agent::Run agent_run(const AgentBatch& batch, const DeliveryRun& run, std::uint32_t request,
-                     agent::Gate gate) {
+agent::Run agent_run(std::int64_t sequence, const ChangedPaths& changed, const DeliveryRun& run,
+                     std::uint32_t request, agent::Gate gate) {
   agent::Run out;
   out.request = request;
   out.gate = gate;
   out.argv = run.command;
   out.cwd = run.working_dir;
-  out.env = {"LIVE_UPDATE_SEQUENCE=" + std::to_string(batch.delivery->sequence),
-             "LIVE_UPDATE_CHANGED=" + batch.changed.list,
-             "LIVE_UPDATE_CHANGED_COUNT=" + std::to_string(batch.changed.count)};
+  out.env = {"LIVE_UPDATE_SEQUENCE=" + std::to_string(sequence), "LIVE_UPDATE_CHANGED=" + changed.list,
+             "LIVE_UPDATE_CHANGED_COUNT=" + std::to_string(changed.count)};
   out.timeout_ms = static_cast<std::uint32_t>(std::max(1, run.timeout_seconds)) * 1000;
   return out;
 }

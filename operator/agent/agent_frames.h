@@ -57,23 +57,24 @@ class AgentFrames {
   bool begun_ = false, ended_ = false;
 };
 
-// All paths of a batch that can be listed, for the agent's file of them.
+// All paths of a batch that count and can be listed, for the agent's file of them.
 class ChangedFrames {
  public:
-  ChangedFrames(const Delivery& delivery, agent::FrameWriter& writer)
-      : delivery_(delivery), writer_(writer) {}
+  ChangedFrames(const Delivery& delivery, EntryCounts counts, agent::FrameWriter& writer)
+      : delivery_(delivery), counts_(std::move(counts)), writer_(writer) {}
   // The next frame of them, if there is one left.
   std::optional<std::string> next();
 
  private:
   const Delivery& delivery_;
+  const EntryCounts counts_;
   agent::FrameWriter& writer_;
   std::size_t entry_ = 0;
 };
 
-// A run step as a request (rule 4.6).
-agent::Run agent_run(const AgentBatch& batch, const DeliveryRun& run, std::uint32_t request,
-                     agent::Gate gate);
+// A run step as a request (rule 4.6), which is told of these paths.
+agent::Run agent_run(std::int64_t sequence, const ChangedPaths& changed, const DeliveryRun& run,
+                     std::uint32_t request, agent::Gate gate);
 
 // A restart step as a request; error Invalid: there is no such signal.
 Result<agent::Restart> agent_restart(const Restart& restart, std::uint32_t request, agent::Gate gate);

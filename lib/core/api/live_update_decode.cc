@@ -162,6 +162,8 @@ void read_container(ObjectReader& container, ContainerStatus& out) {
   container.read("transport", out.transport);
   container.read("message", out.message);
   container.read("lastMilliseconds", out.last_milliseconds);
+  container.read("rules", out.rules);
+  container.read("olderRules", out.older_rules);
   container.read("failedSteps", out.failed_steps);
 }
 

@@ -135,6 +135,8 @@ void write_container(JsonWriter& json, const ContainerStatus& container) {
     json.field_if("transport", container.transport);
     json.field_if("message", status_message(container.message));
     json.field("lastMilliseconds", container.last_milliseconds);
+    json.field_if("rules", container.rules);
+    json.field_unless("olderRules", container.older_rules, false);
     if (!container.failed_steps.empty()) json.field("failedSteps", container.failed_steps);
   });
 }

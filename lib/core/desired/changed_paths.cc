@@ -17,16 +17,18 @@ const std::string& changed_entry(const Delivery& delivery, std::size_t number) {
   return number < writes ? delivery.writes[number].to : delivery.deletes[number - writes].to;
 }
 
-ChangedPaths changed_paths(const Delivery& delivery, std::size_t limit) {
+ChangedPaths changed_paths(const Delivery& delivery, std::size_t limit, const EntryCounts& counts) {
   ChangedPaths out;
-  out.count = changed_entries(delivery);
-  for (std::size_t i = 0; i < out.count; ++i) {
+  for (std::size_t i = 0; i < changed_entries(delivery); ++i) {
+    if (counts && !counts(i)) continue;
+    ++out.count;
+    if (out.cut) continue;
     const std::string& path = changed_entry(delivery, i);
     if (!can_be_listed(path)) continue;
     const std::size_t size = path.size() + (out.list.empty() ? 0 : 1);
     if (out.list.size() + size > limit) {
       out.cut = true;
-      break;
+      continue;
     }
     if (!out.list.empty()) out.list += '\n';
     out.list += path;

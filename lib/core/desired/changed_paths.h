@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +17,10 @@ struct ChangedPaths {
   std::size_t count = 0;  // LIVE_UPDATE_CHANGED_COUNT: how many there were, whether they are listed or not
   bool cut = false;       // there are more that can be listed than fit: LIVE_UPDATE_CHANGED_FILE has them all
 };
-// `limit`: bytes of the list.
-ChangedPaths changed_paths(const Delivery& delivery, std::size_t limit = kChangedLimit);
+// `limit`: bytes of the list. `counts`: which entries count; not given: all do.
+using EntryCounts = std::function<bool(std::size_t)>;
+ChangedPaths changed_paths(const Delivery& delivery, std::size_t limit = kChangedLimit,
+                           const EntryCounts& counts = {});
 
 // The paths of a delivery, by number: the writes, then the deletes.
 inline std::size_t changed_entries(const Delivery& delivery) {

@@ -36,10 +36,19 @@ struct DeliveryWrite {
   std::string target;  // of a symlink
   std::vector<Piece>
       pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
+  std::string from;  // the host path
 };
 
 // True for a write that brings a mode and no bytes (rule 2.7).
 bool is_mode_change(const DeliveryWrite& write);
+
+// When a step is due: because of what was named, or, in a comparison, because of what differs in the container
+// (rule 3.7).
+struct DueIf {
+  enum Kind : std::uint8_t { Named, AnyDiffers, OneDiffers } kind = Named;
+  std::vector<std::size_t> entries;  // OneDiffers: of these, by number (changed_entry)
+  bool looks() const { return kind != Named; }
+};
 
 struct DeliveryRun {
   int step = 0;
@@ -47,24 +56,31 @@ struct DeliveryRun {
   std::string working_dir;
   int timeout_seconds = 600;
   OnFailure on_failure = OnFailure::Stop;
+  DueIf due = {};
 };
 
 // What one container gets in one go; immutable, shared by all replicas that need the same. Order of
 // execution: rule 4.1.
 struct Delivery {
   std::int64_t sequence = 0;
-  std::int64_t generation = 0;             // of the spec that it was made by,
-  std::shared_ptr<const StepMarks> steps;  // and what its steps are, whose numbers are below
+  // Of the spec that it was made by: which one, what its steps are, whose numbers are below, and its rules.
+  std::int64_t generation = 0;
+  std::shared_ptr<const StepMarks> steps;
+  std::string rules = {};
   std::vector<DeliveryRun> before_sync;
   std::vector<RemoteDelete> deletes;
   std::vector<DeliveryWrite> writes;
   std::vector<DeliveryRun> after_sync;
   std::optional<Restart> restart;
   int restart_step = 0;
+  DueIf restart_due = {};
   Transport transport = Transport::Auto;
   bool mirror = false;   // a deleted directory goes with whatever only the container has below it (rule 4.5)
   bool compare = false;  // much of it may be there already: ask for digests before sending (rule 5.3)
 };
+
+// Whether it must be known what differs before anything is done.
+bool looks_first(const Delivery& delivery);
 
 struct RunFailure {
   int step = 0;
@@ -90,6 +106,8 @@ struct Delivered {
 struct NotDelivered {
   std::string reason, message;
   bool curable = true;
+  // Steps that what differed made due. It may differ no more, so they are due with the next attempt.
+  std::vector<int> begun = {};
 };
 
 using DeliveryOutcome = std::variant<Delivered, NotDelivered>;

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/rules/rules_mark.h"
+
 namespace live_update {
 
 using std::chrono::milliseconds;
@@ -37,6 +39,15 @@ std::string say_failed(const std::vector<int>& steps) {
   return "a run failed (" + std::string(steps.size() == 1 ? "step " : "of steps ") + numbers + ")";
 }
 
+// The spec may have changed while the attempt was under way.
+void keep_begun(Lane& lane, const Delivery& delivery, const std::vector<int>& begun) {
+  if (begun.empty() || !delivery.steps) return;
+  if (!lane.steps) lane.steps = delivery.steps;
+  for (const int step : match_due(begun, *delivery.steps, *lane.steps).due)
+    if (std::ranges::find(lane.begun, step) == lane.begun.end()) lane.begun.push_back(step);
+  std::ranges::sort(lane.begun);
+}
+
 }  // namespace
 
 Lanes lanes_from(const LiveUpdateStatus& status) {
@@ -55,6 +66,9 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
     lane.applied_at = it.applied_at;
     lane.last_milliseconds = it.last_milliseconds;
     lane.transport = it.transport;
+    lane.rules = it.rules;
+    lane.older_rules = it.older_rules;
+    lane.resumed = it.state == "Applying" || it.state == "Retrying";
     lane.failed_steps = it.failed_steps;
     lane.steps = steps;
     if (it.failed_steps.empty()) continue;
@@ -64,10 +78,22 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
   return lanes;
 }
 
-void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps) {
+bool is_doubtful(const Lane& lane, const std::string& rules) {
+  return lane.applied > 0 && lane.rules != rules;
+}
+
+std::int64_t known_up_to(const Lane& lane, const std::string& rules) {
+  return is_doubtful(lane, rules) ? 0 : lane.applied;
+}
+
+void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps, const std::string& rules) {
   for (auto& [id, lane] : lanes) {
+    // An older status does not tell, and with Tar a comparison does everything again.
+    if (lane.rules.empty() && lane.transport == "Tar") lane.rules = rules;
     const auto before = std::exchange(lane.steps, steps);
-    if (lane.failed_steps.empty() || !before || before == steps || *before == *steps) continue;
+    if (!before || before == steps || *before == *steps) continue;
+    if (!lane.begun.empty()) lane.begun = match_due(lane.begun, *before, *steps).due;
+    if (lane.failed_steps.empty()) continue;
     DueAgain again = match_due(lane.failed_steps, *before, *steps);
     lane.failed_steps = std::move(again.due);
     for (const int step : again.dropped)
@@ -110,9 +136,14 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, 
     ++lane.attempts;
     lane.failed_at = now;
     lane.not_before = now + backoff;
+    keep_begun(lane, *delivery, problem->begun);
     return;
   }
   const auto& delivered = std::get<Delivered>(outcome);
+  lane.older_rules |= leaves_behind(lane.rules, delivery->rules);
+  lane.rules = delivery->rules;
+  lane.begun.clear();
+  lane.resumed = false;
   lane.applied = delivery->sequence;
   lane.applied_at = wall;
   lane.last_milliseconds = took.count();
@@ -134,7 +165,11 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, 
   std::ranges::sort(lane.failed_steps);
 }
 
-void confirm(Lane& lane, std::int64_t sequence, Time wall) {
+void confirm(Lane& lane, std::int64_t sequence, const std::string& rules, Time wall) {
+  lane.older_rules |= leaves_behind(lane.rules, rules);
+  lane.rules = rules;
+  lane.begun.clear();
+  lane.resumed = false;
   lane.applied = sequence;
   lane.applied_at = wall;
   lane.problem.reset();

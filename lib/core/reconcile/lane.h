@@ -27,6 +27,9 @@ using Instant = std::chrono::steady_clock::time_point;  // of the loop: for back
 struct Lane {
   std::int64_t applied =
       0;  // the newest sequence that the container confirmed; 0: it is as its image made it
+  // The mark of the rules by which it was brought there (rule 5.7); empty: not known.
+  std::string rules;
+  bool older_rules = false;  // others before these may have put something elsewhere in it
   // It has counted as synced, be it with nothing to get: from now on it is not new (rule 4.8).
   bool was_synced = false;
   std::optional<Time> applied_at;
@@ -34,8 +37,12 @@ struct Lane {
   // Runs, and a restart they kept back, that are due again with the next batch (rule 4.7): numbers of `steps`.
   std::vector<int> failed_steps;
   std::shared_ptr<const StepMarks> steps;  // null: those of the spec that is there (an older status)
-  std::string run_message;                 // why they failed; after a restart perhaps only that they did
-  bool run_wants_fall_back = false;        // one of them has onFailure: FallBack
+  // Those that attempts which ended badly may have left undone, though nothing differs any more; numbers as
+  // well.
+  std::vector<int> begun;
+  bool resumed = false;              // another operator may have left a delivery in the middle
+  std::string run_message;           // why they failed; after a restart perhaps only that they did
+  bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
   std::string transport;                      // that the last delivery took
   bool replace_pod = false;                   // the container could not be restarted from inside (rule 4.8)
@@ -61,8 +68,9 @@ Lanes lanes_from(const LiveUpdateStatus& status);
 inline constexpr std::string_view kPodGoes =
     "the pod is deleted, because its process 1 does not end when asked to";
 
-// Takes in that the spec may be another one: what is due again is found among its steps.
-void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps);
+// Takes in that the spec may be another one, with these steps and rules: what is due again is found among its
+// steps.
+void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps, const std::string& rules);
 
 // Takes in that containers stop, and that others take their place: what a signal of ours has ended would be
 // ended by the next one, too.
@@ -76,8 +84,13 @@ void begin(Lane& lane, const Target& target, std::shared_ptr<const Delivery> del
 void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall,
             std::chrono::milliseconds took);
 
-// Takes in that a container needs nothing of what it lacks up to `sequence`: what it refused is not needed
-// any more, either.
-void confirm(Lane& lane, std::int64_t sequence, Time wall);
+// Whether what it has was decided by other rules than these: nothing may be taken for granted then (rule 5.7).
+bool is_doubtful(const Lane& lane, const std::string& rules);
+// The sequence up to which nothing has to be compared by these rules.
+std::int64_t known_up_to(const Lane& lane, const std::string& rules);
+
+// Takes in that a container needs nothing of what it lacks up to `sequence` by these rules: what it refused is
+// not needed any more, either.
+void confirm(Lane& lane, std::int64_t sequence, const std::string& rules, Time wall);
 
 }  // namespace live_update

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
-#include <tuple>
 
-#include "core/base/path.h"
 #include "core/base/text.h"
+#include "core/reconcile/make_delivery.h"
 #include "core/reconcile/reconcile_status.h"
 #include "core/rules/mapping.h"
-#include "core/rules/pattern.h"
 #include "core/rules/plan.h"
+#include "core/rules/rules_mark.h"
 #include "core/rules/validate.h"
 
 namespace live_update {
@@ -40,89 +39,6 @@ Judgement judgement_of(const Plan& planned, std::int64_t generation) {
     result.kind = Judgement::Update;
   }
   return result;
-}
-
-// The step of this number, if there is one of this kind: numbers come from a status, too.
-template <typename Kind>
-const Kind* step_as(const LiveUpdateSpec& spec, int step) {
-  if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return nullptr;
-  return std::get_if<Kind>(&spec.steps[static_cast<std::size_t>(step)]);
-}
-
-DeliveryRun to_delivery_run(int step, const Run& run) {
-  return {step, run.argv(), run.working_dir, run.timeout_seconds, run.on_failure};
-}
-
-std::vector<DeliveryRun> to_delivery_runs(const LiveUpdateSpec& spec,
-                                          const std::vector<PlannedRun>& planned) {
-  std::vector<DeliveryRun> runs;
-  for (const PlannedRun& it : planned) runs.push_back(to_delivery_run(it.step, *step_as<Run>(spec, it.step)));
-  return runs;
-}
-
-// Runs that failed before are due with the next batch, in their place among those of the batch (rule 4.7).
-void add_failed(std::vector<DeliveryRun>& runs, const LiveUpdateSpec& spec, const std::vector<int>& failed,
-                RunPhase phase) {
-  for (int step : failed) {
-    const Run* run = step_as<Run>(spec, step);
-    if (!run || run->phase != phase ||
-        std::ranges::any_of(runs, [&](const auto& it) { return it.step == step; }))
-      continue;
-    runs.push_back(to_delivery_run(step, *run));
-  }
-  std::ranges::stable_sort(runs, {}, &DeliveryRun::step);
-}
-
-// A restart that a failed run kept back is due with the next batch, like that run (rule 4.7).
-std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector<int>& failed) {
-  const auto step =
-      std::ranges::find_if(failed, [&](int it) { return step_as<Restart>(spec, it) != nullptr; });
-  return step == failed.end() ? std::nullopt : std::optional(*step);
-}
-
-DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
-  DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,  entry.mtime,
-                      entry.size, entry.digest, entry.target, entry.pieces};
-  // A change of mode alone has no bytes of its own; the ones we hold serve a container that has the file only
-  // from its image.
-  if (const Entry* known = all.find(copy.from);
-      !entry.has_content() && known && known->digest == entry.digest)
-    write.pieces = known->pieces;
-  return write;
-}
-
-std::shared_ptr<Delivery> to_delivery(const LiveUpdateSpec& spec, const Update& update, const Tree& changes,
-                                      const Tree& all, const std::vector<int>& failed,
-                                      std::int64_t sequence) {
-  auto delivery = std::make_shared<Delivery>();
-  delivery->sequence = sequence;
-  delivery->before_sync = to_delivery_runs(spec, update.before_sync);
-  delivery->after_sync = to_delivery_runs(spec, update.after_sync);
-  add_failed(delivery->before_sync, spec, failed, RunPhase::BeforeSync);
-  add_failed(delivery->after_sync, spec, failed, RunPhase::AfterSync);
-  if (spec.source.deletes != DeletePolicy::Never) delivery->deletes = update.deletes;
-  // Rule 1.4: the watcher refuses to send what would go there; what somebody posted by hand does not get
-  // there either.
-  std::erase_if(delivery->deletes, [](const RemoteDelete& it) { return is_kernel_path(it.to); });
-  for (const Copy& copy : update.copies) {
-    if (is_kernel_path(copy.to)) continue;
-    const Entry* entry = changes.find(copy.from);
-    if (!entry) entry = all.find(copy.from);
-    if (entry) delivery->writes.push_back(to_write(copy, *entry, all));
-  }
-  const std::optional<int> restart = update.restart ? update.restart : skipped_restart(spec, failed);
-  delivery->transport = spec.transport;
-  delivery->mirror = spec.source.deletes == DeletePolicy::Mirror;
-  if (restart) {
-    delivery->restart = *step_as<Restart>(spec, *restart);
-    delivery->restart_step = *restart;
-  }
-  return delivery;
-}
-
-bool empty(const Delivery& delivery) {
-  return delivery.before_sync.empty() && delivery.deletes.empty() && delivery.writes.empty() &&
-         delivery.after_sync.empty() && !delivery.restart;
 }
 
 std::string say_delayed(const RateLimit& redeploys) {
@@ -174,26 +90,32 @@ class Judge {
     const Lane& lane = lane_of(target);
     if (lane.replace_pod && target.has_controller) replace(target, lane);
     if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
-    if (lane.under_way || lane.applied >= newest_ || lane.applied < o_.history.lost() || blocked(lane))
-      return;
-    const Spared spared = !is_new(target, lane)  ? Spared::Nothing
-                          : lane.ended_by_signal ? Spared::Signals
-                                                 : Spared::Restarts;
-    const bool compare = lane.applied == 0 || lane.attempts > 0 || o_.history.snapshot_since(lane.applied);
-    const auto delivery =
-        delivery_for(lane.applied, pending_.of(target, lane.applied), lane.failed_steps, spared, compare);
+    const bool doubtful = is_doubtful(lane, o_.checked.mark);
+    if (lane.under_way || (lane.applied >= newest_ && !doubtful)) return;
+    if (known_up_to(lane, o_.checked.mark) < o_.history.lost() || blocked(lane)) return;
+    const Lacking lacking = lacking_of(target, lane, doubtful);
+    auto& delivery = deliveries_[lacking];
+    if (!delivery) delivery = make_delivery(o_, lacking);
     if (empty(*delivery))
       decision_.confirmed.emplace_back(target.container_id, newest_);
     else
       decision_.deliveries.push_back({target, newest_, delivery});
   }
 
-  // What a new container is not restarted by (rule 4.8). A signal that makes it load its files is no restart;
-  // one that ends it is.
-  enum class Spared { Nothing, Restarts, Signals };
-  static bool spares(Spared spared, const Restart& restart) {
-    if (std::holds_alternative<RestartContainer>(restart.how)) return spared != Spared::Nothing;
-    return std::holds_alternative<RestartSignal>(restart.how) && spared == Spared::Signals;
+  Lacking lacking_of(const Target& target, const Lane& lane, bool doubtful) const {
+    Lacking it{.applied = lane.applied, .doubtful = doubtful, .due = lane.failed_steps};
+    it.without = pending_.of(target, it.since());
+    it.spared = !is_new(target, lane)  ? Spared::Nothing
+                : lane.ended_by_signal ? Spared::Signals
+                                       : Spared::Restarts;
+    const bool known_before = lane.applied > 0 && (doubtful || o_.history.snapshot_since(lane.applied));
+    it.compare = lane.applied == 0 || known_before || lane.attempts > 0;
+    it.looks = known_before && !lane.resumed;
+    if (!it.looks) return it;
+    it.due.insert(it.due.end(), lane.begun.begin(), lane.begun.end());
+    std::ranges::sort(it.due);
+    it.due.erase(std::ranges::unique(it.due).begin(), it.due.end());
+    return it;
   }
 
   // Rule 4.8: not what was there before the LiveUpdate was, nor what has counted as synced. Whether its pod was
@@ -209,26 +131,6 @@ class Judge {
     if (verdict.kind == PodDeletions::Verdict::Delete)
       decision_.replaced_pods.push_back({target.pod, target.pod_uid, lane.applied});
     if (verdict.kind == PodDeletions::Verdict::Wait) decision_.look_again_at(verdict.when);
-  }
-
-  // Replicas that lack the same get the same object: bytes are held, planned and (by the transport) packed
-  // once.
-  std::shared_ptr<const Delivery> delivery_for(std::int64_t applied, const std::set<std::int64_t>& without,
-                                               const std::vector<int>& failed, Spared spared, bool compare) {
-    auto& delivery = deliveries_[{applied, without, failed, spared, compare}];
-    if (delivery) return delivery;
-    const LiveUpdateSpec& spec = o_.live_update.spec;
-    const Tree changes = o_.history.since(applied, without);
-    const Plan planned = plan(spec, *o_.checked.rules, changes.changes(), o_.history.all(), PlanMode::CatchUp,
-                              o_.checked.other_roots);
-    const Update* update = std::get_if<Update>(&planned.decision);
-    if (!update) return delivery = std::make_shared<Delivery>();
-    auto made = to_delivery(spec, *update, changes, o_.history.all(), failed, newest_);
-    if (made->restart && spares(spared, *made->restart)) made->restart.reset();
-    made->compare = compare;
-    made->generation = o_.checked.generation;
-    made->steps = o_.checked.steps;
-    return delivery = made;
   }
 
   // Rule 6.2. Once for each fall-back: the template tells whether it was asked for already.
@@ -282,9 +184,7 @@ class Judge {
   const std::int64_t newest_;
   const PendingFallBacks pending_;
   Decision decision_;
-  std::map<std::tuple<std::int64_t, std::set<std::int64_t>, std::vector<int>, Spared, bool>,
-           std::shared_ptr<const Delivery>>
-      deliveries_;
+  std::map<Lacking, std::shared_ptr<const Delivery>> deliveries_;
 };
 
 }  // namespace
@@ -295,6 +195,7 @@ CheckedSpec check_spec(const LiveUpdate& live_update) {
           validate(spec),
           std::make_shared<PathRules>(spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec))),
           std::make_shared<StepMarks>(marks_of(spec.steps)),
+          rules_mark(spec),
           sync_roots(spec),
           {}};
 }
@@ -329,7 +230,8 @@ bool prepare(const Observed& o, WorkBudget& budget) {
   std::int64_t since = o.history.newest();
   for (const Target& target : o.search.targets) {
     const auto lane = o.lanes.find(target.container_id);
-    if (target.running) since = std::min(since, lane == o.lanes.end() ? 0 : lane->second.applied);
+    if (target.running)
+      since = std::min(since, lane == o.lanes.end() ? 0 : known_up_to(lane->second, o.checked.mark));
   }
   if (o.history.snapshot_since(since)) since = 0;
   return std::ranges::all_of(o.history.batches(), [&](const Batch& batch) {

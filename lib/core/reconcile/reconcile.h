@@ -36,6 +36,7 @@ struct CheckedSpec {
   std::vector<FieldError> errors;  // of `validate`
   std::shared_ptr<PathRules> rules;
   std::shared_ptr<const StepMarks> steps;
+  std::string mark;                      // of what decides what is where (core/rules/rules_mark.h)
   std::vector<std::string> roots;        // where its syncs lead
   std::vector<std::string> other_roots;  // where those of other LiveUpdates of its containers lead (rule 4.3)
 };

@@ -12,6 +12,8 @@ namespace live_update {
 namespace {
 
 constexpr std::chrono::seconds kGapPatience{3};
+constexpr std::string_view kOlderRules =
+    "what syncs that are gone have put elsewhere in this container stays until it is new";
 constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
@@ -86,6 +88,8 @@ class Describer {
     ContainerStatus status{target.pod, target.container, target.container_id, lane.applied, lane.applied_at};
     status.transport = lane.transport;
     status.last_milliseconds = lane.last_milliseconds;
+    status.rules = lane.rules;
+    status.older_rules = lane.older_rules;
     status.failed_steps = lane.failed_steps;
     std::tie(status.state, status.message) = state_of(target, lane);
     return status;
@@ -111,15 +115,17 @@ class Describer {
     if (lane.problem && !is_confirmed(target))
       return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
     if (lane.under_way || is_delivered_to(target)) return {"Applying", ""};
-    if (lane.applied < o_.history.lost())
+    const bool doubtful = is_doubtful(lane, o_.checked.mark);
+    if (known_up_to(lane, o_.checked.mark) < o_.history.lost())
       return {"Waiting",
               "what it lacks was deleted; live-update watch on the developer's machine brings it again"};
-    if (lane.applied < newest_ && !is_confirmed(target))
+    if ((lane.applied < newest_ || doubtful) && !is_confirmed(target))
       return spec_.suspend ? std::pair{"Suspended", "changes wait until spec.suspend is false"}
                            : std::pair{"Waiting", ""};
     if (!lane.failed_steps.empty()) return {"RunFailed", lane.run_message};
     if (snapshot_missing()) return {"Waiting", "waits for the watcher's first full sync"};
-    return {"Synced", lane.warnings.empty() ? "" : lane.warnings.front()};
+    if (!lane.warnings.empty()) return {"Synced", lane.warnings.front()};
+    return {"Synced", lane.older_rules ? std::string(kOlderRules) : ""};
   }
 
   // What the container lacks is a restart, and only deleting its pod gives it one.

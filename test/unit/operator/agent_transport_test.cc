@@ -309,3 +309,59 @@ TEST_CASE("5.3 a batch that is refused is over when the questions are answered")
   CHECK(world.told() == "NoSpace");
   CHECK(world.sent<agent::File>() == 0);
 }
+
+TEST_CASE("3.7 in a comparison runs and restart look at what differs in the container") {
+  const std::string text = "text", other = "other";
+  for (const std::string& there : {text, other}) {
+    TransportWorld world;
+    Delivery delivery = one_file(text);
+    delivery.compare = true;
+    delivery.before_sync.push_back(a_run(0));
+    delivery.before_sync[0].due = {DueIf::OneDiffers, {0}};
+    delivery.after_sync = {a_run(1), a_run(2)};
+    delivery.after_sync[0].due = {DueIf::AnyDiffers, {}};
+    delivery.after_sync[1].due = {DueIf::OneDiffers, {}};
+    delivery.restart = Restart{RestartSignal{"HUP"}, {}};
+    delivery.restart_due = {DueIf::AnyDiffers, {}};
+    world.deliver(delivery);
+    world.greets();
+    CHECK(world.sent<agent::Have>() == 1);
+    CHECK(world.sent<agent::Run>() == 0);
+    agent::HaveEntry entry{.path = "a", .kind = agent::Kind::File, .mode = 0644, .size = there.size()};
+    entry.digest = agent::digest_from(sha256(there));
+    world.says(agent::HaveResult{1, {entry}, true});
+    if (there == other) {  // the run before may have changed what is there
+      CHECK(world.sent<agent::Run>() == 1);
+      world.says(agent::RunExit{2});
+      CHECK(world.sent<agent::Have>() == 2);
+      world.says(agent::HaveResult{4, {entry}, true});
+      CHECK(world.sent<agent::Run>() == 2);
+      world.says(agent::Confirmed{3, 1});
+      world.says(agent::RunExit{5});
+      CHECK(world.told() == "nothing yet");
+      world.says(agent::Restarted{6});
+    } else {
+      world.says(agent::Confirmed{2, 1});
+      CHECK(world.sent<agent::Run>() == 0);
+      CHECK(world.sent<agent::Restart>() == 0);
+    }
+    CHECK(world.told() == "delivered");
+    CHECK(world.sent<agent::File>() == (there == other ? 1 : 0));
+  }
+}
+
+TEST_CASE("3.7 a comparison that is cut says which runs it has made due") {
+  TransportWorld world;
+  Delivery delivery = one_file();
+  delivery.compare = true;
+  delivery.after_sync = {a_run(1), a_run(2)};
+  delivery.after_sync[0].due = {DueIf::AnyDiffers, {}};
+  delivery.after_sync[1].due = {DueIf::OneDiffers, {}};
+  world.deliver(delivery);
+  world.greets();
+  world.says(agent::HaveResult{1, {}, true});
+  world.says(agent::Failed{2, agent::Code::NoSpace, 28, "/app", "no space", ""});
+  world.says(agent::Skipped{3});
+  REQUIRE(world.told() == "NoSpace");
+  CHECK(std::get<NotDelivered>(*world.outcome).begun == std::vector{1});
+}

@@ -79,13 +79,13 @@ class World {
     observed.search = find_targets(lu, pod_list, workloads);
     observed.workload = owning_workload(lu, pod_list, workloads);
     observed.template_redeployed = redeployed_sequence(lu.meta, deployment.template_annotations);
-    follow(lanes, checked.steps);
+    follow(lanes, checked.steps, checked.mark);
     follow(lanes, observed.search, now);
     observed.now = now;
     observed.wall = wall;
     Decision decision = decide(observed);
     lu.status = decision.status;
-    for (const auto& [id, sequence] : decision.confirmed) confirm(lanes[id], sequence, wall);
+    for (const auto& [id, sequence] : decision.confirmed) confirm(lanes[id], sequence, checked.mark, wall);
     for (const std::string& id : decision.in_sync) lanes[id].was_synced = true;
     for (const PodToDelete& it : decision.replaced_pods) asked(it);
     if (decision.redeploy) {

@@ -1,0 +1,179 @@
+#include "core/reconcile/make_delivery.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+
+#include "core/base/path.h"
+#include "core/rules/plan.h"
+
+namespace live_update {
+namespace {
+
+// The step of this number, if there is one of this kind: numbers come from a status, too.
+template <typename Kind>
+const Kind* step_as(const LiveUpdateSpec& spec, int step) {
+  if (step < 0 || static_cast<std::size_t>(step) >= spec.steps.size()) return nullptr;
+  return std::get_if<Kind>(&spec.steps[static_cast<std::size_t>(step)]);
+}
+
+DeliveryRun to_delivery_run(int step, const Run& run) {
+  return {step, run.argv(), run.working_dir, run.timeout_seconds, run.on_failure};
+}
+
+std::vector<DeliveryRun> to_delivery_runs(const LiveUpdateSpec& spec,
+                                          const std::vector<PlannedRun>& planned) {
+  std::vector<DeliveryRun> runs;
+  for (const PlannedRun& it : planned) runs.push_back(to_delivery_run(it.step, *step_as<Run>(spec, it.step)));
+  return runs;
+}
+
+// Runs that failed before are due with the next batch, in their place among those of the batch (rule 4.7).
+void add_failed(std::vector<DeliveryRun>& runs, const LiveUpdateSpec& spec, const std::vector<int>& failed,
+                RunPhase phase) {
+  for (int step : failed) {
+    const Run* run = step_as<Run>(spec, step);
+    if (!run || run->phase != phase) continue;
+    const auto planned = std::ranges::find(runs, step, &DeliveryRun::step);
+    if (planned == runs.end())
+      runs.push_back(to_delivery_run(step, *run));
+    else
+      planned->due = {};
+  }
+  std::ranges::stable_sort(runs, {}, &DeliveryRun::step);
+}
+
+// A restart that a failed run kept back is due with the next batch, like that run (rule 4.7).
+std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector<int>& failed) {
+  const auto step =
+      std::ranges::find_if(failed, [&](int it) { return step_as<Restart>(spec, it) != nullptr; });
+  return step == failed.end() ? std::nullopt : std::optional(*step);
+}
+
+DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
+  DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,   entry.mtime,
+                      entry.size, entry.digest, entry.target, entry.pieces, copy.from};
+  // A change of mode alone has no bytes of its own; the ones we hold serve a container that has the file only
+  // from its image.
+  if (const Entry* known = all.find(copy.from);
+      !entry.has_content() && known && known->digest == entry.digest)
+    write.pieces = known->pieces;
+  return write;
+}
+
+bool spares(Spared spared, const Restart& restart) {
+  if (std::holds_alternative<RestartContainer>(restart.how)) return spared != Spared::Nothing;
+  return std::holds_alternative<RestartSignal>(restart.how) && spared == Spared::Signals;
+}
+
+// One delivery being made.
+class Maker {
+ public:
+  Maker(const Observed& observed, const Lacking& lacking)
+      : o_(observed),
+        lacking_(lacking),
+        spec_(observed.live_update.spec),
+        changes_(observed.history.since(lacking.since(), lacking.without)) {}
+
+  std::shared_ptr<const Delivery> make() {
+    const Plan planned = plan(spec_, *o_.checked.rules, changes_.changes(), o_.history.all(),
+                              PlanMode::CatchUp, o_.checked.other_roots);
+    const Update* update = std::get_if<Update>(&planned.decision);
+    if (!update) return made_;
+    made_->sequence = o_.history.newest();
+    made_->generation = o_.checked.generation;
+    made_->steps = o_.checked.steps;
+    made_->rules = o_.checked.mark;
+    made_->transport = spec_.transport;
+    made_->mirror = spec_.source.deletes == DeletePolicy::Mirror;
+    made_->compare = lacking_.compare;
+    files(*update);
+    steps(*update);
+    return made_;
+  }
+
+ private:
+  // Rule 1.4: the watcher refuses to send what would go to the kernel's files; what somebody posted by hand
+  // does not get there either.
+  void files(const Update& update) {
+    if (spec_.source.deletes != DeletePolicy::Never) made_->deletes = update.deletes;
+    std::erase_if(made_->deletes, [](const RemoteDelete& it) { return is_kernel_path(it.to); });
+    const Tree& all = o_.history.all();
+    for (const Copy& copy : update.copies) {
+      if (is_kernel_path(copy.to)) continue;
+      const Entry* entry = changes_.find(copy.from);
+      if (!entry) entry = all.find(copy.from);
+      if (entry) made_->writes.push_back(to_write(copy, *entry, all));
+    }
+  }
+
+  void steps(const Update& update) {
+    made_->before_sync = to_delivery_runs(spec_, update.before_sync);
+    made_->after_sync = to_delivery_runs(spec_, update.after_sync);
+    if (lacking_.looks)
+      for (auto* runs : {&made_->before_sync, &made_->after_sync})
+        for (DeliveryRun& run : *runs) run.due = due_if(run.step, step_as<Run>(spec_, run.step)->triggers);
+    add_failed(made_->before_sync, spec_, lacking_.due, RunPhase::BeforeSync);
+    add_failed(made_->after_sync, spec_, lacking_.due, RunPhase::AfterSync);
+    const std::optional<int> again = skipped_restart(spec_, lacking_.due);
+    const std::optional<int> restart = again ? again : update.restart;
+    if (!restart) return;
+    const Restart& how = *step_as<Restart>(spec_, *restart);
+    if (spares(lacking_.spared, how)) return;
+    made_->restart = how;
+    made_->restart_step = *restart;
+    if (lacking_.looks && !again) made_->restart_due = due_if(*restart, how.triggers);
+  }
+
+  // Rule 3.7. What no sync maps has no place in the container where it could differ.
+  DueIf due_if(int step, const std::vector<std::string>& triggers) const {
+    if (triggers.empty()) return {DueIf::AnyDiffers, {}};
+    DueIf due{DueIf::OneDiffers, {}};
+    std::unordered_set<std::string_view> mapped;
+    const std::size_t writes = made_->writes.size();
+    for (std::size_t i = 0; i < writes + made_->deletes.size(); ++i) {
+      const std::string& from = i < writes ? made_->writes[i].from : made_->deletes[i - writes].from;
+      mapped.insert(from);
+      if (is_triggered(step, from)) due.entries.push_back(i);
+    }
+    return is_named_beside(step, mapped) ? DueIf{} : due;
+  }
+
+  // A run with `when: Always` fires for paths that no sync maps, by batches that are new for the container.
+  bool is_named_beside(int step, const std::unordered_set<std::string_view>& mapped) const {
+    const Run* run = step_as<Run>(spec_, step);
+    if (!run || run->when != RunWhen::Always) return false;
+    return std::ranges::any_of(o_.history.batches(), [&](const Batch& batch) {
+      return batch.last > lacking_.applied && batch.spec.type == ChangeSetType::Delta &&
+             !lacking_.without.contains(batch.last) &&
+             std::ranges::any_of(batch.spec.changes, [&](const Change& change) {
+               return !mapped.contains(change.path) && is_triggered(step, change.path);
+             });
+    });
+  }
+
+  bool is_triggered(int step, const std::string& path) const {
+    const PathRules::Said& said = o_.checked.rules->of(path);
+    return said.inside && !said.ignored.ignored &&
+           std::ranges::find(said.triggered, step) != said.triggered.end();
+  }
+
+  const Observed& o_;
+  const Lacking& lacking_;
+  const LiveUpdateSpec& spec_;
+  const Tree changes_;
+  const std::shared_ptr<Delivery> made_ = std::make_shared<Delivery>();
+};
+
+}  // namespace
+
+std::shared_ptr<const Delivery> make_delivery(const Observed& observed, const Lacking& lacking) {
+  return Maker(observed, lacking).make();
+}
+
+bool empty(const Delivery& delivery) {
+  return delivery.before_sync.empty() && delivery.deletes.empty() && delivery.writes.empty() &&
+         delivery.after_sync.empty() && !delivery.restart;
+}
+
+}  // namespace live_update
