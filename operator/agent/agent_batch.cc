@@ -36,7 +36,8 @@ AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
   const auto others = std::ranges::stable_partition(
       writes, [](const DeliveryWrite* write) { return write->type == FileType::Directory; });
   std::ranges::sort(writes.begin(), others.begin(), {}, &DeliveryWrite::to);
-  if (!delivery->compare && !looks_first(*delivery)) return;
+  all_held = std::ranges::all_of(delivery->writes, is_held);
+  if (all_held && !delivery->compare && !looks_first(*delivery)) return;
   for (const auto& gone : delivery->deletes) deleted.insert(gone.to);
   for (const auto* write : others) replaced.insert(write->to);
 }

@@ -29,6 +29,7 @@ struct AgentBatch {
   ChangedPaths changed;                      // as much of it as there is room for with every run
   // Where a comparison is due: absolute paths that are deleted, and those at which files or symlinks will be.
   std::unordered_set<std::string_view> deleted, replaced;
+  bool all_held = true;  // what it writes
   bool empty() const { return entries() == 0; }
   // Entries have numbers, in the order in which they are sent: the deletes, then `writes`.
   std::size_t entries() const { return delivery->deletes.size() + writes.size(); }

@@ -45,8 +45,18 @@ bool AgentComparison::worthwhile(const AgentBatch& batch) {
   return batch.writes.size() > kFewWrites || bytes > kFewBytes;
 }
 
-AgentComparison::AgentComparison(const AgentBatch& batch)
-    : batch_(batch), due_(batch.entries(), Due::Unknown) {}
+AgentComparison::AgentComparison(const AgentBatch& batch, Scope scope)
+    : batch_(batch), scope_(scope), due_(batch.entries(), Due::Unknown) {
+  pass_over();
+}
+
+bool AgentComparison::is_asked(std::size_t entry) const {
+  return scope_ == Scope::Everything || (!batch_.is_delete(entry) && !is_held(batch_.write(entry)));
+}
+
+void AgentComparison::pass_over() {
+  while (asked_ < due_.size() && !is_asked(asked_)) settle(asked_++, Due::All);
+}
 
 bool AgentComparison::curious() const { return open_.size() < kMostQuestions && asked_ < due_.size(); }
 
@@ -57,8 +67,8 @@ agent::Have AgentComparison::ask(std::uint32_t request) {
   const std::uint64_t most_content = kFirstContent << doubled_;
   std::size_t path_bytes = 0;
   std::uint64_t content = 0;
-  while (asked_ < due_.size() && root(asked_) == have.root && path_bytes < most_path_bytes &&
-         content < most_content) {
+  while (asked_ < due_.size() && is_asked(asked_) && root(asked_) == have.root &&
+         path_bytes < most_path_bytes && content < most_content) {
     have.paths.push_back(wanted(asked_));
     path_bytes += have.paths.back().path.size() + sizeof(std::uint64_t);
     content += have.paths.back().size;
@@ -66,6 +76,7 @@ agent::Have AgentComparison::ask(std::uint32_t request) {
   }
   doubled_ = std::min(doubled_ + 1, kTimesDoubled);
   open_[request] = {first, asked_};
+  pass_over();
   return have;
 }
 
@@ -95,8 +106,9 @@ bool AgentComparison::touches(std::string_view path) const {
 }
 
 bool AgentComparison::differs(std::size_t entry) const {
-  const bool folder = batch_.is_delete(entry) && batch_.gone(entry).type == FileType::Directory;
-  return due_[entry] != Due::Nothing && !folder;
+  if (due_[entry] == Due::Nothing) return false;
+  if (batch_.is_delete(entry)) return batch_.gone(entry).type != FileType::Directory;
+  return due_[entry] == Due::Touch || is_held(batch_.write(entry));
 }
 
 const std::string& AgentComparison::root(std::size_t entry) const {

@@ -33,8 +33,10 @@ class AgentComparison {
   // Whether the batch is so large that asking is cheaper than sending all of it.
   static bool worthwhile(const AgentBatch& batch);
 
+  // Everything; or only what is not held: the rest is sent.
+  enum class Scope { Everything, NotHeld };
   // `batch`, of a delivery that is to be compared, outlives it.
-  explicit AgentComparison(const AgentBatch& batch);
+  explicit AgentComparison(const AgentBatch& batch, Scope scope = Scope::Everything);
 
   // Whether there is another question that may be asked now; and that question, as request `request`.
   bool curious() const;
@@ -49,8 +51,8 @@ class AgentComparison {
   Due due(std::size_t entry) const { return due_[entry]; }
   // Whether everything has been asked, and answered.
   bool complete() const { return asked_ == due_.size() && open_.empty(); }
-  // Whether it is not there as it should be. Of a folder that is to go this cannot be told: what only the
-  // container has keeps it.
+  // Whether it is not there as it should be, and will be. Of a folder that is to go this cannot be told: what only
+  // the container has keeps it.
   bool differs(std::size_t entry) const;
   // Whether `path`, absolute, is an entry of which only mode and time are due.
   bool touches(std::string_view path) const;
@@ -62,11 +64,14 @@ class AgentComparison {
 
   const std::string& root(std::size_t entry) const;
   agent::Wanted wanted(std::size_t entry) const;
+  bool is_asked(std::size_t entry) const;
+  void pass_over();
   Due judge(std::size_t entry, const agent::HaveEntry& there) const;
   bool stays(const DeliveryWrite& write) const;
   void settle(std::size_t entry, Due due);
 
   const AgentBatch& batch_;
+  const Scope scope_;
   std::vector<Due> due_;                                       // by entry
   std::size_t asked_ = 0;                                      // entries, from the first one on
   std::size_t doubled_ = 0;                                    // how often the size of questions was

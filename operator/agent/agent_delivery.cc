@@ -155,6 +155,7 @@ void AgentDelivery::main() {
   const bool looked_in_vain = differs_ && !fresh_;  // runs before may have changed what was compared
   const bool worthwhile = batch_->delivery->compare && AgentComparison::worthwhile(*batch_);
   if (looked_in_vain || (!comparison_ && worthwhile)) comparison_.emplace(*batch_);
+  if (!comparison_ && !batch_->all_held) comparison_.emplace(*batch_, AgentComparison::Scope::NotHeld);
   const agent::Gate begin{.fresh = std::exchange(fresh_, false)};
   frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, request, begin, session_.writer());
   ask();
@@ -283,6 +284,7 @@ void AgentDelivery::warned(const agent::Warning& it) {
 void AgentDelivery::advance() {
   if (phase_ == Phase::Before) return main();
   if (problem_) problem_->begun = due_steps();
+  if (frames_) delivered_.wanted = frames_->wanted();
   outcome_ = problem_ ? DeliveryOutcome(*problem_) : DeliveryOutcome(std::move(delivered_));
 }
 

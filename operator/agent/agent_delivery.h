@@ -1,6 +1,6 @@
 // One delivery over one session with an agent: runs before, the batch, compared with what is there while it
 // is being sent, runs after, restart (rule 4.1), and what became of it. Where runs or the restart depend on what
-// differs (rule 3.7), all is compared first.
+// differs (rule 3.7), all is compared first. What is not held is always compared: the container may have it.
 //
 // Whatever needs no answer in between goes out in one write. On the loop; it calls nobody but the session and
 // `on_output`, so whoever hears the answers asks for the outcome after each.

@@ -64,6 +64,10 @@ Result<> AgentFrames::entry() {
   const std::size_t entry = entry_++;
   const auto due = comparison_ ? comparison_->due(entry) : AgentComparison::Due::All;
   if (due == AgentComparison::Due::Nothing) return {};
+  if (due == AgentComparison::Due::All && !batch_.is_delete(entry) && !is_held(batch_.write(entry))) {
+    wanted_.push_back(wanted_content(batch_.write(entry)));
+    return {};
+  }
   if (!batch_.is_delete(entry)) return write(batch_.write(entry), due == AgentComparison::Due::Touch);
   remove(batch_.gone(entry));
   return {};
@@ -90,10 +94,9 @@ Result<> AgentFrames::write(const DeliveryWrite& it, bool touch) {
 Result<> AgentFrames::file(const DeliveryWrite& it, const std::string& path, bool touch) {
   const auto digest = agent::digest_from(it.digest);
   if (!digest) return fail(ErrorKind::Invalid, it.to + ": \"" + it.digest + "\" is no digest");
-  const bool kept = touch || is_mode_change(it);
   add(agent::File{root(it.root), path, to_mode(it.mode), to_mtime(it.mtime), it.size, *digest,
-                  kept ? agent::Content::Kept : agent::Content::Sent});
-  if (kept || it.size == 0) return {};
+                  touch ? agent::Content::Kept : agent::Content::Sent});
+  if (touch || it.size == 0) return {};
   content_ = &it;
   piece_ = at_ = 0;
   return {};

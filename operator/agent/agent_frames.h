@@ -11,7 +11,8 @@
 
 namespace live_update {
 
-// A batch from its Begin to its Commit, as request `request`. `comparison`, null: everything is sent. All
+// A batch from its Begin to its Commit, as request `request`. `comparison`, null: everything is sent, and held.
+// What differs and is not held is left out, and wanted. All
 // that is referred to outlives it. `writer` numbers the frames: what is made has to be sent before anything
 // else that is made.
 inline constexpr std::size_t kAgentPiece = 64 * 1024;
@@ -33,6 +34,7 @@ class AgentFrames {
   // Error Invalid: a digest that is none.
   Result<Made> next();
   bool ended() const { return ended_; }
+  const std::vector<WantedContent>& wanted() const { return wanted_; }
   // The agent has refused the batch: of the rest only the Commit is sent, for which the agent waits.
   void cut_short();
 
@@ -51,6 +53,7 @@ class AgentFrames {
   const agent::Begin begin_;
   agent::FrameWriter& writer_;
   std::string out_;
+  std::vector<WantedContent> wanted_;
   std::size_t entry_ = 0;
   const DeliveryWrite* content_ = nullptr;  // whose bytes are being sent
   std::size_t piece_ = 0, at_ = 0;

@@ -126,8 +126,6 @@ constexpr std::array kRefusals{
             "/ to copy the file into it"},
     Refusal{"mount", reason::kFailed,
             "is a mount point in the way of a file; unmount it, or sync to another directory"},
-    Refusal{"missing", reason::kFailed,
-            "is not in the container, and this batch changes only its mode; save the file to send it whole"},
     Refusal{"pid1", reason::kRestartFailed,
             "is process 1 but not the container's own: the pod shares a process namespace; set "
             "shareProcessNamespace and hostPID to false, or "

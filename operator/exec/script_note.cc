@@ -22,4 +22,13 @@ Noted find_note(std::string_view err) {
   return noted;
 }
 
+void take_lacking(std::string& err, const std::function<void(std::string)>& lacks) {
+  for (std::size_t at = err.find(kLacks); at != std::string::npos; at = err.find(kLacks, at)) {
+    const std::size_t end = err.find('\n', at);
+    if (end == std::string::npos) return;
+    lacks(err.substr(at + kLacks.size(), end - at - kLacks.size()));
+    err.erase(at, end + 1 - at);
+  }
+}
+
 }  // namespace live_update

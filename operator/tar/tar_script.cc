@@ -36,7 +36,7 @@ constexpr std::size_t kArgumentOverhead = 10;  // "&command=" and a little
 //   file       a file or link that is written
 //   only       one that is itself a sync root
 //   gone       a directory to be deleted, deepest first
-//   mode/0644  a file that gets this mode
+//   mode/0644/HEX  a file that gets this mode if it has this SHA-256; else `lacks` it, which is said
 // `leave` reads the rest of the archive: an exec whose stdin nobody reads does not end.
 constexpr std::string_view kBatchScript = R"sh(export LC_ALL=C EXTRACT_UNSAFE_SYMLINKS=1
 uid() { id -u 2>/dev/null || echo unknown; }
@@ -94,8 +94,12 @@ swap() {
     only)
       [ ! -d "$path" ] || [ -L "$path" ] || fail directory "$path" ;;
     mode/*)
-      [ -f "$path" ] || fail missing "$path"
-      chmod "${kind#mode/}" "$path" || fail chmod "$path" ;;
+      if [ -f "$path" ] && [ "$(sha256sum 2>/dev/null <"$path")" = "${kind##*/}  -" ]; then
+        kept=${kind#mode/}
+        chmod "${kept%/*}" "$path" || fail chmod "$path"
+      else
+        printf 'live-update: lacks %s\n' "$path" >&2
+      fi ;;
   esac
 }
 whose() {
@@ -278,14 +282,14 @@ class Survey {
     }
     const bool is_root = write.to == write.root;
     if (!is_root) take_parents(write.to, write.root, "on");
-    if (is_mode_change(write)) {
-      set(write.to, "mode/" + octal(write.mode));
+    if (!is_held(write)) {
+      set(write.to, "mode/" + octal(write.mode) + "/" + write.digest.substr(write.digest.find(':') + 1));
     } else if (write.type == FileType::Directory) {
       set(write.to, is_root ? "mkdir" : "dir");
     } else {
       set(write.to, is_root ? "only" : "file");
     }
-    with_tar_ |= !is_mode_change(write) && !(is_root && write.type == FileType::Directory);
+    with_tar_ |= is_held(write) && !(is_root && write.type == FileType::Directory);
     return {};
   }
 

@@ -32,7 +32,7 @@ std::vector<Item> in_order(const Delivery& delivery) {
   std::vector<Item> order, others, closed;
   for (const DeliveryWrite& write : delivery.writes) {
     const std::uint32_t mode = write.mode & kModeBits;
-    if (is_mode_change(write)) continue;
+    if (!is_held(write)) continue;
     if (write.type != FileType::Directory) {
       others.push_back({&write, mode});
       continue;
@@ -77,7 +77,7 @@ Result<bool> ContentCheck::step(std::uint64_t budget) {
   while (next_ < delivery_.writes.size()) {
     if (cost_ >= enough) return false;
     const DeliveryWrite& write = delivery_.writes[next_];
-    const bool has_content = write.type == FileType::File && !is_mode_change(write);
+    const bool has_content = write.type == FileType::File && is_held(write);
     const auto whole = has_content ? look(write) : Result<bool>(true);
     if (!whole) {
       reader_.reset();

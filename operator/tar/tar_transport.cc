@@ -1,6 +1,7 @@
 #include "operator/tar/tar_transport.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/api/conditions.h"
@@ -63,6 +64,7 @@ class TarDelivery {
     if (after_sync_ < delivery_.after_sync.size()) return start_run(delivery_.after_sync[after_sync_++]);
     if (delivery_.restart && !restarted_ && !stopped_) return restart(*delivery_.restart);
     if (delivery_.restart && !restarted_) delivered_.skipped.push_back(delivery_.restart_step);
+    delivered_.wanted = wanted();
     finish(std::move(delivered_));
   }
 
@@ -85,13 +87,38 @@ class TarDelivery {
       };
     }
     unpacking_.clear();
+    wishes.on_stderr = [this](std::string& said) { take_said(said); };
+    said_.clear();
     if (command.with_tar) wishes.on_stdout = [this](std::string_view said) { take_name(said); };
     delivered_.sent = now_();
     exec_ = std::make_unique<ExecStep>(api_, after_, request(command.argv), std::move(wishes),
-                                       [this](ExecReport report) { command_ended(report); });
+                                       [this](ExecReport report) { command_ended(std::move(report)); });
   }
 
-  void command_ended(const ExecReport& report) {
+  // A line may come in pieces: what may become one of `kLacks` waits for its end.
+  void take_said(std::string& said) {
+    said_ += said;
+    take_lacking(said_, [this](std::string path) { lacking_.insert(std::move(path)); });
+    const std::size_t open = said_.rfind('\n') + 1;  // 0: there is none
+    const std::string_view rest = std::string_view(said_).substr(open);
+    const bool may_become = rest.starts_with(kLacks) || kLacks.starts_with(rest);
+    said = said_.substr(0, may_become ? open : said_.size());
+    said_.erase(0, said.size());
+  }
+
+  // Of the files that are not held; a path with a line break in it cannot be told, so then all of them.
+  std::vector<WantedContent> wanted() {
+    std::vector<WantedContent> all, some;
+    for (const DeliveryWrite& write : delivery_.writes) {
+      if (is_held(write)) continue;
+      all.push_back(wanted_content(write));
+      if (lacking_.erase(write.to) > 0) some.push_back(all.back());
+    }
+    return lacking_.empty() ? some : all;
+  }
+
+  void command_ended(ExecReport report) {
+    report.err += said_;
     if (!report.exit) return finish(diagnose(to_, report.exit.error()));
     if (report.exit->code == 0) {
       if (auto lost = lost_owner(report.err)) delivered_.warnings.push_back(about(*lost));
@@ -198,7 +225,9 @@ class TarDelivery {
   std::move_only_function<void(DeliveryOutcome)> done_;
   const TarTransport::OnOutput on_output_;
   Delivered delivered_;
-  std::string unpacking_;  // names that tar has said: the last whole one, and what came after it
+  std::string said_;               // of stderr: a line that is not complete
+  std::set<std::string> lacking_;  // paths that the container lacks
+  std::string unpacking_;          // names that tar has said: the last whole one, and what came after it
   std::size_t before_ = 0, command_ = 0, after_sync_ = 0;
   bool stopped_ = false;  // a run failed: no further runs, no restart
   bool restarted_ = false;

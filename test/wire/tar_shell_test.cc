@@ -434,7 +434,8 @@ TEST_CASE("3.3: a file sync onto a directory of the container is refused, an emp
   });
 }
 
-TEST_CASE("2.7: a mode alone; without the file it is an error") {
+TEST_CASE(
+    "2.7, 5.9: content that is not held: the mode alone; where the container has other bytes it is wanted") {
   with_each([](const Toolset& set) {
     Container c(set);
     c.put("run.sh", "#!/bin/sh");
@@ -444,8 +445,19 @@ TEST_CASE("2.7: a mode alone; without the file it is an error") {
     CHECK(told(c.deliver(d)) == "delivered");
     CHECK(mode_of(c.at("run.sh")) == 0750);
     CHECK(c.get("run.sh") == "#!/bin/sh");
+    const auto wants = [&](const DeliveryOutcome& outcome) {
+      REQUIRE(told(outcome) == "delivered");
+      return std::get<Delivered>(outcome).wanted.size();
+    };
+    CHECK(wants(c.deliver(d)) == 0);
+    c.put("run.sh", "#!/bin/dash");
+    CHECK(wants(c.deliver(d)) == 1);
     fs::remove(c.at("run.sh"));
-    CHECK(reason(c.deliver(d)) == "Failed");
+    d.writes.push_back(file(c, "other", "text"));
+    CHECK(wants(c.deliver(d)) == 1);
+    CHECK(c.get("other") == "text");
+    d.writes[0].to = c.at("run\n.sh");
+    CHECK(wants(c.deliver(d)) == 1);
   });
 }
 

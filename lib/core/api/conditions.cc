@@ -96,6 +96,10 @@ constexpr std::array kReasons = {
            "Start `live-update watch` or `live-update push` for this LiveUpdate."},
     Reason{reason::kHistoryLost, "ChangeSets that a container still needs are gone from the API server.",
            "Start `live-update watch` or `live-update push` for this LiveUpdate: it posts everything anew."},
+    Reason{reason::kContentNeeded,
+           "A container needs files whose content nobody in the cluster holds, such as those that a new sync "
+           "maps.",
+           "Start `live-update watch` for this LiveUpdate: it sends what status.wanted lists."},
 };
 
 auto position(std::vector<Condition>& conditions, std::string_view type) {

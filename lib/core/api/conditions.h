@@ -71,6 +71,7 @@ inline constexpr std::string_view kRefused = "Refused";
 inline constexpr std::string_view kSnapshotNeeded = "SnapshotNeeded";
 inline constexpr std::string_view kInitialSync = "InitialSync";
 inline constexpr std::string_view kHistoryLost = "HistoryLost";
+inline constexpr std::string_view kContentNeeded = "ContentNeeded";
 }  // namespace reason
 
 std::span<const Reason> all_reasons();

@@ -185,6 +185,12 @@ struct ContainerStatus {
   bool operator==(const ContainerStatus&) const = default;
 };
 
+// Content that is asked of who watches (rule 5.9).
+struct WantedFile {
+  std::string path, digest;
+  bool operator==(const WantedFile&) const = default;
+};
+
 struct FallBackStatus {
   std::string reason;  // StopPath, Unmatched, RunFailed
   std::vector<std::string> paths;
@@ -239,6 +245,7 @@ struct LiveUpdateStatus {
   // Where one of them has failed steps: marks of all steps that spec had, so that these are found again when it
   // has others (core/rules/step_marks.h).
   std::vector<std::string> due;
+  std::vector<WantedFile> wanted;  // at most 1,000 at a time, by path
   std::optional<FallBackStatus> fall_back;
   std::int64_t unmatched = 0;
   std::optional<LastApplied> last_applied;

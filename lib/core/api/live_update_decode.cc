@@ -167,6 +167,11 @@ void read_container(ObjectReader& container, ContainerStatus& out) {
   container.read("failedSteps", out.failed_steps);
 }
 
+void read_wanted(ObjectReader& file, WantedFile& out) {
+  file.read("path", out.path);
+  file.read("digest", out.digest);
+}
+
 void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read("observedGeneration", out.observed_generation);
   status.read("sequence", out.sequence);
@@ -187,6 +192,8 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read_list("containers",
                    [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
   status.read("due", out.due);
+  status.read_list("wanted",
+                   [&](ObjectReader& file, int) { read_wanted(file, out.wanted.emplace_back()); });
   if (ObjectReader fall_back = status.object("fallBack"); fall_back.present()) {
     FallBackStatus& to = out.fall_back.emplace();
     fall_back.read("reason", to.reason);

@@ -181,6 +181,13 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
     json.field("targets", status.targets);
     json.field("syncedTargets", status.synced_targets);
     json.list("containers", status.containers, [&](const ContainerStatus& c) { write_container(json, c); });
+    if (!status.wanted.empty())
+      json.list("wanted", status.wanted, [&](const WantedFile& it) {
+        json.object([&] {
+          json.field("path", it.path);
+          json.field("digest", it.digest);
+        });
+      });
     if (!status.due.empty()) json.field("due", status.due);
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);
     json.field("unmatched", status.unmatched);

@@ -4,9 +4,11 @@
 
 namespace live_update {
 
-bool is_mode_change(const DeliveryWrite& write) {
-  return write.type == FileType::File && write.size > 0 && write.pieces.empty();
+bool is_held(const DeliveryWrite& write) {
+  return write.type != FileType::File || write.size == 0 || !write.pieces.empty();
 }
+
+WantedContent wanted_content(const DeliveryWrite& write) { return {write.from, write.digest, write.size}; }
 
 bool looks_first(const Delivery& delivery) {
   const auto looks = [](const DeliveryRun& run) { return run.due.looks(); };

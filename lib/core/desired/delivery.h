@@ -34,13 +34,14 @@ struct DeliveryWrite {
   std::uint64_t size = 0;
   std::string digest;  // of the whole file
   std::string target;  // of a symlink
-  std::vector<Piece>
-      pieces;  // by offset, without gaps; all empty with size > 0: only mode and mtime change (rule 2.7)
+  // By offset, without gaps. None with size > 0: the bytes are not held. Where the container has them, only mode
+  // and time change (rule 2.7); else they are wanted (rule 5.9).
+  std::vector<Piece> pieces;
   std::string from;  // the host path
 };
 
-// True for a write that brings a mode and no bytes (rule 2.7).
-bool is_mode_change(const DeliveryWrite& write);
+// Whether all is there that a container needs which has nothing of it.
+bool is_held(const DeliveryWrite& write);
 
 // When a step is due: because of what was named, or, in a comparison, because of what differs in the container
 // (rule 3.7).
@@ -82,6 +83,15 @@ struct Delivery {
 // Whether it must be known what differs before anything is done.
 bool looks_first(const Delivery& delivery);
 
+// Content that is needed, and that nobody in the cluster holds (rule 5.9).
+struct WantedContent {
+  std::string path;  // on the host
+  std::string digest;
+  std::uint64_t size = 0;
+  bool operator==(const WantedContent&) const = default;
+};
+WantedContent wanted_content(const DeliveryWrite& write);
+
 struct RunFailure {
   int step = 0;
   int exit_code = 0;
@@ -90,12 +100,13 @@ struct RunFailure {
   bool operator==(const RunFailure&) const = default;
 };
 
-// The files are there. `failures` are runs that failed; `skipped` are the steps, runs and the restart, that
+// The files are there, but for those whose content is `wanted`. `failures` are runs that failed; `skipped` are the steps, runs and the restart, that
 // were not reached because an earlier one failed with Stop.
 struct Delivered {
   std::vector<RunFailure> failures;
   std::vector<int> skipped;
   std::vector<std::string> warnings;
+  std::vector<WantedContent> wanted = {};
   std::optional<Time> sent;  // when the last byte was handed to the container's session
   std::string transport;     // that it took, as in status: "Agent", "Tar"
   bool replace_pod = false;  // the container cannot be restarted from inside: its pod must be deleted for it

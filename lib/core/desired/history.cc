@@ -190,12 +190,27 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     if (batch.last > lost_) lost_ = 0;
     missed_.reset();
   }
+  batch.only_content = brings_only_content(batch.spec);
   all_.merge(batch.spec);
   for (const Change& change : batch.spec.changes) {
     speak(last_word_, change.path, batch.last);
-    if (!only_mode(change)) speak(content_, change.path, batch.last);
+    if (!only_mode(change) || !holds(change.path)) speak(content_, change.path, batch.last);
   }
   batches_.push_back(std::move(batch));
+}
+
+bool History::holds(const std::string& path) const {
+  const Entry* entry = all_.find(path);
+  return entry && entry->has_content();
+}
+
+bool History::brings_only_content(const ChangeSetSpec& batch) const {
+  if (batch.type != ChangeSetType::Delta || batch.changes.empty()) return false;
+  return std::ranges::all_of(batch.changes, [&](const Change& change) {
+    const Entry* known = all_.find(change.path);
+    return change.op == Op::Write && change.content && known && known->type == FileType::File &&
+           change.type == FileType::File && known->digest == change.digest && known->mode == change.mode;
+  });
 }
 
 // A Snapshot takes the word from all that came before, but not about what it does not know itself.
@@ -237,6 +252,12 @@ void History::refresh_status(const ChangeSets& sorted) {
 bool History::snapshot_since(std::int64_t sequence) const {
   return std::ranges::any_of(batches_, [&](const Batch& batch) {
     return batch.last > sequence && batch.spec.type == ChangeSetType::Snapshot;
+  });
+}
+
+bool History::says_again_since(std::int64_t sequence) const {
+  return std::ranges::any_of(batches_, [&](const Batch& batch) {
+    return batch.last > sequence && (batch.only_content || batch.spec.type == ChangeSetType::Snapshot);
   });
 }
 

@@ -31,6 +31,8 @@ namespace live_update {
 struct Batch {
   std::int64_t first = 0, last = 0;  // sequences of its parts; `last` is the sequence of the batch
   ChangeSetSpec spec;
+  // It only brings content for what was known: an answer to what containers lacked (rule 5.9).
+  bool only_content = false;
   std::vector<ObjectMeta> parts;  // of its ChangeSets, in order
   ChangeSetStatus status;         // as last seen, of its last part: that is where we write it
   const ObjectMeta& meta() const { return parts.back(); }
@@ -83,6 +85,8 @@ class History {
   Tree since(std::int64_t sequence, const std::set<std::int64_t>& without = {}) const;
   // Whether there is a Snapshot after `sequence`.
   bool snapshot_since(std::int64_t sequence) const;
+  // Whether there is a batch after it that names what may be in containers already.
+  bool says_again_since(std::int64_t sequence) const;
   // ChangeSets of which nothing is needed any more: every path of theirs has a later state, all targets have
   // confirmed them (`confirmed`), and a newer batch exists.
   std::vector<ObjectMeta> superseded(std::int64_t confirmed) const;
@@ -95,6 +99,8 @@ class History {
   bool can_go_on(const ChangeSets& sorted);
   bool drop_superseded(const Names& present);
   Names settled() const;
+  bool holds(const std::string& path) const;
+  bool brings_only_content(const ChangeSetSpec& batch) const;
   void silence(std::map<std::string, std::int64_t>& about, const Unknowns& unknown);
   void release(std::int64_t batch);
   void speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch);

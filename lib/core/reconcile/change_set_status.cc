@@ -1,5 +1,7 @@
 #include "core/reconcile/change_set_status.h"
 
+#include <algorithm>
+
 #include "core/base/text.h"
 #include "core/reconcile/reconcile_status.h"
 
@@ -99,10 +101,12 @@ class ChangeSetDescriber {
   Answers answers_to(const Batch& batch) const {
     Answers answers;
     for (const ContainerStatus& it : d_.status.containers) {
-      const bool has = it.applied_sequence >= batch.last || (it.state == "Synced" && newest_ >= batch.last);
+      const auto found = o_.lanes.find(it.container_id);
+      const bool without = found != o_.lanes.end() && lacks_some(found->second, batch);
+      const bool has =
+          !without && (it.applied_sequence >= batch.last || (it.state == "Synced" && newest_ >= batch.last));
       if (has && it.state != "FallBack") ++answers.have;
       answers.more_to_come |= !has && (it.state == "Applying" || it.state == "Retrying");
-      const auto found = o_.lanes.find(it.container_id);
       if (found == o_.lanes.end()) continue;
       const Lane& lane = found->second;
       const bool failed = it.state == "Failed" && !has;
@@ -114,6 +118,14 @@ class ChangeSetDescriber {
         add(answers, batch, false, place_of(it) + lane.run_message, lane.failed_at);
     }
     return answers;
+  }
+
+  // Content of this batch that is not held.
+  static bool lacks_some(const Lane& lane, const Batch& batch) {
+    return !lane.wanted.empty() && std::ranges::any_of(batch.spec.changes, [&](const Change& change) {
+      const auto it = lane.wanted.find(change.path);
+      return it != lane.wanted.end() && it->second.digest == change.digest;
+    });
   }
 
   static void add(Answers& answers, const Batch& batch, bool refuses, const std::string& failure,

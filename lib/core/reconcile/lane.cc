@@ -39,6 +39,20 @@ std::string say_failed(const std::vector<int>& steps) {
   return "a run failed (" + std::string(steps.size() == 1 ? "step " : "of steps ") + numbers + ")";
 }
 
+// It was compared by these rules, whatever there was before.
+void take_rules(Lane& lane, const std::string& rules) {
+  if (lane.rules == rules) return;
+  lane.older_rules |= leaves_behind(lane.rules, rules);
+  lane.wanted.clear();
+  lane.rules = rules;
+}
+
+void take_wanted(Lane& lane, const Delivery& delivery, const std::vector<WantedContent>& wanted) {
+  for (const DeliveryWrite& it : delivery.writes) lane.wanted.erase(it.from);
+  for (const RemoteDelete& it : delivery.deletes) lane.wanted.erase(it.from);
+  for (const WantedContent& it : wanted) lane.wanted[it.path] = it;
+}
+
 // The spec may have changed while the attempt was under way.
 void keep_begun(Lane& lane, const Delivery& delivery, const std::vector<int>& begun) {
   if (begun.empty() || !delivery.steps) return;
@@ -80,6 +94,13 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
 
 bool is_doubtful(const Lane& lane, const std::string& rules) {
   return lane.applied > 0 && lane.rules != rules;
+}
+
+std::vector<const WantedContent*> lacked_content(const Lane& lane, const Tree& all) {
+  std::vector<const WantedContent*> lacked;
+  for (const auto& [path, it] : lane.wanted)
+    if (const Entry* entry = all.find(path); entry && entry->digest == it.digest) lacked.push_back(&it);
+  return lacked;
 }
 
 std::int64_t known_up_to(const Lane& lane, const std::string& rules) {
@@ -140,8 +161,8 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, 
     return;
   }
   const auto& delivered = std::get<Delivered>(outcome);
-  lane.older_rules |= leaves_behind(lane.rules, delivery->rules);
-  lane.rules = delivery->rules;
+  take_rules(lane, delivery->rules);
+  take_wanted(lane, *delivery, delivered.wanted);
   lane.begun.clear();
   lane.resumed = false;
   lane.applied = delivery->sequence;
@@ -166,8 +187,7 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, 
 }
 
 void confirm(Lane& lane, std::int64_t sequence, const std::string& rules, Time wall) {
-  lane.older_rules |= leaves_behind(lane.rules, rules);
-  lane.rules = rules;
+  take_rules(lane, rules);
   lane.begun.clear();
   lane.resumed = false;
   lane.applied = sequence;

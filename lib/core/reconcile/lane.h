@@ -29,7 +29,8 @@ struct Lane {
       0;  // the newest sequence that the container confirmed; 0: it is as its image made it
   // The mark of the rules by which it was brought there (rule 5.7); empty: not known.
   std::string rules;
-  bool older_rules = false;  // others before these may have put something elsewhere in it
+  std::map<std::string, WantedContent> wanted;  // what it got without: nobody held it; by host path
+  bool older_rules = false;                     // others before these may have put something elsewhere in it
   // It has counted as synced, be it with nothing to get: from now on it is not new (rule 4.8).
   bool was_synced = false;
   std::optional<Time> applied_at;
@@ -64,6 +65,9 @@ using Lanes = std::map<std::string, Lane>;  // by container ID
 
 Lanes lanes_from(const LiveUpdateStatus& status);
 
+// In a status, in the place of the rules: content was lacking, so it must be compared whatever the rules are.
+inline constexpr std::string_view kWithoutContent = "-";
+
 // How the message of a container begins whose pod goes, as it cannot be restarted from inside.
 inline constexpr std::string_view kPodGoes =
     "the pod is deleted, because its process 1 does not end when asked to";
@@ -71,6 +75,9 @@ inline constexpr std::string_view kPodGoes =
 // Takes in that the spec may be another one, with these steps and rules: what is due again is found among its
 // steps.
 void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps, const std::string& rules);
+
+// What of this a container still lacks, as things are now.
+std::vector<const WantedContent*> lacked_content(const Lane& lane, const Tree& all);
 
 // Takes in that containers stop, and that others take their place: what a signal of ours has ended would be
 // ended by the next one, too.

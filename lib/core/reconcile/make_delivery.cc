@@ -53,8 +53,7 @@ std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector
 DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
   DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,   entry.mtime,
                       entry.size, entry.digest, entry.target, entry.pieces, copy.from};
-  // A change of mode alone has no bytes of its own; the ones we hold serve a container that has the file only
-  // from its image.
+  // A change of mode alone has no bytes of its own; the ones we hold serve a container that lacks them.
   if (const Entry* known = all.find(copy.from);
       !entry.has_content() && known && known->digest == entry.digest)
     write.pieces = known->pieces;
@@ -145,7 +144,7 @@ class Maker {
     if (!run || run->when != RunWhen::Always) return false;
     return std::ranges::any_of(o_.history.batches(), [&](const Batch& batch) {
       return batch.last > lacking_.applied && batch.spec.type == ChangeSetType::Delta &&
-             !lacking_.without.contains(batch.last) &&
+             !batch.only_content && !lacking_.without.contains(batch.last) &&
              std::ranges::any_of(batch.spec.changes, [&](const Change& change) {
                return !mapped.contains(change.path) && is_triggered(step, change.path);
              });

@@ -108,7 +108,7 @@ class Judge {
     it.spared = !is_new(target, lane)  ? Spared::Nothing
                 : lane.ended_by_signal ? Spared::Signals
                                        : Spared::Restarts;
-    const bool known_before = lane.applied > 0 && (doubtful || o_.history.snapshot_since(lane.applied));
+    const bool known_before = lane.applied > 0 && (doubtful || o_.history.says_again_since(lane.applied));
     it.compare = lane.applied == 0 || known_before || lane.attempts > 0;
     it.looks = known_before && !lane.resumed;
     if (!it.looks) return it;
@@ -221,7 +221,7 @@ bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const Hist
                               PlanMode::Batch, checked.other_roots);
     Judgement& judgement = judgements[batch.last];
     judgement = judgement_of(planned, checked.generation);
-    if (batch.spec.type == ChangeSetType::Snapshot) judgement.kind = Judgement::Update;
+    if (batch.only_content || batch.spec.type == ChangeSetType::Snapshot) judgement.kind = Judgement::Update;
   }
   return true;
 }

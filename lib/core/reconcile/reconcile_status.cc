@@ -5,6 +5,7 @@
 #include "core/api/conditions.h"
 #include "core/base/text.h"
 #include "core/reconcile/change_set_status.h"
+#include "core/reconcile/container_status.h"
 #include "core/rules/plan.h"
 
 namespace live_update {
@@ -12,8 +13,6 @@ namespace live_update {
 namespace {
 
 constexpr std::chrono::seconds kGapPatience{3};
-constexpr std::string_view kOlderRules =
-    "what syncs that are gone have put elsewhere in this container stays until it is new";
 constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
@@ -49,7 +48,7 @@ class Describer {
     status.observed_generation = o_.live_update.meta.generation;
     status.sequence = newest_;
     status.target = live_update::describe(spec_.target);
-    containers();
+    describe_containers(o_, pending_, d_);
     fall_back();
     unmatched();
     session();
@@ -66,106 +65,6 @@ class Describer {
   }
 
  private:
-  void containers() {
-    LiveUpdateStatus& status = d_.status;
-    status.targets = static_cast<std::int64_t>(o_.search.targets.size());
-    for (const Target& target : o_.search.targets) {
-      status.containers.push_back(container(target));
-      const std::string& state = status.containers.back().state;
-      if (state == "Synced") ++status.synced_targets;
-      if (has_caught_up(target, state)) d_.in_sync.push_back(target.container_id);
-    }
-    for (const auto& [id, lane] : o_.lanes)
-      if (!lane.failed_steps.empty() && lane.steps && status.due.empty())
-        for (const StepMark& it : *lane.steps) status.due.push_back(to_text(it));
-    status.synced = number(status.synced_targets) + "/" + number(status.targets);
-  }
-
-  ContainerStatus container(const Target& target) const {
-    static const Lane fresh;
-    auto it = o_.lanes.find(target.container_id);
-    const Lane& lane = it == o_.lanes.end() ? fresh : it->second;
-    ContainerStatus status{target.pod, target.container, target.container_id, lane.applied, lane.applied_at};
-    status.transport = lane.transport;
-    status.last_milliseconds = lane.last_milliseconds;
-    status.rules = lane.rules;
-    status.older_rules = lane.older_rules;
-    status.failed_steps = lane.failed_steps;
-    std::tie(status.state, status.message) = state_of(target, lane);
-    return status;
-  }
-
-  // For the first time: whatever its runs did, it has what there is.
-  bool has_caught_up(const Target& target, std::string_view state) const {
-    if (state != "Synced" && state != "RunFailed" && state != "FallBack") return false;
-    const auto lane = o_.lanes.find(target.container_id);
-    if (lane == o_.lanes.end()) return state == "Synced";
-    return !lane->second.was_synced && (state == "Synced" || lane->second.applied >= newest_);
-  }
-
-  std::pair<std::string, std::string> state_of(const Target& target, const Lane& lane) const {
-    if (!target.running) return {"Waiting", waiting(target)};
-    if (const std::int64_t pending = pending_.newest(target))
-      return {"FallBack", "made before the fall-back of sequence " + number(pending)};
-    if (lane.replace_pod && target.has_controller) return replacing(target, lane);
-    if (lane.replace_pod)
-      return {"Failed",
-              "process 1 does not end on TERM, and nothing would recreate the pod: let it handle TERM, or "
-              "recreate the pod yourself"};
-    if (lane.problem && !is_confirmed(target))
-      return {lane.problem->what.curable ? "Retrying" : "Failed", lane.problem->what.message};
-    if (lane.under_way || is_delivered_to(target)) return {"Applying", ""};
-    const bool doubtful = is_doubtful(lane, o_.checked.mark);
-    if (known_up_to(lane, o_.checked.mark) < o_.history.lost())
-      return {"Waiting",
-              "what it lacks was deleted; live-update watch on the developer's machine brings it again"};
-    if ((lane.applied < newest_ || doubtful) && !is_confirmed(target))
-      return spec_.suspend ? std::pair{"Suspended", "changes wait until spec.suspend is false"}
-                           : std::pair{"Waiting", ""};
-    if (!lane.failed_steps.empty()) return {"RunFailed", lane.run_message};
-    if (snapshot_missing()) return {"Waiting", "waits for the watcher's first full sync"};
-    if (!lane.warnings.empty()) return {"Synced", lane.warnings.front()};
-    return {"Synced", lane.older_rules ? std::string(kOlderRules) : ""};
-  }
-
-  // What the container lacks is a restart, and only deleting its pod gives it one.
-  std::pair<std::string, std::string> replacing(const Target& target, const Lane& lane) const {
-    const std::string goes(kPodGoes);
-    const auto it = o_.deletions.verdict(target.pod_uid, lane.applied, o_.now);
-    if (it.refused)
-      return {"Retrying", goes + "; the API server refuses that, and is asked again: " + it.why};
-    if (it.kind == PodDeletions::Verdict::Never)
-      return {"Failed", goes + ", but not this one: " + it.why +
-                            ", and the next save may delete others. Let process 1 end on TERM"};
-    if (it.kind == PodDeletions::Verdict::Wait) return {"Waiting", goes + ", but not yet: " + it.why};
-    return {"Applying", goes};
-  }
-
-  // Rule 5.4: what runs into a crash loop says after which update.
-  std::string waiting(const Target& target) const {
-    std::string text = target.waiting_reason;
-    for (const ContainerStatus& it : o_.before.containers)
-      if (it.pod == target.pod && it.container == target.container && target.restarts > 0 &&
-          it.applied_sequence > 0)
-        text += ": it ended after sequence " + number(it.applied_sequence) +
-                " was applied; see kubectl logs -p " + target.pod;
-    return text;
-  }
-
-  bool is_delivered_to(const Target& target) const {
-    return std::ranges::any_of(
-        d_.deliveries, [&](const DeliverTo& it) { return it.target.container_id == target.container_id; });
-  }
-  bool is_confirmed(const Target& target) const {
-    return std::ranges::any_of(d_.confirmed, [&](const auto& it) { return it.first == target.container_id; });
-  }
-
-  bool snapshot_missing() const {
-    const bool wanted = std::ranges::any_of(
-        spec_.steps, [](const Step& step) { return std::holds_alternative<InitialSync>(step); });
-    return wanted && !o_.history.snapshot_since(0);
-  }
-
   // The newest fall-back that some target still waits for.
   void fall_back() {
     std::int64_t sequence = 0;
@@ -253,7 +152,9 @@ class Describer {
     if (count("Retrying")) return {"Retrying", "Retrying", message_of_first("Retrying"), false, true};
     if (count("Applying"))
       return {"Applying", "Applying", "sequence " + number(newest_) + " is being applied", false, true};
-    if (snapshot_missing())
+    if (const std::string lacking = say_wanted(o_); !lacking.empty())
+      return {"Waiting", "ContentNeeded", lacking, false, true};
+    if (snapshot_missing(o_))
       return {"Waiting", "SnapshotNeeded", "waits for the watcher's first full sync", false, true};
     if (d_.status.synced_targets < d_.status.targets)
       return {"Waiting", "Waiting", message_of_first("Waiting"), false, true};
@@ -307,7 +208,7 @@ class Describer {
       return {true, "HistoryLost",
               "ChangeSets up to sequence " + number(o_.history.lost()) +
                   " were deleted while they were still needed"};
-    if (snapshot_missing())
+    if (snapshot_missing(o_))
       return {true, "InitialSync", "spec.steps has initialSync, and no Snapshot was posted yet"};
     return {false, "HistoryComplete", ""};
   }

@@ -296,6 +296,23 @@ TEST_CASE("2.7 a change of mode alone does not supersede the content") {
   CHECK(history.all().find("a")->has_content());
 }
 
+TEST_CASE("2.7 what came without content does not keep the content of what was before it") {
+  const History history = history_of({delta(1).saved("a"), delta(2).mode_of("a", 0644, "other")});
+  CHECK(history.superseded(2).size() == 1);
+  CHECK_FALSE(history.all().find("a")->has_content());
+}
+
+TEST_CASE("5.9 a batch that only brings content says nothing new") {
+  const History history =
+      history_of({delta(1).mode_of("a", 0644, "x").saved("b", "y"), delta(2).saved("a", "x"),
+                  delta(3).saved("a", "x").saved("c"), delta(4).saved("b", "z")});
+  std::string only;
+  for (const Batch& it : history.batches()) only += it.only_content ? 'y' : 'n';
+  CHECK(only == "nynn");
+  CHECK(history.says_again_since(1));
+  CHECK_FALSE(history.says_again_since(2));
+}
+
 TEST_CASE("the newest Snapshot is kept: it is what the history reaches back to") {
   const History history = history_of({snapshot(1).saved("a"), delta(2).saved("a")});
   CHECK(history.superseded(2).empty());

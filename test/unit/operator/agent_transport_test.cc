@@ -365,3 +365,38 @@ TEST_CASE("3.7 a comparison that is cut says which runs it has made due") {
   REQUIRE(world.told() == "NoSpace");
   CHECK(std::get<NotDelivered>(*world.outcome).begun == std::vector{1});
 }
+
+TEST_CASE("5.9 what is not held is compared: the mode alone is sent, or it is wanted and the rest goes") {
+  for (const std::string there : {"text", "other"}) {
+    TransportWorld world;
+    Delivery delivery = one_file("text");
+    delivery.writes[0].pieces.clear();
+    delivery.writes[0].from = "src/a";
+    delivery.writes.push_back(one_file("b").writes[0]);
+    delivery.writes[1].to = "/app/b";
+    delivery.after_sync = {a_run(1)};
+    world.deliver(delivery);
+    world.greets();
+    int asked = 0;
+    world.each_sent<agent::Have>([&](const agent::Have& have, std::size_t) {
+      REQUIRE(have.paths.size() == 1);
+      CHECK(have.paths[0].path == "a");
+      ++asked;
+    });
+    CHECK(asked == 1);
+    agent::HaveEntry entry{.path = "a", .kind = agent::Kind::File, .mode = 0600, .size = there.size()};
+    entry.digest = agent::digest_from(sha256(there));
+    world.says(agent::HaveResult{2, {entry}, true});
+    int kept = 0;
+    world.each_sent<agent::File>(
+        [&](const agent::File& it, std::size_t) { kept += it.content == agent::Content::Kept; });
+    CHECK(kept == (there == "text" ? 1 : 0));
+    CHECK(world.sent<agent::File>() == (there == "text" ? 2 : 1));
+    world.says(agent::Confirmed{1, 1});
+    world.says(agent::RunExit{3});
+    REQUIRE(world.told() == "delivered");
+    const auto& wanted = std::get<Delivered>(*world.outcome).wanted;
+    CHECK(wanted.size() == (there == "text" ? 0 : 1));
+    if (!wanted.empty()) CHECK(wanted[0] == WantedContent{"src/a", sha256("text"), 4});
+  }
+}

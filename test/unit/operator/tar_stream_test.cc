@@ -97,8 +97,8 @@ TEST_CASE("the root itself and a mode alone are not in the archive") {
   auto mode = file("/app/run.sh", "text");
   mode.pieces.clear();
   auto root = directory("/app");
-  CHECK(is_mode_change(mode));
-  CHECK(!is_mode_change(file("/app/empty", "")));
+  CHECK(!is_held(mode));
+  CHECK(is_held(file("/app/empty", "")));
   CHECK(listing(read_all({delivery({mode, root}), kNow})).empty());
 }
 
