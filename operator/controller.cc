@@ -190,6 +190,7 @@ Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate
   memory.uid = live_update.meta.uid;
   memory.lanes = lanes_from(live_update.status);
   memory.written.status = live_update.status;
+  memory.history.expect(live_update.status.history);
   const Condition* snapshot = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
   if (!snapshot || !snapshot->status) return memory;
   const std::int64_t newest = live_update.status.sequence;

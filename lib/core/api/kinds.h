@@ -246,6 +246,7 @@ struct LiveUpdateStatus {
   // has others (core/rules/step_marks.h).
   std::vector<std::string> due;
   std::vector<WantedFile> wanted;  // at most 1,000 at a time, by path
+  std::string history;             // the sequences of the ChangeSets that are needed: "3 7-9 12"
   std::optional<FallBackStatus> fall_back;
   std::int64_t unmatched = 0;
   std::optional<LastApplied> last_applied;

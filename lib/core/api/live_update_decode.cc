@@ -192,8 +192,8 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read_list("containers",
                    [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
   status.read("due", out.due);
-  status.read_list("wanted",
-                   [&](ObjectReader& file, int) { read_wanted(file, out.wanted.emplace_back()); });
+  status.read("history", out.history);
+  status.read_list("wanted", [&](ObjectReader& file, int) { read_wanted(file, out.wanted.emplace_back()); });
   if (ObjectReader fall_back = status.object("fallBack"); fall_back.present()) {
     FallBackStatus& to = out.fall_back.emplace();
     fall_back.read("reason", to.reason);

@@ -188,6 +188,7 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
           json.field("digest", it.digest);
         });
       });
+    json.field_if("history", status.history);
     if (!status.due.empty()) json.field("due", status.due);
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);
     json.field("unmatched", status.unmatched);

@@ -1,6 +1,7 @@
 #include "core/base/text.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace live_update {
 namespace {
@@ -170,6 +171,12 @@ std::string visible_json(std::string_view text) {
       out.append(text, begin, at - begin);
   }
   return out;
+}
+
+std::int64_t to_number(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 }  // namespace live_update

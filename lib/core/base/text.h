@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -42,5 +43,8 @@ std::string clean(std::string_view bytes);
 // The beginning of what somebody in a container says, for a message or the log: at most 1 KiB of it, clean and one
 // line.
 std::string clean_start(std::string_view bytes);
+
+// The number that a text begins with; 0 if there is none.
+std::int64_t to_number(std::string_view text);
 
 }  // namespace live_update

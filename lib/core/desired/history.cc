@@ -79,8 +79,23 @@ bool is_too_far_ahead(const ChangeSetStatus& status) {
          status.message.contains(kTooFarAhead);
 }
 
+std::vector<SequenceRange> ranges_from(std::string_view text) {
+  std::vector<SequenceRange> ranges;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view word = text.substr(at, text.find(' ', at) - at);
+    at += word.size() + 1;
+    const auto dash = word.find('-');
+    const std::int64_t first = to_number(word.substr(0, dash));
+    const std::int64_t last = dash == word.npos ? first : to_number(word.substr(dash + 1));
+    if (first > 0 && last >= first) ranges.push_back({first, last});
+  }
+  return ranges;
+}
+
 void History::update(ChangeSets change_sets, std::int64_t accepted, std::optional<Time> now) {
   std::ranges::sort(change_sets, before);
+  const bool misses = misses_expected(change_sets);
+  expected_.clear();
   if (!can_go_on(change_sets)) {
     History fresh;
     fresh.lost_ = misses_needed(change_sets) ? newest() : lost_;
@@ -89,7 +104,7 @@ void History::update(ChangeSets change_sets, std::int64_t accepted, std::optiona
     *this = std::move(fresh);
   }
   accepted_ = std::max(accepted_, accepted);
-  if (change_sets.empty()) lost_ = accepted_;
+  if (misses || change_sets.empty()) lost_ = accepted_;
   take(change_sets);
   if (now) give_up(*now);
   refresh_status(change_sets);
@@ -107,6 +122,35 @@ bool History::misses_needed(const ChangeSets& sorted) const {
              return !present.contains(part.name);
            });
   });
+}
+
+bool History::misses_expected(const ChangeSets& sorted) const {
+  std::set<std::int64_t> present;
+  for (const auto& change_set : sorted)
+    if (change_set->flaw.empty()) present.insert(change_set->spec.sequence);
+  return std::ranges::any_of(ranges_from(expected_), [&](const SequenceRange& it) {
+    return std::distance(present.lower_bound(it.first), present.upper_bound(it.last)) !=
+           it.last - it.first + 1;
+  });
+}
+
+std::string History::needed() const {
+  std::vector<SequenceRange> ranges;
+  for (const Batch& batch : batches_) {
+    if (!needed(batch)) continue;
+    if (!ranges.empty() && ranges.back().last + 1 == batch.first)
+      ranges.back().last = batch.last;
+    else
+      ranges.push_back({batch.first, batch.last});
+  }
+  std::string text;
+  for (const SequenceRange& it : ranges) {
+    std::string next = (text.empty() ? "" : " ") + std::to_string(it.first);
+    if (it.last > it.first) next += "-" + std::to_string(it.last);
+    if (text.size() + next.size() > kLongestNeeded) break;
+    text += next;
+  }
+  return text;
 }
 
 // Only newer ChangeSets have come since the last time, and only superseded ones have gone. What has gone is
@@ -209,7 +253,8 @@ bool History::brings_only_content(const ChangeSetSpec& batch) const {
   return std::ranges::all_of(batch.changes, [&](const Change& change) {
     const Entry* known = all_.find(change.path);
     return change.op == Op::Write && change.content && known && known->type == FileType::File &&
-           change.type == FileType::File && known->digest == change.digest && known->mode == change.mode;
+           change.type == FileType::File && known->digest == change.digest && known->mode == change.mode &&
+           !known->has_content();
   });
 }
 

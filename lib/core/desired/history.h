@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/api/kinds.h"
@@ -46,6 +47,12 @@ struct Refused {
   std::string phase;  // Refused or Superseded
   std::string message;
 };
+
+// Of consecutive sequences. In a status: "3 7-9 12"; what makes no sense is left out.
+struct SequenceRange {
+  std::int64_t first = 0, last = 0;
+};
+std::vector<SequenceRange> ranges_from(std::string_view text);
 
 class History {
  public:
@@ -77,6 +84,13 @@ class History {
   std::int64_t lost() const { return lost_; }
   // Taken over from status after a restart, where the loss itself cannot be seen any more.
   void assume_lost(std::int64_t sequence);
+  // Before the first `update`, what was needed when the status was written (`needed`): if some of that is not
+  // there any more, it is lost.
+  void expect(std::string_view needed) { expected_ = needed; }
+  // The sequences of the ChangeSets that are needed, as ranges: "3 7-9 12". At most kLongestNeeded characters:
+  // what is behind that is not named.
+  static constexpr std::size_t kLongestNeeded = 16 * 1024;
+  std::string needed() const;
   void assume_gap(std::int64_t missing) { missed_ = missing; }
   // Everything merged, deleted paths as tombstones.
   const Tree& all() const { return all_; }
@@ -96,6 +110,7 @@ class History {
   using Names = std::set<std::string_view>;
   bool needed(const Batch& batch) const { return uses_.contains(batch.last); }
   bool misses_needed(const ChangeSets& sorted) const;
+  bool misses_expected(const ChangeSets& sorted) const;
   bool can_go_on(const ChangeSets& sorted);
   bool drop_superseded(const Names& present);
   Names settled() const;
@@ -120,6 +135,7 @@ class History {
   std::optional<Time> gap_since_;
   ChangeSets waiting_, unfinished_;  // behind the gap; parts of the newest batch, not all of which have come
   std::int64_t lost_ = 0;
+  std::string expected_;  // ranges, until they have been looked for
   Tree all_;
   std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
   std::map<std::string, std::int64_t>

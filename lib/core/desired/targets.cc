@@ -19,12 +19,6 @@ const ObjectMeta::OwnerReference* controller(const ObjectMeta& meta) {
   return it == meta.owners.end() ? nullptr : &*it;
 }
 
-std::int64_t to_number(std::string_view text) {
-  std::int64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
 // A Deployment's newest ReplicaSet is the one with the highest revision.
 const Workload* newest_replica_set(const std::string& deployment,
                                    const std::vector<const Workload*>& workloads) {

@@ -1,6 +1,8 @@
 #include "core/reconcile/reconcile_status.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "core/api/conditions.h"
 #include "core/base/text.h"
@@ -47,6 +49,7 @@ class Describer {
     LiveUpdateStatus& status = d_.status;
     status.observed_generation = o_.live_update.meta.generation;
     status.sequence = newest_;
+    status.history = o_.history.needed();
     status.target = live_update::describe(spec_.target);
     describe_containers(o_, pending_, d_);
     fall_back();
@@ -230,6 +233,15 @@ class Describer {
       if (const std::int64_t pending = pending_.oldest(target)) confirmed = std::min(confirmed, pending - 1);
     }
     d_.superseded = o_.history.superseded(confirmed);
+    if (d_.superseded.empty()) return;
+    // Only what the API server's status does not call needed any more: else the next operator took it for lost.
+    std::set<std::string_view> kept;
+    const auto ranges = ranges_from(o_.live_update.status.history);
+    for (const Batch& batch : o_.history.batches())
+      if (const auto it = std::ranges::lower_bound(ranges, batch.first, {}, &SequenceRange::last);
+          it != ranges.end() && it->first <= batch.last)
+        for (const ObjectMeta& part : batch.parts) kept.insert(part.name);
+    std::erase_if(d_.superseded, [&](const ObjectMeta& it) { return kept.contains(it.name); });
   }
 
   // Those that have been told so. Whoever posted one reads that in its status.

@@ -471,3 +471,22 @@ TEST_CASE("7.3 a sequence that is used already can be told from other refusals")
   CHECK_FALSE(is_sequence_used({.phase = "Refused", .message = "sequence must be 1 or more"}));
   CHECK_FALSE(is_sequence_used({.phase = "Applied"}));
 }
+
+TEST_CASE("7.5 the needed sequences as ranges, and back") {
+  const History history =
+      history_of({delta(1).saved("a"), delta(2).saved("b"), delta(3).saved("a"),
+                  delta(4).part(1, 2).saved("c"), delta(5).part(2, 2).saved("d"), delta(6).saved("e")});
+  CHECK(history.needed() == "2-6");
+  CHECK(History().needed().empty());
+  std::string text;
+  for (const SequenceRange& it : ranges_from("3 7-9 x 5-4 -2 12-"))
+    text += std::to_string(it.first) + ".." + std::to_string(it.last) + " ";
+  CHECK(text == "3..3 7..9 ");
+}
+
+TEST_CASE("7.5 a status that claims what cannot be costs nothing") {
+  History history;
+  history.expect("1-9000000000000000000");
+  history.update({delta(1).saved("a")}, 1);
+  CHECK(history.lost() == 1);
+}
