@@ -53,13 +53,21 @@ void Outbox::confirm(const std::vector<ChangeSetSpec>& parts) {
 }
 
 void Outbox::retract(const std::vector<Change>& changes) {
-  Unknowns retracted;
+  std::vector<std::string> paths;
   for (const Change& change : changes) {
     if (!posted_.find(change.path)) posted_.write(change.path, {.type = change.type});
-    retracted.add(change.path);
-    due_.insert(change.path);
+    paths.push_back(change.path);
   }
-  posted_.doubt(retracted);
+  ask_again(paths);
+}
+
+void Outbox::ask_again(const std::vector<std::string>& paths) {
+  Unknowns again;
+  for (const std::string& path : paths) {
+    again.add(path);
+    due_.insert(path);
+  }
+  posted_.doubt(again);
 }
 
 void Outbox::assume(const std::vector<std::string>& paths, const Tree& tree) {

@@ -35,6 +35,8 @@ class Outbox {
   void confirm(const std::vector<ChangeSetSpec>& parts);
   // They are of no effect, after all: what the API server knows at these paths is in doubt, and they are due.
   void retract(const std::vector<Change>& changes);
+  // What the API server has of these paths is not enough: they are sent whole.
+  void ask_again(const std::vector<std::string>& paths);
   // These paths are as they are in `tree`, without being sent.
   void assume(const std::vector<std::string>& paths, const Tree& tree);
   // What does not count any more is forgotten, not deleted (rule 2.1).

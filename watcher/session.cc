@@ -73,6 +73,7 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
     take_appeared(appeared);
   }
   outbox_.add_all();
+  answer_wanted();
   for (const LostPost& it : pending_.resume(std::exchange(manifest_.pending, {}), change_sets)) {
     outbox_.retract(it.post.changes);
     snapshot_due_ = snapshot_due_ || it.post.snapshot;
@@ -219,8 +220,23 @@ void Session::live_update_changed(const LiveUpdate& live_update) {
   if (new_spec || requested) outbox_.add_paths(refusals_.take_all());
   if (requested && !annotation(live_update, kSyncRequested).empty()) snapshot_due_ = true;
   consider_snapshot();
+  answer_wanted();
   post_due();
   end_once();
+}
+
+// Containers lack content that the operator does not hold (rule 5.9). It gets what our rules send and is still
+// there: what is gone by now is said as ever.
+void Session::answer_wanted() {
+  std::set<std::string> wanted;
+  std::vector<std::string> unanswered;
+  for (const WantedFile& it : live_update_.status.wanted) {
+    if (!source_->filter().sends(it.path) || !source_->tree().find(it.path)) continue;
+    const auto [key, first] = wanted.insert(it.digest + ' ' + it.path);
+    if (first && !answered_.contains(*key)) unanswered.push_back(it.path);
+  }
+  answered_ = std::move(wanted);
+  if (!unanswered.empty()) outbox_.ask_again(unanswered);
 }
 
 void Session::change_set_removed(const std::string& name) {

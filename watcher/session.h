@@ -122,6 +122,7 @@ class Session {
   void unblocked();
   bool snapshot_asked_for(const LiveUpdate& live_update) const;
   void consider_snapshot();
+  void answer_wanted();
   // Results and notes.
   void print(const std::vector<Results::Line>& lines);
   void arm_results();
@@ -171,6 +172,7 @@ class Session {
   // What was said, for as long as it holds: once each, and its end too.
   std::string asked_, rules_problem_, notes_problem_, root_problem_;
   std::set<std::string> other_sessions_;
+  std::set<std::string> answered_;  // of what the operator lacks, with its digest: once for each time
   Handle readable_, buffer_timer_, poll_timer_, root_timer_, results_timer_, manifest_timer_, snapshot_timer_,
       held_timer_, again_timer_, way_timer_, refused_timer_, refusals_timer_, end_;
 };

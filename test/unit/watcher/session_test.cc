@@ -163,6 +163,33 @@ TEST_CASE("the operator asks for a Snapshot") {
   CHECK(g.sent() == Texts{"1: S *src +src/a"});
 }
 
+TEST_CASE("5.9 content that the operator lacks is sent, once; what no sync maps is not") {
+  const std::string steps = R"({"sync":{"from":"src","to":"/app"}},{"sync":{"from":"docs","to":"/docs"}})";
+  const std::string context = R"(,"source":{"context":["."],"onUnmatched":"Ignore"})";
+  Given g(R"({"sync":{"from":"src","to":"/app"}})", context);
+  g.disk.mkdir("docs");
+  g.disk.write("docs/x", "text");
+  g.disk.write("other", "text");
+  g.start();
+  const auto wanted = [](const std::string& path, const std::string& text) {
+    return R"({"path":")" + path + R"(","digest":")" + sha256(text) + R"("})";
+  };
+  const std::string two = wanted("docs/x", "text") + "," + wanted("other", "text");
+  g.apply(steps, context, R"({"wanted":[)" + two + "]}");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: +docs/x"});
+  g.apply(steps, context, R"({"sequence":1,"wanted":[)" + two + "]}");
+  g.settle();
+  CHECK(g.posted().size() == 1);
+  g.apply(steps, context, R"({"sequence":2})");
+  g.settle();
+  g.apply(steps, context, R"({"sequence":3,"wanted":[)" + two + "]}");
+  g.until([&] { return g.posted().size() == 2; });
+  g.apply(steps, context, R"({"sequence":4,"wanted":[)" + wanted("docs/y", "gone") + "]}");
+  g.settle();
+  CHECK(g.posted().size() == 2);
+}
+
 TEST_CASE("5.6 the annotation asks for a Snapshot") {
   Given g;
   g.disk.write("src/a", "1");
