@@ -185,6 +185,17 @@ struct ContainerStatus {
   bool operator==(const ContainerStatus&) const = default;
 };
 
+// Containers that status.containers has no room for: those of equal state together, as
+// ContainerStatus has it.
+struct OtherContainers {
+  std::int64_t applied_sequence = 0;
+  std::string state, transport, rules;
+  bool older_rules = false;
+  std::vector<int> failed_steps;
+  std::vector<std::string> ids;  // digests of their container IDs (core/base/digest64.h)
+  bool operator==(const OtherContainers&) const = default;
+};
+
 // Content that is asked of who watches (rule 5.9).
 struct WantedFile {
   std::string path, digest;
@@ -242,6 +253,7 @@ struct LiveUpdateStatus {
   std::string target, synced, state;  // for kubectl get: "Deployment/web", "3/3", "Synced"
   std::int64_t targets = 0, synced_targets = 0;
   std::vector<ContainerStatus> containers;  // at most 100, those not synced first
+  std::vector<OtherContainers> others;      // the rest
   // Where one of them has failed steps: marks of all steps that spec had, so that these are found again when it
   // has others (core/rules/step_marks.h).
   std::vector<std::string> due;

@@ -167,6 +167,16 @@ void read_container(ObjectReader& container, ContainerStatus& out) {
   container.read("failedSteps", out.failed_steps);
 }
 
+void read_others(ObjectReader& others, OtherContainers& out) {
+  others.read("appliedSequence", out.applied_sequence);
+  others.read("state", out.state);
+  others.read("transport", out.transport);
+  others.read("rules", out.rules);
+  others.read("olderRules", out.older_rules);
+  others.read("failedSteps", out.failed_steps);
+  others.read("ids", out.ids);
+}
+
 void read_wanted(ObjectReader& file, WantedFile& out) {
   file.read("path", out.path);
   file.read("digest", out.digest);
@@ -191,6 +201,7 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
   status.read("syncedTargets", out.synced_targets);
   status.read_list("containers",
                    [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
+  status.read_list("others", [&](ObjectReader& it, int) { read_others(it, out.others.emplace_back()); });
   status.read("due", out.due);
   status.read("history", out.history);
   status.read_list("wanted", [&](ObjectReader& file, int) { read_wanted(file, out.wanted.emplace_back()); });

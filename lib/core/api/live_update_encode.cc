@@ -141,6 +141,18 @@ void write_container(JsonWriter& json, const ContainerStatus& container) {
   });
 }
 
+void write_others(JsonWriter& json, const OtherContainers& others) {
+  json.object([&] {
+    json.field("appliedSequence", others.applied_sequence);
+    json.field("state", others.state);
+    json.field_if("transport", others.transport);
+    json.field_if("rules", others.rules);
+    json.field_unless("olderRules", others.older_rules, false);
+    if (!others.failed_steps.empty()) json.field("failedSteps", others.failed_steps);
+    json.field("ids", others.ids);
+  });
+}
+
 void write_status_fall_back(JsonWriter& json, const FallBackStatus& fall_back) {
   json.object("fallBack", [&] {
     json.field("reason", fall_back.reason);
@@ -188,6 +200,8 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
           json.field("digest", it.digest);
         });
       });
+    if (!status.others.empty())
+      json.list("others", status.others, [&](const OtherContainers& it) { write_others(json, it); });
     json.field_if("history", status.history);
     if (!status.due.empty()) json.field("due", status.due);
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base/digest64.h"
 #include "core/rules/rules_mark.h"
 
 namespace live_update {
@@ -62,6 +63,33 @@ void keep_begun(Lane& lane, const Delivery& delivery, const std::vector<int>& be
   std::ranges::sort(lane.begun);
 }
 
+// What ContainerStatus and OtherContainers have in common.
+Lane lane_from(const auto& it, const std::shared_ptr<const StepMarks>& steps) {
+  Lane lane;
+  lane.applied = it.applied_sequence;
+  lane.was_synced = it.state == "Synced" || it.applied_sequence > 0;
+  lane.transport = it.transport;
+  lane.rules = it.rules;
+  lane.older_rules = it.older_rules;
+  lane.resumed = it.state == "Applying" || it.state == "Retrying";
+  lane.failed_steps = it.failed_steps;
+  lane.steps = steps;
+  if (!it.failed_steps.empty()) lane.run_message = say_failed(it.failed_steps);
+  return lane;
+}
+
+// A status with many containers knows most by digests of their IDs only.
+const std::string kByDigest = "#";
+
+Lanes::iterator find_lane(Lanes& lanes, const std::string& container_id) {
+  const auto known = lanes.find(container_id);
+  if (known != lanes.end() || container_id.empty()) return known;
+  auto by_digest = lanes.extract(kByDigest + id_digest(container_id));
+  if (!by_digest) return lanes.end();
+  by_digest.key() = container_id;
+  return lanes.insert(std::move(by_digest)).position;
+}
+
 }  // namespace
 
 Lanes lanes_from(const LiveUpdateStatus& status) {
@@ -73,24 +101,18 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
     steps = std::make_shared<StepMarks>(std::move(marks));
   }
   for (const ContainerStatus& it : status.containers) {
-    Lane& lane = lanes[it.container_id];
-    lane.applied = it.applied_sequence;
-    lane.was_synced = it.state == "Synced" || it.applied_sequence > 0;
+    Lane& lane = lanes[it.container_id] = lane_from(it, steps);
     lane.replace_pod = it.message.starts_with(kPodGoes);
     lane.applied_at = it.applied_at;
     lane.last_milliseconds = it.last_milliseconds;
-    lane.transport = it.transport;
-    lane.rules = it.rules;
-    lane.older_rules = it.older_rules;
-    lane.resumed = it.state == "Applying" || it.state == "Retrying";
-    lane.failed_steps = it.failed_steps;
-    lane.steps = steps;
-    if (it.failed_steps.empty()) continue;
-    const bool told = it.state == "RunFailed" && !it.message.empty();
-    lane.run_message = told ? it.message : say_failed(it.failed_steps);
+    if (it.state == "RunFailed" && !it.message.empty()) lane.run_message = it.message;
   }
+  for (const OtherContainers& it : status.others)
+    for (const std::string& digest : it.ids) lanes[kByDigest + digest] = lane_from(it, steps);
   return lanes;
 }
+
+std::string id_digest(const std::string& container_id) { return Digest64().add(container_id).text(); }
 
 bool is_doubtful(const Lane& lane, const std::string& rules) {
   return lane.applied > 0 && lane.rules != rules;
@@ -126,7 +148,7 @@ void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps, const s
 
 void follow(Lanes& lanes, const TargetSearch& search, Instant now) {
   for (const Target& target : search.targets) {
-    const auto known = lanes.find(target.container_id);
+    const auto known = find_lane(lanes, target.container_id);
     if (known != lanes.end() && !target.running && !known->second.stopped) known->second.stopped = now;
     if (known != lanes.end() || target.container_id.empty()) continue;
     const Lane* before = nullptr;  // the last one in this place

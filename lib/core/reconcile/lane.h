@@ -61,9 +61,14 @@ struct Lane {
   Instant not_before{};
   Instant failed_at{};  // when the last delivery ended with a problem or a failed run
 };
-using Lanes = std::map<std::string, Lane>;  // by container ID
+// By container ID; until `follow` has seen their containers, those that a status names by digests of their IDs
+// have these.
+using Lanes = std::map<std::string, Lane>;
 
 Lanes lanes_from(const LiveUpdateStatus& status);
+
+// As in OtherContainers.
+std::string id_digest(const std::string& container_id);
 
 // In a status, in the place of the rules: content was lacking, so it must be compared whatever the rules are.
 inline constexpr std::string_view kWithoutContent = "-";

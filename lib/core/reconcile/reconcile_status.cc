@@ -1,8 +1,11 @@
 #include "core/reconcile/reconcile_status.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
+#include <vector>
 
 #include "core/api/conditions.h"
 #include "core/base/text.h"
@@ -15,7 +18,7 @@ namespace live_update {
 namespace {
 
 constexpr std::chrono::seconds kGapPatience{3};
-constexpr std::size_t kMaxContainers = 100, kMaxPaths = 5;
+constexpr std::size_t kMaxContainers = 100, kMaxOthers = 16, kMaxOtherIds = 10'000, kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
@@ -283,7 +286,28 @@ class Describer {
   void trim() {
     auto& all = d_.status.containers;
     std::ranges::stable_sort(all, {}, [](const ContainerStatus& it) { return it.state == "Synced"; });
-    if (all.size() > kMaxContainers) all.resize(kMaxContainers);
+    if (all.size() <= kMaxContainers) return;
+    std::map<std::tuple<std::int64_t, std::string, std::string, std::string, bool, std::vector<int>>,
+             std::size_t>
+        groups;
+    for (auto it = all.begin() + kMaxContainers; it != all.end(); ++it) {
+      if (it->container_id.empty()) continue;
+      const auto [group, first] = groups.try_emplace(
+          {it->applied_sequence, it->state, it->transport, it->rules, it->older_rules, it->failed_steps},
+          groups.size());
+      if (group->second >= kMaxOthers) continue;  // as if it were new, should the operator end now
+      if (first)
+        d_.status.others.push_back({it->applied_sequence,
+                                    it->state,
+                                    it->transport,
+                                    it->rules,
+                                    it->older_rules,
+                                    it->failed_steps,
+                                    {}});
+      auto& ids = d_.status.others[group->second].ids;
+      if (ids.size() < kMaxOtherIds) ids.push_back(id_digest(it->container_id));
+    }
+    all.resize(kMaxContainers);
   }
 
   const Observed& o_;

@@ -1,0 +1,58 @@
+// More containers than a status has room for (semantics.md 4.9, 7.5).
+#include <doctest/doctest.h>
+
+#include "test/unit/reconcile/reconcile_world.h"
+
+using namespace live_update;
+
+namespace {
+
+constexpr int kMany = 250;
+
+World many() {
+  World world;
+  world.lu.spec.steps.push_back(Restart{RestartProcess{}, {}});
+  for (int i = 0; i < kMany; ++i) world.pod("p" + std::to_string(i), "c" + std::to_string(i));
+  world.post(delta(1).saved("src/a"));
+  world.settle_all();
+  return world;
+}
+
+void take_over(World& world) {
+  world.lanes = lanes_from(world.lu.status);
+  world.history = History();
+  world.history.expect(world.lu.status.history);
+  world.judgements.clear();
+  world.under_way.clear();
+}
+
+}  // namespace
+
+TEST_CASE("4.9 an operator that takes over sends nothing again, however many containers there are") {
+  World world = many();
+  CHECK(world.lu.status.containers.size() == 100);
+  REQUIRE(world.lu.status.others.size() == 1);
+  CHECK(world.lu.status.others[0].ids.size() == kMany - 100);
+  take_over(world);
+  world.later_pod("new", "c-new");
+  CHECK(world.settle_all() == "c-new@1: +/app/a build restart; ");
+  CHECK(world.lu.status.synced == "251/251");
+  CHECK(world.settle_all() == "");
+}
+
+TEST_CASE("4.9 those that were in the middle of something get what they lack, and no more") {
+  World world = many();
+  world.post(delta(2).saved("src/b"));
+  world.look();
+  for (int i = 0; i < kMany; i += 2) world.outcome("c" + std::to_string(i));
+  world.outcome("c1", Delivered{{RunFailure{2, 1, false, "no"}}, {3}});
+  world.look();
+  CHECK(world.lu.status.others.size() >= 2);
+  take_over(world);
+  const Decision decision = world.look();
+  CHECK(decision.deliveries.size() == kMany / 2 - 1);
+  for (const DeliverTo& it : decision.deliveries) {
+    REQUIRE(it.delivery->writes.size() == 1);
+    CHECK(it.delivery->writes[0].to == "/app/b");
+  }
+}
