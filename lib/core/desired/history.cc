@@ -227,7 +227,10 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     known_.insert(part->meta.name);
   }
   batch.spec = join(specs);
-  if (batch.spec.type == ChangeSetType::Snapshot) {
+  const bool snapshot = batch.spec.type == ChangeSetType::Snapshot;
+  const bool knew_all = knows_all();
+  const Tree before = snapshot ? all_ : Tree();
+  if (snapshot) {
     const Unknowns unknown(batch.spec.unknown);
     silence(last_word_, unknown);
     silence(content_, unknown);
@@ -236,6 +239,11 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
   }
   batch.only_content = brings_only_content(batch.spec);
   all_.merge(batch.spec);
+  if (snapshot) batch.differs = diff(before, all_);
+  std::erase_if(batch.differs, [&](Change& change) {
+    change.content.reset();
+    return !knew_all && !before.find_any(change.path);
+  });
   for (const Change& change : batch.spec.changes) {
     speak(last_word_, change.path, batch.last);
     if (!only_mode(change) || !holds(change.path)) speak(content_, change.path, batch.last);

@@ -34,9 +34,16 @@ struct Batch {
   ChangeSetSpec spec;
   // It only brings content for what was known: an answer to what containers lacked (rule 5.9).
   bool only_content = false;
+  // Of a Snapshot, what differs from the history before it: by that it is judged (rule 3.7). What nothing was
+  // known of is the baseline. Without content.
+  std::vector<Change> differs;
   std::vector<ObjectMeta> parts;  // of its ChangeSets, in order
   ChangeSetStatus status;         // as last seen, of its last part: that is where we write it
   const ObjectMeta& meta() const { return parts.back(); }
+  // What has become different by it.
+  const std::vector<Change>& changed() const {
+    return spec.type == ChangeSetType::Snapshot ? differs : spec.changes;
+  }
 };
 
 // A ChangeSet that is not part of the history, and why, for its status.
@@ -74,6 +81,8 @@ class History {
   // The sequence that is missing though later ones are there, or were there until they were given up: only a
   // Snapshot goes on from there then.
   std::optional<std::int64_t> gap() const { return gap_ ? gap_ : missed_; }
+  // Whether it is known of each path what it was: a Snapshot said so, and nothing is missing since.
+  bool knows_all() const { return lost_ == 0 && !gap() && snapshot_since(0); }
   // When the first of those that wait was made: posts on their way may overtake each other, so a young gap
   // means nothing yet. Nothing: long ago.
   std::optional<Time> gap_since() const { return missed_ ? std::nullopt : gap_since_; }

@@ -88,6 +88,9 @@ class History::Joining {
     parts_.push_back(it);
     last_ = it->spec.sequence;
     if (it->spec.part < it->spec.parts) return;
+    std::vector<const ChangeSet*> parts;
+    for (const auto& part : parts_) parts.push_back(part.get());
+    h_.add_batch(parts);
     if (it->spec.type == ChangeSetType::Snapshot) {  // it says all there is
       for (const auto& old : h_.waiting_) replaced(*old);
       h_.waiting_.clear();
@@ -95,9 +98,6 @@ class History::Joining {
       h_.gap_since_.reset();
       snapshot_made_ = parts_.front()->meta.created;
     }
-    std::vector<const ChangeSet*> parts;
-    for (const auto& part : parts_) parts.push_back(part.get());
-    h_.add_batch(parts);
     parts_.clear();
   }
 

@@ -143,9 +143,8 @@ class Maker {
     const Run* run = step_as<Run>(spec_, step);
     if (!run || run->when != RunWhen::Always) return false;
     return std::ranges::any_of(o_.history.batches(), [&](const Batch& batch) {
-      return batch.last > lacking_.applied && batch.spec.type == ChangeSetType::Delta &&
-             !batch.only_content && !lacking_.without.contains(batch.last) &&
-             std::ranges::any_of(batch.spec.changes, [&](const Change& change) {
+      return batch.last > lacking_.applied && !batch.only_content && !lacking_.without.contains(batch.last) &&
+             std::ranges::any_of(batch.changed(), [&](const Change& change) {
                return !mapped.contains(change.path) && is_triggered(step, change.path);
              });
     });

@@ -110,7 +110,7 @@ class Judge {
                                        : Spared::Restarts;
     const bool known_before = lane.applied > 0 && (doubtful || o_.history.says_again_since(lane.applied));
     it.compare = lane.applied == 0 || known_before || lane.attempts > 0;
-    it.looks = known_before && !lane.resumed;
+    it.looks = (lane.applied == 0 || known_before) && !lane.resumed;
     if (!it.looks) return it;
     it.due.insert(it.due.end(), lane.begun.begin(), lane.begun.end());
     std::ranges::sort(it.due);
@@ -216,12 +216,20 @@ bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const Hist
   for (const Batch& batch : batches) {
     const auto known = judgements.find(batch.last);
     if (known != judgements.end() && known->second.generation == checked.generation) continue;
-    if (!checked.rules->prepare(batch.spec.changes, history.all(), budget)) return false;
-    const Plan planned = plan(live_update.spec, *checked.rules, batch.spec.changes, history.all(),
-                              PlanMode::Batch, checked.other_roots);
-    Judgement& judgement = judgements[batch.last];
-    judgement = judgement_of(planned, checked.generation);
-    if (batch.only_content || batch.spec.type == ChangeSetType::Snapshot) judgement.kind = Judgement::Update;
+    const auto judged = [&](const std::vector<Change>& changes) {
+      const Plan planned = plan(live_update.spec, *checked.rules, changes, history.all(), PlanMode::Batch,
+                                checked.other_roots);
+      return judgement_of(planned, checked.generation);
+    };
+    const bool snapshot = batch.spec.type == ChangeSetType::Snapshot;
+    if (!checked.rules->prepare(batch.spec.changes, history.all(), budget) ||
+        (snapshot && !checked.rules->prepare(batch.differs, history.all(), budget)))
+      return false;
+    Judgement& judgement = judgements[batch.last] = judged(batch.changed());
+    if (snapshot) judgement.refused = judged(batch.spec.changes).refused;
+    // What is named again is compared, though nothing of it has become different.
+    if (batch.only_content || (snapshot && judgement.kind == Judgement::Nothing))
+      judgement.kind = Judgement::Update;
   }
   return true;
 }

@@ -228,3 +228,56 @@ TEST_CASE("3.7 a run with when: Always fires for what no sync maps, if that is n
   CHECK(World::does(decision) == "c1@3: +/app/a build protos; ");
   CHECK(looking(decision) == "build ");
 }
+
+TEST_CASE("3.7 a Snapshot falls back by what differs from the history before it") {
+  World world;
+  world.pod("a", "c1");
+  world.post(snapshot(1).saved("src/a").saved("Dockerfile"));  // the baseline
+  CHECK(world.settle_all() == "c1@1: +/app/a build; ");
+  CHECK(world.state("c1") == "Synced");
+  world.post(snapshot(2).saved("src/a").saved("Dockerfile"));
+  CHECK(world.settle_all() == "c1@2: +/app/a build; ");
+  CHECK(world.state("c1") == "Synced");
+  world.post(snapshot(3).saved("src/a").saved("Dockerfile", "FROM other"));
+  CHECK(World::does(world.look()) == "restart Deployment/web for 3; ");
+  CHECK(world.lu.status.fall_back->reason == "StopPath");
+  CHECK(world.state("c1") == "FallBack");
+}
+
+TEST_CASE("3.7 a Snapshot falls back by what it deletes, and by a new path that no sync maps") {
+  for (const auto& next :
+       {snapshot(2).saved("src/a"), snapshot(2).saved("src/a").saved("Dockerfile").saved("new")}) {
+    World world;
+    world.lu.spec.source.context = {"."};
+    world.pod("a", "c1");
+    world.post(snapshot(1).saved("src/a").saved("Dockerfile"));
+    world.settle_all();
+    world.post(next);
+    world.look();
+    CHECK(world.state("c1") == "FallBack");
+  }
+}
+
+TEST_CASE("3.7 what nothing was known of is the baseline of a Snapshot, too") {
+  World world;
+  world.lu.spec.source.context = {"."};
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/a"));
+  world.settle_all();
+  world.post(snapshot(2).saved("src/a").saved("Dockerfile").saved("README.md"));
+  world.settle_all();
+  CHECK(world.state("c1") == "Synced");
+}
+
+TEST_CASE("3.7 after a gap only what was known before it can have become different") {
+  World world;
+  world.lu.spec.source.context = {"."};
+  world.pod("a", "c1");
+  world.post(snapshot(1).saved("src/a"));
+  world.settle_all();
+  world.post(delta(3).saved("src/b"));
+  world.look();
+  world.post(snapshot(4).saved("src/a").saved("src/b").saved("README.md"));
+  world.settle_all();
+  CHECK(world.state("c1") == "Synced");
+}
