@@ -141,8 +141,10 @@ def test_defaults(kubectl):
 STATUS = {
     "observedGeneration": 1, "sequence": 42, "target": "Deployment/web", "synced": "2/3", "state": "Applying", "targets": 3, "syncedTargets": 2,
     "session": {"holder": "ada@laptop", "user": "ada", "since": "2026-01-01T00:00:00Z", "lease": "web"}, "unmatched": 0,
-    "containers": [{"pod": f"web-{i}", "container": "web", "containerID": f"containerd://{i}", "appliedSequence": 42, "state": "Synced", "failedSteps": [2],
+    "containers": [{"pod": f"web-{i}", "container": "web", "containerID": f"containerd://{i}", "appliedSequence": 42, "state": "Synced", "failedSteps": [2], "rules": "5e2f 9a1b", "olderRules": True,
                     "appliedAt": "2026-01-01T00:00:00.123456Z", "transport": "Tar", "lastMilliseconds": 2, "message": ""} for i in range(3)],
+    "others": [{"appliedSequence": 42, "state": "Synced", "transport": "Agent", "rules": "5e2f", "olderRules": False, "failedSteps": [2], "ids": ["00ff"]}],
+    "history": "3 7-9", "wanted": [{"path": "docs/x", "digest": "sha256:" + "0" * 64}], "due": ["-", "run 1 2"],
     "fallBack": {"reason": "StopPath", "paths": ["Dockerfile"], "otherPaths": 0, "changeSet": "web-7f3a-000041", "phase": "Redeployed", "message": ""},
     "conditions": [{"type": "Synced", "status": "True", "reason": "Synced", "message": "all there", "lastTransitionTime": "2026-01-01T00:00:00Z"},
                    {"type": "Ready", "status": "True", "reason": "Ready", "message": "fine so far", "lastTransitionTime": "2026-01-01T00:00:00Z"}],

@@ -179,9 +179,9 @@ struct ContainerStatus {
   std::optional<Time> applied_at;
   std::string state, transport, message;
   std::int64_t last_milliseconds = 0;
+  std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7): spec.steps[...]
   std::string rules;              // by which it has that: a mark of what the spec said (rule 5.7)
   bool older_rules = false;       // others before these may have put something elsewhere
-  std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7): spec.steps[...]
   bool operator==(const ContainerStatus&) const = default;
 };
 

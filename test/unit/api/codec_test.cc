@@ -76,7 +76,13 @@ LiveUpdate full_live_update() {
                            "Tar",
                            "m",
                            2,
-                           {3, 4}}};
+                           {3, 4},
+                           "5e2f 9a1b",
+                           true}};
+  lu.status.others = {{42, "RunFailed", "Agent", "5e2f", true, {3}, {"00ff", "11ee"}}};
+  lu.status.history = "3 7-9";
+  lu.status.wanted = {{"docs/x", "sha256:00"}};
+  lu.status.due = {"-", "run 1 2"};
   lu.status.fall_back = FallBackStatus{"StopPath", {"Dockerfile"}, 2, "web-7f3a-000042", "Redeploying", "x"};
   lu.status.unmatched = 5;
   lu.status.last_applied = LastApplied{42, {1, 2, 3, 4, 5, 6}};
@@ -279,7 +285,7 @@ TEST_CASE("a pod: spec and status joined by container name, sidecars known") {
             "containers":[{"name":"web","image":"w:1"}]},
     "status":{"phase":"Running",
       "initContainerStatuses":[{"name":"init","state":{"terminated":{"exitCode":0}}}],
-      "containerStatuses":[{"name":"web","containerID":"containerd://1","restartCount":2,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}},
+      "containerStatuses":[{"name":"web","containerID":"containerd://1","imageID":"w@sha256:1","restartCount":2,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}},
                            {"name":"stranger"}]}})"));
   REQUIRE(pod);
   CHECK(pod->phase == "Running");
@@ -291,6 +297,7 @@ TEST_CASE("a pod: spec and status joined by container name, sidecars known") {
   CHECK(pod->containers[2] == PodContainer{.name = "web",
                                            .image = "w:1",
                                            .container_id = "containerd://1",
+                                           .image_id = "w@sha256:1",
                                            .running = true,
                                            .started = *parse_time("2026-01-01T00:00:00Z"),
                                            .restarts = 2});
