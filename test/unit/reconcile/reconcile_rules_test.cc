@@ -239,7 +239,7 @@ TEST_CASE("3.7 a Snapshot falls back by what differs from the history before it"
   CHECK(world.settle_all() == "c1@2: +/app/a build; ");
   CHECK(world.state("c1") == "Synced");
   world.post(snapshot(3).saved("src/a").saved("Dockerfile", "FROM other"));
-  CHECK(World::does(world.look()) == "restart Deployment/web for 3; ");
+  CHECK(World::does(world.look()) == "c1@3: +/app/a build; restart Deployment/web for 3; ");
   CHECK(world.lu.status.fall_back->reason == "StopPath");
   CHECK(world.state("c1") == "FallBack");
 }

@@ -166,7 +166,8 @@ TEST_CASE("the operator asks for a Snapshot") {
 TEST_CASE("5.9 content that the operator lacks is sent, once; what no sync maps is not") {
   const std::string steps = R"({"sync":{"from":"src","to":"/app"}},{"sync":{"from":"docs","to":"/docs"}})";
   const std::string context = R"(,"source":{"context":["."],"onUnmatched":"Ignore"})";
-  Given g(R"({"sync":{"from":"src","to":"/app"}})", context);
+  Given g(steps, context);
+  g.apply(R"({"sync":{"from":"src","to":"/app"}})", context);
   g.disk.mkdir("docs");
   g.disk.write("docs/x", "text");
   g.disk.write("other", "text");
