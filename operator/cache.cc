@@ -69,7 +69,7 @@ Cache::Cache(Loop& loop, ApiServer& api, Options options) : loop_(loop), options
     change_sets.first_page = kFirstChangeSets;
     scope->change_set_reflector = std::make_unique<Reflector<ChangeSet>>(
         loop, api, change_sets, scope->change_sets,
-        [this](const rapidjson::Value& json) { return admit(decode_flawed_change_set(json)); },
+        [this, it = scope.get()](const rapidjson::Value& json) { return admit(read(json, it->change_sets)); },
         Reflector<ChangeSet>::Callbacks{[this](const auto& change) { change_set_changed(change); }, came_in,
                                         problem});
     scope->pod_reflector = std::make_unique<Reflector<Pod>>(
@@ -132,9 +132,21 @@ void Cache::list_came_in() {
     if (!live_update(key)) options_.on_change(key);
 }
 
+// Mostly it is only the status that is new, and what was read of the rest before is held anyway.
+ChangeSet Cache::read(const rapidjson::Value& json, const Store<ChangeSet>& known) const {
+  ObjectMeta meta = decode_meta(json);
+  const Shared<ChangeSet> before = known.get(key_of(meta));
+  if (!before || !before->flaw.empty() || before->meta.uid != meta.uid ||
+      before->meta.generation != meta.generation)
+    return kept(decode_flawed_change_set(json));
+  ChangeSet it = *before;
+  it.meta = kept(std::move(meta));
+  it.status = decode_change_set_status(json);
+  return it;
+}
+
 // One may come before its LiveUpdate does. But nobody's memory is filled with those that have none.
-ChangeSet Cache::admit(ChangeSet change_set) {
-  ChangeSet it = kept(std::move(change_set));
+ChangeSet Cache::admit(ChangeSet it) {
   if (it.bytes == 0 || live_update({it.meta.ns, it.spec.live_update})) return it;
   Homeless& homeless = homeless_[it.meta.ns];
   if (loop_.now() - homeless.since > kHomelessTime) homeless = {loop_.now(), 0};

@@ -53,6 +53,7 @@ class Cache {
   struct Scope;  // one namespace, or all
   void watch_workloads(Loop& loop, ApiServer& api, const std::string& ns, Scope& scope);
   const Scope* scope_of(const std::string& ns) const;
+  ChangeSet read(const rapidjson::Value& json, const Store<ChangeSet>& known) const;
   ChangeSet admit(ChangeSet change_set);
   void change_set_changed(const ObjectChange<ChangeSet>& change);
   void live_update_changed(const ObjectChange<LiveUpdate>& change);

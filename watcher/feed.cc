@@ -19,7 +19,7 @@ std::string collection(const std::string& ns, const char* resource) {
 Result<ChangeSet> decode_without_content(const rapidjson::Value& json) {
   auto change_set = decode_change_set(json);
   if (change_set)
-    for (Change& change : change_set->spec.changes) change.content = nullptr;
+    for (Change& change : change_set->spec.changes.edit()) change.content = nullptr;
   return change_set;
 }
 

@@ -45,7 +45,7 @@ void Outbox::confirm(const std::vector<ChangeSetSpec>& parts) {
   }
   for (const ChangeSetSpec& part : parts) {
     ChangeSetSpec bare = part;
-    for (Change& change : bare.changes) change.content = nullptr;
+    for (Change& change : bare.changes.edit()) change.content = nullptr;
     bare.type = ChangeSetType::Delta;
     posted_.merge(bare);
   }

@@ -161,8 +161,8 @@ void Publisher::divide() {
   if (!range) return mend();
   ChangeSetSpec some = parts_[refused_->index];
   const auto changes = some.changes.begin();
-  some.changes = {changes + static_cast<std::ptrdiff_t>(range->begin),
-                  changes + static_cast<std::ptrdiff_t>(range->end)};
+  some.changes = std::vector<Change>(changes + static_cast<std::ptrdiff_t>(range->begin),
+                                     changes + static_cast<std::ptrdiff_t>(range->end));
   Request request = request_for(some);
   request.query.emplace_back("dryRun", "All");
   refused_->request = api_.request(std::move(request), [this](Result<Response> answer) {
@@ -209,7 +209,7 @@ bool Publisher::leave_out(const std::vector<LeftOut>& left_out) {
     auto& changes = parts_[i].changes;
     if (std::ranges::none_of(changes, is_left_out)) continue;
     if (states_[i].state == State::Stored) return false;
-    std::erase_if(changes, is_left_out);
+    std::erase_if(changes.edit(), is_left_out);
     if (parts_[i].type == ChangeSetType::Snapshot)
       for (const std::string& path : paths) parts_[i].unknown.push_back({path});
   }

@@ -44,8 +44,8 @@ class ChangeSetBuilder {
   ChangeSetBuilder& mode_of(const std::string& path, std::uint32_t mode,
                             const std::string& content = "text") {
     saved(path, content);
-    it_.spec.changes.back().mode = mode;
-    it_.spec.changes.back().content.reset();
+    it_.spec.changes.edit().back().mode = mode;
+    it_.spec.changes.edit().back().content.reset();
     return *this;
   }
   ChangeSetBuilder& deleted(const std::string& path, FileType type = FileType::File) {

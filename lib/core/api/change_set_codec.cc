@@ -62,6 +62,8 @@ void read_packed(ObjectReader& spec, std::vector<Change>& out, FieldErrors& erro
                       "must be a JSON object with the list \"changes\" of at most 4096 entries: it " +
                           json.error().message);
   ObjectReader packed(&*json, FieldPath{nullptr, "spec.packed", -1}, errors);
+  if (const auto* list = packed.find("changes"); list && list->IsArray())
+    out.reserve(out.size() + list->Size());
   packed.read_list("changes", [&](ObjectReader& c, int) { read_change(c, out.emplace_back()); });
 }
 
@@ -83,8 +85,11 @@ void read_spec(ObjectReader spec, ChangeSetSpec& out, FieldErrors& errors) {
   const rapidjson::Value* changes = spec.find("changes");
   if (changes && changes->IsArray() && changes->Size() > kMostChanges)
     return spec.wrong("changes", "has more than 4096 entries: split them over parts");
-  spec.read_list("changes", [&](ObjectReader& c, int) { read_change(c, out.changes.emplace_back()); });
-  read_packed(spec, out.changes, errors);
+  std::vector<Change> all;
+  if (changes && changes->IsArray()) all.reserve(changes->Size());
+  spec.read_list("changes", [&](ObjectReader& c, int) { read_change(c, all.emplace_back()); });
+  read_packed(spec, all, errors);
+  out.changes = std::move(all);
   spec.read_list("unknown", [&](ObjectReader& u, int) { read_unknown(u, out.unknown.emplace_back()); });
   if (ObjectReader build = spec.object("build"); build.present()) read_build(build, out.build.emplace());
 }
@@ -216,6 +221,14 @@ ChangeSet decode_flawed_change_set(const rapidjson::Value& json) {
   read_place(spec, out.spec);
   read_status(object.object("status"), out.status);
   out.flaw = std::move(whole.error().message);
+  return out;
+}
+
+ChangeSetStatus decode_change_set_status(const rapidjson::Value& json) {
+  FieldErrors ignored;
+  ChangeSetStatus out;
+  ObjectReader object(&json, {}, ignored);
+  read_status(object.object("status"), out);
   return out;
 }
 

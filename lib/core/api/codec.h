@@ -21,6 +21,8 @@ Result<LiveUpdate> decode_live_update(const rapidjson::Value& json);
 Result<ChangeSet> decode_change_set(const rapidjson::Value& json);
 // Of one that cannot be read: its place, and `flaw` says why; without changes. So it can be refused.
 ChangeSet decode_flawed_change_set(const rapidjson::Value& json);
+// What alone becomes different of a ChangeSet that is known: its spec cannot be changed.
+ChangeSetStatus decode_change_set_status(const rapidjson::Value& json);
 Result<Pod> decode_pod(const rapidjson::Value& json);
 Result<Workload> decode_workload(const rapidjson::Value& json);
 // The `metadata` of a whole object, whatever its kind; what cannot be read stays empty.

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/base/shared_list.h"
 #include "core/base/time.h"
 
 namespace live_update {
@@ -330,7 +331,7 @@ struct ChangeSetSpec {
   std::optional<Time> posted_at;    // when it was first sent to the API server, on the same clock
   int part = 1,
       parts = 1;  // one batch split over `parts` ChangeSets of consecutive sequences; applied as one
-  std::vector<Change> changes;
+  SharedList<Change> changes;        // held once, however many have this spec
   std::vector<UnknownPath> unknown;  // of a Snapshot: what it would name if it could
   std::optional<BuildResult> build;
   bool operator==(const ChangeSetSpec&) const = default;

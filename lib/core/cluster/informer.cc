@@ -1,6 +1,7 @@
 #include "core/cluster/informer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/api/codec.h"
 
@@ -52,11 +53,11 @@ Informer::Step Informer::step(Input input, Instant now, double jitter) {
   }
   // What comes late from something that was dropped finds another state, and is nothing.
   if (auto* listing = std::get_if<Listing>(&state_)) {
-    if (auto* it = std::get_if<Page>(&input)) return page(*listing, it->body, now, jitter);
+    if (auto* it = std::get_if<Page>(&input)) return page(*listing, std::move(it->body), now, jitter);
     if (auto* it = std::get_if<ListFailed>(&input))
       return list_failed(*listing, std::move(it->error), now, jitter);
   } else if (auto* watching = std::get_if<Watching>(&state_)) {
-    if (auto* it = std::get_if<Line>(&input)) return line(*watching, it->text, now, jitter);
+    if (auto* it = std::get_if<Line>(&input)) return line(*watching, std::move(it->text), now, jitter);
     if (auto* it = std::get_if<WatchEnded>(&input))
       return watch_ended(*watching, std::move(it->how), now, jitter);
   }
@@ -70,8 +71,9 @@ Informer::Step Informer::begin(Instant now, double jitter) {
   return {.events = {}, .command = List{"", limit_}, .problem = {}};
 }
 
-Informer::Step Informer::page(Listing listing, const std::string& body, Instant now, double jitter) {
-  auto parsed = parse_json(body);
+Informer::Step Informer::page(Listing listing, std::string body, Instant now, double jitter) {
+  const std::size_t bytes = body.size();
+  auto parsed = parse_json(std::exchange(body, {}));
   if (!parsed) return list_failed(listing, parsed.error().in("the API server's list"), now, jitter);
   const auto list = std::make_shared<Document>(std::move(*parsed));
   const Value& meta = member(*list, "metadata");
@@ -92,7 +94,7 @@ Informer::Step Informer::page(Listing listing, const std::string& body, Instant 
     }
   }
   if (std::string more = text_at(meta, "continue"); !more.empty()) {
-    const int limit = next_limit(listing.limit, body.size());
+    const int limit = next_limit(listing.limit, bytes);
     out.command = List{more, limit};
     state_ = Listing{true, limit, std::move(more)};
     return out;
@@ -119,8 +121,8 @@ Informer::Step Informer::list_failed(const Listing& listing, Error error, Instan
   return wait("", std::move(error), now, jitter);
 }
 
-Informer::Step Informer::line(Watching& watching, const std::string& text, Instant now, double jitter) {
-  auto parsed = parse_json(text);
+Informer::Step Informer::line(Watching& watching, std::string text, Instant now, double jitter) {
+  auto parsed = parse_json(std::exchange(text, {}));  // which copies: both at a time would be megabytes
   if (!parsed)
     return wait(watching.resource_version, parsed.error().in("an event of the watch"), now, jitter);
   const auto event = std::make_shared<Document>(std::move(*parsed));

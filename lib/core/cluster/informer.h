@@ -116,9 +116,9 @@ class Informer {
   using State = std::variant<Idle, Listing, Watching>;
 
   Step begin(Instant now, double jitter);
-  Step page(Listing listing, const std::string& body, Instant now, double jitter);
+  Step page(Listing listing, std::string body, Instant now, double jitter);
   Step list_failed(const Listing& listing, Error error, Instant now, double jitter);
-  Step line(Watching& watching, const std::string& text, Instant now, double jitter);
+  Step line(Watching& watching, std::string text, Instant now, double jitter);
   Step error_event(const Watching& watching, const rapidjson::Value& object, Instant now, double jitter);
   Step watch_ended(const Watching& watching, Result<> how, Instant now, double jitter);
   Step watch_from(std::string resource_version, Instant now, double jitter);

@@ -1,5 +1,8 @@
 #include "core/desired/history.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/api/limits.h"
 #include "core/base/path.h"
 #include "core/base/text.h"
@@ -24,6 +27,10 @@ bool is_digest(const std::string& digest) {
 // A change of mode alone comes without the bytes (rule 2.7).
 bool only_mode(const Change& change) {
   return change.op == Op::Write && change.type == FileType::File && change.size > 0 && !change.content;
+}
+
+PathChange as_change(const Tree::Map::value_type& item) {
+  return {&item.first, item.second.deleted ? Op::Delete : Op::Write, item.second.type};
 }
 
 bool is_clean_host_path(const std::string& path) {
@@ -68,6 +75,13 @@ std::string refusal(const ChangeSetSpec& spec) {
   for (const UnknownPath& it : spec.unknown)
     if (it.path != "." && !is_clean_host_path(it.path)) return not_clean(it.path);
   return {};
+}
+
+std::vector<PathChange> paths_of(const Tree& tree) {
+  std::vector<PathChange> all;
+  all.reserve(tree.entries().size());
+  std::ranges::transform(tree.entries(), std::back_inserter(all), as_change);
+  return all;
 }
 
 bool is_sequence_used(const ChangeSetStatus& status) {
@@ -239,16 +253,19 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
   }
   batch.only_content = brings_only_content(batch.spec);
   all_.merge(batch.spec);
-  if (snapshot) batch.differs = diff(before, all_);
-  std::erase_if(batch.differs, [&](Change& change) {
-    change.content.reset();
-    return !knew_all && !before.find_any(change.path);
-  });
-  for (const Change& change : batch.spec.changes) {
-    speak(last_word_, change.path, batch.last);
-    if (!only_mode(change) || !holds(change.path)) speak(content_, change.path, batch.last);
+  if (snapshot) {
+    auto differs = diff(before, all_);
+    std::erase_if(differs, [&](Change& change) {
+      change.content.reset();
+      return !knew_all && !before.find_any(change.path);
+    });
+    batch.differs = std::move(differs);
   }
   batches_.push_back(std::move(batch));
+  for (const Change& change : batches_.back().spec.changes) {
+    speak(last_word_, change.path, batches_.back().last);
+    if (!only_mode(change) || !holds(change.path)) speak(content_, change.path, batches_.back().last);
+  }
 }
 
 bool History::holds(const std::string& path) const {
@@ -267,9 +284,9 @@ bool History::brings_only_content(const ChangeSetSpec& batch) const {
 }
 
 // A Snapshot takes the word from all that came before, but not about what it does not know itself.
-void History::silence(std::map<std::string, std::int64_t>& about, const Unknowns& unknown) {
+void History::silence(Words& about, const Unknowns& unknown) {
   std::erase_if(about, [&](const auto& word) {
-    if (unknown.spares(word.first) || is_credential(word.first)) return false;
+    if (unknown.spares(std::string(word.first)) || is_credential(word.first)) return false;
     release(word.second);
     return true;
   });
@@ -279,11 +296,15 @@ void History::release(std::int64_t batch) {
   if (const auto use = uses_.find(batch); --use->second == 0) uses_.erase(use);
 }
 
-void History::speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch) {
-  const auto [word, first] = about.try_emplace(path, batch);
-  if (!first) {
-    release(word->second);
-    word->second = batch;
+// A batch that nobody needs any more goes with its paths.
+void History::speak(Words& about, std::string_view path, std::int64_t batch) {
+  if (auto word = about.extract(path)) {
+    release(word.mapped());
+    word.key() = path;
+    word.mapped() = batch;
+    about.insert(std::move(word));
+  } else {
+    about.emplace(path, batch);
   }
   ++uses_[batch];
 }
@@ -321,6 +342,23 @@ Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without
   for (const Batch& batch : batches_)
     if ((whole || batch.last > sequence) && !without.contains(batch.last)) tree.merge(batch.spec);
   return tree;
+}
+
+// A path that a batch has named is in the merged tree, unless what came later has taken its place: there it is
+// what all batches after `sequence` have made of it.
+std::vector<PathChange> History::changed_since(std::int64_t sequence) const {
+  if (snapshot_since(sequence)) return paths_of(all_);
+  std::vector<PathChange> changes;
+  for (const Batch& batch : batches_) {
+    if (batch.last <= sequence || batch.spec.type == ChangeSetType::Build) continue;
+    for (const Change& change : batch.spec.changes)
+      if (const auto found = all_.entries().find(change.path); found != all_.entries().end())
+        changes.push_back(as_change(*found));
+  }
+  std::ranges::sort(changes, {}, [](const PathChange& it) -> const std::string& { return *it.path; });
+  const auto twice = std::ranges::unique(changes, {}, &PathChange::path);
+  changes.erase(twice.begin(), twice.end());
+  return changes;
 }
 
 std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {

@@ -24,6 +24,7 @@
 
 #include "core/api/kinds.h"
 #include "core/desired/tree.h"
+#include "core/rules/plan.h"
 
 namespace live_update {
 
@@ -36,12 +37,12 @@ struct Batch {
   bool only_content = false;
   // Of a Snapshot, what differs from the history before it: by that it is judged (rule 3.7). What nothing was
   // known of is the baseline. Without content.
-  std::vector<Change> differs;
+  SharedList<Change> differs;
   std::vector<ObjectMeta> parts;  // of its ChangeSets, in order
   ChangeSetStatus status;         // as last seen, of its last part: that is where we write it
   const ObjectMeta& meta() const { return parts.back(); }
   // What has become different by it.
-  const std::vector<Change>& changed() const {
+  const SharedList<Change>& changed() const {
     return spec.type == ChangeSetType::Snapshot ? differs : spec.changes;
   }
 };
@@ -106,6 +107,9 @@ class History {
   // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3);
   // with content.
   Tree since(std::int64_t sequence, const std::set<std::int64_t>& without = {}) const;
+  // The same paths, sorted, where nothing is left out: what each of them is now is found in all(). They hold
+  // until the next update.
+  std::vector<PathChange> changed_since(std::int64_t sequence) const;
   // Whether there is a Snapshot after `sequence`.
   bool snapshot_since(std::int64_t sequence) const;
   // Whether there is a batch after it that names what may be in containers already.
@@ -125,9 +129,11 @@ class History {
   Names settled() const;
   bool holds(const std::string& path) const;
   bool brings_only_content(const ChangeSetSpec& batch) const;
-  void silence(std::map<std::string, std::int64_t>& about, const Unknowns& unknown);
+  // By path, which lies in the changes of that batch.
+  using Words = std::map<std::string_view, std::int64_t>;
+  void silence(Words& about, const Unknowns& unknown);
   void release(std::int64_t batch);
-  void speak(std::map<std::string, std::int64_t>& about, const std::string& path, std::int64_t batch);
+  void speak(Words& about, std::string_view path, std::int64_t batch);
   class Joining;
   void take(const ChangeSets& sorted);
   void give_up(Time now);
@@ -146,12 +152,14 @@ class History {
   std::int64_t lost_ = 0;
   std::string expected_;  // ranges, until they have been looked for
   Tree all_;
-  std::map<std::string, std::int64_t> last_word_;  // path -> the batch that spoke last about it
-  std::map<std::string, std::int64_t>
-      content_;  // path -> the batch that holds its bytes (not a change of mode alone)
+  Words last_word_;                           // the batch that spoke last about a path
+  Words content_;                             // the one that holds its bytes (not a change of mode alone)
   std::map<std::int64_t, std::size_t> uses_;  // batch -> how many entries of these two it has
   std::set<std::string> known_;               // names in batches_
 };
+
+// All of a tree, sorted, for as long as it is not changed.
+std::vector<PathChange> paths_of(const Tree& tree);
 
 // Whether a ChangeSet is of this very LiveUpdate, and not left from an older one of its name.
 bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set);
@@ -168,6 +176,7 @@ std::vector<ChangeSet> own_in_order(const ObjectMeta& live_update, std::int64_t 
 // What an operator keeps of a ChangeSet: nothing that it does not use; and of one that must be refused, its
 // place and the flaw.
 ChangeSet kept(ChangeSet change_set);
+ObjectMeta kept(ObjectMeta change_set);
 ChangeSet without_content(ChangeSet change_set, std::string flaw);
 
 // Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3),

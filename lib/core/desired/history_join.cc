@@ -19,6 +19,7 @@ std::size_t bytes_of(const ChangeSetSpec& spec) {
   std::size_t bytes = 0;
   for (const Change& it : spec.changes)
     bytes += sizeof(Change) + it.path.size() + it.target.size() + (it.content ? it.content->size() : 0);
+  for (const UnknownPath& it : spec.unknown) bytes += sizeof(UnknownPath) + it.path.size();
   return bytes;
 }
 
@@ -204,11 +205,16 @@ std::vector<ChangeSet> own_in_order(const ObjectMeta& live_update, std::int64_t 
   return change_sets;
 }
 
+ObjectMeta kept(ObjectMeta it) {
+  it.annotations.clear();
+  it.labels.clear();
+  std::erase_if(it.owners, [](const auto& owner) { return !is_live_update(owner); });
+  if (it.owners.size() > kMostOwners) it.owners.resize(kMostOwners);
+  return it;
+}
+
 ChangeSet kept(ChangeSet it) {
-  it.meta.annotations.clear();
-  it.meta.labels.clear();
-  std::erase_if(it.meta.owners, [](const auto& owner) { return !is_live_update(owner); });
-  if (it.meta.owners.size() > kMostOwners) it.meta.owners.resize(kMostOwners);
+  it.meta = kept(std::move(it.meta));
   if (it.flaw.empty()) it.flaw = refusal(it.spec);
   if (!it.flaw.empty()) return without_content(std::move(it), it.flaw);
   it.bytes = bytes_of(it.spec);
@@ -218,7 +224,8 @@ ChangeSet kept(ChangeSet it) {
 ChangeSet without_content(ChangeSet it, std::string flaw) {
   if (flaw.size() > kLongestFlaw) flaw.resize(kLongestFlaw);
   it.flaw = visible(flaw);
-  it.spec.changes = {};
+  it.spec.changes.clear();
+  std::vector<UnknownPath>().swap(it.spec.unknown);
   it.spec.build.reset();
   it.bytes = 0;
   return it;

@@ -254,13 +254,15 @@ void Tree::take_from(const Tree& other, const std::string& path) {
 
 ChangeSetSpec join(const std::vector<const ChangeSetSpec*>& parts) {
   ChangeSetSpec batch = *parts.back();
-  batch.changes.clear();
+  batch.part = batch.parts = 1;
+  if (parts.size() == 1) return batch;
   batch.unknown.clear();
+  std::vector<Change> changes;
   for (const ChangeSetSpec* part : parts) {
-    batch.changes.insert(batch.changes.end(), part->changes.begin(), part->changes.end());
+    changes.insert(changes.end(), part->changes.begin(), part->changes.end());
     batch.unknown.insert(batch.unknown.end(), part->unknown.begin(), part->unknown.end());
   }
-  batch.part = batch.parts = 1;
+  batch.changes = std::move(changes);
   return batch;
 }
 

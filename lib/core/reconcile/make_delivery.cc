@@ -1,6 +1,7 @@
 #include "core/reconcile/make_delivery.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 
@@ -72,11 +73,15 @@ class Maker {
       : o_(observed),
         lacking_(lacking),
         spec_(observed.live_update.spec),
-        changes_(observed.history.since(lacking.since(), lacking.without)) {}
+        rest_(lacking.without.empty()
+                  ? std::nullopt
+                  : std::optional(observed.history.since(lacking.since(), lacking.without))) {}
 
   std::shared_ptr<const Delivery> make() {
-    const Plan planned = plan(spec_, *o_.checked.rules, changes_.changes(), o_.history.all(),
-                              PlanMode::CatchUp, o_.checked.other_roots);
+    const Plan planned =
+        plan(spec_, *o_.checked.rules,
+             rest_ ? paths_of(*rest_) : o_.history.changed_since(lacking_.since()), o_.history.all(),
+             PlanMode::CatchUp, o_.checked.other_roots);
     const Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return made_;
     made_->sequence = o_.history.newest();
@@ -100,7 +105,7 @@ class Maker {
     const Tree& all = o_.history.all();
     for (const Copy& copy : update.copies) {
       if (is_kernel_path(copy.to)) continue;
-      const Entry* entry = changes_.find(copy.from);
+      const Entry* entry = rest_ ? rest_->find(copy.from) : nullptr;
       if (!entry) entry = all.find(copy.from);
       if (entry) made_->writes.push_back(to_write(copy, *entry, all));
     }
@@ -159,7 +164,7 @@ class Maker {
   const Observed& o_;
   const Lacking& lacking_;
   const LiveUpdateSpec& spec_;
-  const Tree changes_;
+  const std::optional<Tree> rest_;  // where something is left out: else all there is tells it
   const std::shared_ptr<Delivery> made_ = std::make_shared<Delivery>();
 };
 

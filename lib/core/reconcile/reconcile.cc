@@ -217,7 +217,7 @@ bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const Hist
     const auto known = judgements.find(batch.last);
     if (known != judgements.end() && known->second.generation == checked.generation) continue;
     const auto judged = [&](const std::vector<Change>& changes) {
-      const Plan planned = plan(live_update.spec, *checked.rules, changes, history.all(), PlanMode::Batch,
+      const Plan planned = plan(live_update.spec, *checked.rules, changes, history.all(), PlanMode::Verdict,
                                 checked.other_roots);
       return judgement_of(planned, checked.generation);
     };

@@ -1,6 +1,7 @@
 #include "core/rules/path_rules.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/text.h"
 #include "core/rules/mapping.h"
@@ -66,7 +67,18 @@ PathRules::Said PathRules::look_up(const std::string& path) {
 
 const PathRules::Said& PathRules::of(const std::string& path) {
   if (const auto known = said_.find(path); known != said_.end()) return known->second;
-  return said_.emplace(path, look_up(path)).first->second;
+  return note(path, Owner::Us);
+}
+
+const PathRules::Said& PathRules::note(const std::string& path, Owner owner) {
+  const std::string& lasting = owner == Owner::Us ? own_.emplace_back(path) : path;
+  return said_.emplace(lasting, look_up(path)).first->second;
+}
+
+void PathRules::forget() {
+  said_.clear();
+  own_.clear();
+  of_others_.clear();
 }
 
 bool PathRules::ignored(const std::string& path) {
@@ -77,14 +89,19 @@ bool PathRules::ignored(const std::string& path) {
 bool PathRules::prepare(const std::string& path, WorkBudget& budget) {
   if (said_.contains(path)) return true;
   if (!budget.take(cost_ * (path.size() + 1))) return false;
-  of(path);
+  note(path, Owner::Us);
   return true;
 }
 
 // What is below a deleted directory on the host is asked for as well.
-bool PathRules::prepare(const std::vector<Change>& changes, const HostTree& host, WorkBudget& budget) {
+bool PathRules::prepare(const SharedList<Change>& changes, const HostTree& host, WorkBudget& budget) {
+  bool held = false;
   for (const Change& change : changes) {
-    if (!prepare(change.path, budget)) return false;
+    if (!said_.contains(change.path)) {
+      if (!budget.take(cost_ * (change.path.size() + 1))) return false;
+      if (!std::exchange(held, true)) of_others_.push_back(changes.share());
+      note(change.path, Owner::Others);
+    }
     if (change.op != Op::Delete) continue;
     for (const std::string& path : host.files_below(change.path))
       if (!prepare(path, budget)) return false;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,8 +51,8 @@ class PathRules {
   bool ignored(const std::string& path);
   // Looks up all that a plan of these changes may ask for. False: the budget was not enough; what was done is
   // remembered.
-  bool prepare(const std::vector<Change>& changes, const HostTree& host, WorkBudget& budget);
-  void forget() { said_.clear(); }
+  bool prepare(const SharedList<Change>& changes, const HostTree& host, WorkBudget& budget);
+  void forget();
 
  private:
   // The entries of one fallBackOn or of one list of triggers, each with its field.
@@ -62,6 +63,8 @@ class PathRules {
     std::vector<std::string> by;
   };
   void add(std::vector<List>& lists, const std::vector<std::string>& texts, int step, std::string_view field);
+  enum class Owner { Us, Others };
+  const Said& note(const std::string& path, Owner owner);
   bool prepare(const std::string& path, WorkBudget& budget);
   Said look_up(const std::string& path);
 
@@ -70,7 +73,10 @@ class PathRules {
   std::vector<std::string> context_;
   std::vector<List> stops_, triggers_;
   std::uint64_t cost_ = 1;  // of one character
-  std::unordered_map<std::string, Said> said_;
+  std::unordered_map<std::string_view, Said> said_;
+  // Where these paths are: they are long, and mostly others have them already.
+  std::deque<std::string> own_;
+  std::vector<std::shared_ptr<const std::vector<Change>>> of_others_;
 };
 
 }  // namespace live_update

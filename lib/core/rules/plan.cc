@@ -14,13 +14,30 @@ namespace {
 
 // A change that counts (rule 2.1), with what is found out about it.
 struct Counted {
-  const Change* change = nullptr;
+  PathChange change;
   FileType type = FileType::File;
   const Route* route = nullptr;
   bool wanted = false;  // mapped by a sync, or matched by a trigger of an Always run
-  bool deleted() const { return change->op == Op::Delete; }
+  bool deleted() const { return change.op == Op::Delete; }
+  const std::string& path() const { return *change.path; }
 };
-using Batch = std::map<std::string, Counted, std::less<>>;
+using Batch = std::map<std::string_view, Counted, std::less<>>;
+
+// Sorts by `key`. Of those that have the same one, a later one takes the place if `wins` says so of it.
+template <typename T, typename Wins>
+void sort_unique(std::vector<T>& all, std::string T::* key, Wins wins) {
+  if (!std::ranges::is_sorted(all, {}, key)) std::ranges::stable_sort(all, {}, key);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (kept == 0 || all[kept - 1].*key != all[i].*key) {
+      if (kept != i) all[kept] = std::move(all[i]);
+      ++kept;
+    } else if (wins(all[i])) {
+      all[kept - 1] = std::move(all[i]);
+    }
+  }
+  all.resize(kept);
+}
 
 bool has_path_below(const Batch& batch, const std::string& directory) {
   if (directory == ".") return batch.size() > batch.count(".");
@@ -51,7 +68,7 @@ class HostView {
     }
     const std::string from = directory == "." ? "" : directory + '/';
     for (auto it = batch_.lower_bound(from); it != batch_.end() && it->first.starts_with(from); ++it) {
-      if (is_file(it->first)) out.insert(it->first);
+      if (is_file(it->second.path())) out.insert(it->second.path());
     }
     return {out.begin(), out.end()};
   }
@@ -82,44 +99,43 @@ class Planner {
           const std::vector<std::string>& other_roots)
       : spec_(spec), rules_(rules), host_(host), mapping_(spec, other_roots), view_(host, batch_, rules) {}
 
-  Plan plan(const std::vector<Change>& changes, PlanMode mode) {
-    count(changes);
+  Plan plan(std::vector<PathChange> changes, PlanMode mode) {
+    count(std::move(changes));
     learn_types();
     match();
-    const bool falls_back = mode == PlanMode::Batch;
+    const bool falls_back = mode != PlanMode::CatchUp;
     const bool any_wanted = std::ranges::any_of(batch_, [](const auto& it) { return it.second.wanted; });
     if (falls_back && !plan_.stopped.empty()) {
       plan_.decision = FallBack{FallBackReason::StopPath};
     } else if (falls_back && !plan_.unmatched.empty() && spec_.source.on_unmatched == OnUnmatched::FallBack) {
       plan_.decision = FallBack{FallBackReason::Unmatched};
     } else if (any_wanted) {
-      plan_.decision = update();
+      plan_.decision = mode == PlanMode::Verdict ? Update() : update();
     }
     return std::move(plan_);
   }
 
  private:
   // Rules 2.1, 2.2.
-  void count(const std::vector<Change>& changes) {
-    std::vector<const Change*> sorted;
-    for (const Change& change : changes) sorted.push_back(&change);
-    std::ranges::sort(sorted, {}, [](const Change* it) -> const std::string& { return it->path; });
-    for (const Change* it : sorted) {
-      const Change& change = *it;
-      const PathRules::Said& said = rules_.of(change.path);
+  void count(std::vector<PathChange> changes) {
+    std::ranges::sort(changes, {}, [](const PathChange& it) -> const std::string& { return *it.path; });
+    for (const PathChange& change : changes) {
+      const std::string& path = *change.path;
+      const PathRules::Said& said = rules_.of(path);
       if (said.ignored.ignored) {
-        plan_.ignored.push_back({change.path, std::string(said.ignored.by), said.ignored.whole});
+        plan_.ignored.push_back({path, std::string(said.ignored.by), said.ignored.whole});
       } else if (!said.inside) {
-        plan_.outside.push_back(change.path);
+        plan_.outside.push_back(path);
       } else {
-        batch_[change.path] = {&change, change.type, mapping_.route(change.path), false};
+        batch_[path] = {change, change.type, mapping_.route(path), false};
       }
     }
   }
 
   // Rule 3.3: what a path is where its change alone does not say so.
   void learn_types() {
-    for (auto& [path, it] : batch_) {
+    for (auto& [key, it] : batch_) {
+      const std::string& path = it.path();
       const bool link = it.type == FileType::Symlink && it.route && it.route->from == path;
       const bool leads_to_directory = !it.deleted() && link && host_.type(path) == FileType::Directory;
       const bool untyped = it.type == FileType::File && (it.deleted() || !host_.type(path));
@@ -130,7 +146,8 @@ class Planner {
 
   // Rules 3, 3.1, 3.2: what stops, what is wanted, and what nobody wants.
   void match() {
-    for (auto& [path, it] : batch_) {
+    for (auto& [key, it] : batch_) {
+      const std::string& path = it.path();
       const PathRules::Said& said = rules_.of(path);
       const std::string* stop = said.stop;
       if (stop) plan_.stopped.push_back({path, *stop});
@@ -167,7 +184,8 @@ class Planner {
   }
 
   Update update() {
-    for (const auto& [path, it] : batch_) {
+    for (const auto& [key, it] : batch_) {
+      const std::string& path = it.path();
       if (!it.route) continue;
       const std::string remote = it.route->remote(path, it.type == FileType::Directory);
       if (is_kernel_path(remote)) continue;
@@ -177,8 +195,9 @@ class Planner {
         copy(path, it.type, *it.route);
       }
     }
-    for (auto& [key, copy] : copies_) update_.copies.push_back(std::move(copy));
-    for (auto& [key, gone] : deletes_) update_.deletes.push_back(std::move(gone));
+    sort_unique(update_.copies, &Copy::from, [](const Copy&) { return true; });
+    sort_unique(update_.deletes, &RemoteDelete::to,
+                [](const RemoteDelete& it) { return it.type == FileType::Directory; });
     runs();
     return std::move(update_);
   }
@@ -186,7 +205,8 @@ class Planner {
   void copy(const std::string& path, FileType type, const Route& route) {
     if (is_link_to_root(path, type, route)) return;
     const bool directory = type == FileType::Directory;
-    copies_[path] = {path, route.remote(path, directory), type, route.root(path, directory)};
+    if (update_.copies.empty()) update_.copies.reserve(batch_.size());
+    update_.copies.push_back({path, route.remote(path, directory), type, route.root(path, directory)});
   }
 
   // The other existing host paths that map to `remote` itself, in the order of their syncs.
@@ -227,10 +247,9 @@ class Planner {
       return copy(other.path, other.type, *other.route);
     }
     if (spec_.source.deletes == DeletePolicy::Never) return;
-    RemoteDelete gone{path, remote, it.type, it.route->root(path, it.type == FileType::Directory),
-                      kept_below(remote)};
-    const auto [same, added] = deletes_.try_emplace(remote, gone);
-    if (!added && gone.type == FileType::Directory) same->second = std::move(gone);
+    if (update_.deletes.empty()) update_.deletes.reserve(batch_.size());
+    update_.deletes.push_back(
+        {path, remote, it.type, it.route->root(path, it.type == FileType::Directory), kept_below(remote)});
   }
 
   // The remote paths strictly below `remote` that existing host files map to.
@@ -258,7 +277,7 @@ class Planner {
     if (triggers.empty()) return true;
     return std::ranges::any_of(batch_, [&](const auto& it) {
       if (!always && !it.second.route) return false;
-      const std::vector<int>& steps = rules_.of(it.first).triggered;
+      const std::vector<int>& steps = rules_.of(it.second.path()).triggered;
       return std::ranges::find(steps, step) != steps.end();
     });
   }
@@ -286,8 +305,6 @@ class Planner {
   HostView view_;
   Plan plan_;
   Update update_;
-  std::map<std::string, Copy> copies_;           // by host path
-  std::map<std::string, RemoteDelete> deletes_;  // by remote path
 };
 
 }  // namespace
@@ -301,7 +318,15 @@ Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vect
 
 Plan plan(const LiveUpdateSpec& spec, PathRules& rules, const std::vector<Change>& changes,
           const HostTree& host, PlanMode mode, const std::vector<std::string>& other_roots) {
-  return Planner(spec, rules, host, other_roots).plan(changes, mode);
+  std::vector<PathChange> all;
+  all.reserve(changes.size());
+  for (const Change& it : changes) all.push_back({&it.path, it.op, it.type});
+  return plan(spec, rules, std::move(all), host, mode, other_roots);
+}
+
+Plan plan(const LiveUpdateSpec& spec, PathRules& rules, std::vector<PathChange> changes, const HostTree& host,
+          PlanMode mode, const std::vector<std::string>& other_roots) {
+  return Planner(spec, rules, host, other_roots).plan(std::move(changes), mode);
 }
 
 }  // namespace live_update

@@ -80,8 +80,16 @@ struct Plan {
 
 enum class PlanMode {
   Batch,    // one batch, all rules
+  Verdict,  // likewise, but what an update copies, deletes and runs is left out
   CatchUp,  // a new container is brought to the present state (5.3, 6.5): fallBackOn and unmatched changes do
             // not fall back
+};
+
+// What a plan needs of a change. The path is somebody else's, who keeps it for that long.
+struct PathChange {
+  const std::string* path = nullptr;
+  Op op = Op::Write;
+  FileType type = FileType::File;
 };
 
 // `changes` have clean paths, each at most once. A delete whose type is not known comes as File: it is a
@@ -94,5 +102,7 @@ Plan plan(const LiveUpdateSpec& spec, const IgnoreRules& ignore, const std::vect
 Plan plan(const LiveUpdateSpec& spec, PathRules& rules, const std::vector<Change>& changes,
           const HostTree& host, PlanMode mode = PlanMode::Batch,
           const std::vector<std::string>& other_roots = {});
+Plan plan(const LiveUpdateSpec& spec, PathRules& rules, std::vector<PathChange> changes, const HostTree& host,
+          PlanMode mode, const std::vector<std::string>& other_roots);
 
 }  // namespace live_update

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <set>
 
 #include "test/fakes/change_sets.h"
 
@@ -166,15 +167,15 @@ TEST_CASE("4.3 1.5 paths that lead out of the root are refused") {
 
 TEST_CASE("a file without a proper digest is refused") {
   ChangeSet change_set = *std::shared_ptr<const ChangeSet>(delta(1).saved("a"));
-  change_set.spec.changes.front().digest = "sha256:zz";
+  change_set.spec.changes.edit().front().digest = "sha256:zz";
   CHECK(refusal(change_set.spec) == "\"a\": digest must be sha256: and 64 hex digits, not \"sha256:zz\"");
 }
 
 TEST_CASE("a file of more than 1 GiB is refused: a few KiB of zstd can claim to be one") {
   ChangeSet change_set = *std::shared_ptr<const ChangeSet>(delta(1).saved("a"));
-  change_set.spec.changes.front().size = 1ull << 30;
+  change_set.spec.changes.edit().front().size = 1ull << 30;
   CHECK(refusal(change_set.spec).empty());
-  ++change_set.spec.changes.front().size;
+  ++change_set.spec.changes.edit().front().size;
   CHECK(refusal(change_set.spec) == "\"a\": has more than 1 GiB, the most that a ChangeSet may announce");
 }
 
@@ -489,4 +490,37 @@ TEST_CASE("7.5 a status that claims what cannot be costs nothing") {
   history.expect("1-9000000000000000000");
   history.update({delta(1).saved("a")}, 1);
   CHECK(history.lost() == 1);
+}
+
+TEST_CASE(
+    "what has changed since is what a tree of the batches since then has, and the whole tree tells it") {
+  std::mt19937 random(9);
+  const auto any = [&](const std::vector<std::string>& of) { return of[random() % of.size()]; };
+  const std::vector<std::string> paths{"a", "a/b", "a/b/c", "a/d", "e", "e/f", "g"};
+  for (int round = 0; round < 300; ++round) {
+    CAPTURE(round);
+    std::vector<std::shared_ptr<const ChangeSet>> all;
+    for (std::int64_t sequence = 1; sequence <= 8; ++sequence) {
+      ChangeSetBuilder builder = random() % 12 == 0 ? snapshot(sequence) : delta(sequence);
+      std::set<std::string> named;
+      for (int i = 0; i < 3; ++i)
+        if (const std::string path = any(paths); named.insert(path).second)
+          random() % 3 == 0 ? builder.deleted(path) : builder.saved(path, std::to_string(random() % 3));
+      all.push_back(builder);
+    }
+    History history;
+    history.update(all, 0);
+    for (std::int64_t since = 0; since <= 8; ++since) {
+      const Tree tree = history.since(since);
+      const auto changed = history.changed_since(since);
+      REQUIRE(changed.size() == tree.entries().size());
+      for (const PathChange& it : changed) {
+        const Entry* entry = tree.find_any(*it.path);
+        REQUIRE(entry);
+        CHECK(it.op == (entry->deleted ? Op::Delete : Op::Write));
+        CHECK(it.type == entry->type);
+        CHECK(*history.all().find_any(*it.path) == *entry);
+      }
+    }
+  }
 }

@@ -209,3 +209,22 @@ TEST_CASE("25 a gap that was known before the operator restarted stays known") {
   REQUIRE(needed);
   CHECK(needed->reason == reason::kSequenceGap);
 }
+
+TEST_CASE("a ChangeSet is read once: what a later status comes with is not taken in again") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  Cache cache(cluster.loop, cluster.api,
+              {.on_change = [](const ObjectKey&) {}, .on_synced = [] {}, .on_problem = [](const Error&) {}});
+  cluster.post(1, "src/x.py", "hello");
+  cache.start();
+  const auto known = [&] { return cache.change_sets({"shop", "web"}); };
+  REQUIRE(cluster.until([&] { return cache.synced() && known().size() == 1; }));
+  const auto first = known().front();
+  const std::string path = kChangeSets + first->meta.name;
+  std::string text = cluster.api.text(path);
+  text.insert(1, R"("status":{"phase":"Applied"},)");
+  cluster.api.objects.set(path, text);
+  REQUIRE(cluster.until([&] { return known().front()->status.phase == "Applied"; }));
+  CHECK(known().front()->spec.changes.share() == first->spec.changes.share());
+  CHECK(known().front()->bytes == first->bytes);
+}

@@ -251,7 +251,7 @@ TEST_CASE("7.6 of a Snapshot it is unknown") {
 TEST_CASE("of a file in pieces all are left out, or if that is too late, the batch is given up") {
   auto pieces = parts(6);
   for (std::size_t i = 0; i < 6; ++i)
-    pieces[i].changes[0] = {
+    pieces[i].changes.edit()[0] = {
         .path = "large", .type = FileType::File, .size = 600, .digest = "1", .offset = i * 100};
   {
     Given g;
@@ -291,7 +291,7 @@ TEST_CASE("too large as a whole: given up, to come in smaller parts; when they a
     return Error{ErrorKind::TooLarge, "too large"};
   };
   auto spec = holding(2);
-  spec.changes[1].path += std::string(1000, 'x');
+  spec.changes.edit()[1].path += std::string(1000, 'x');
   g.publisher.post({spec});
   g.run();
   CHECK(g.log == std::vector<std::string>{"given up: too large"});

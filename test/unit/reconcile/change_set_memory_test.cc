@@ -1,0 +1,100 @@
+// What one ChangeSet may cost the operator's memory that all share: the largest that is legal, and those that
+// are not.
+#include <doctest/doctest.h>
+#include <malloc.h>
+
+#include "core/api/codec.h"
+#include "test/unit/reconcile/reconcile_world.h"
+
+using namespace live_update;
+
+namespace {
+
+// Bytes of this thread's heap that are in use.
+std::size_t in_use() {
+  const auto heap = mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
+// Not with a sanitizer's own heap.
+bool can_measure() {
+  const std::size_t before = in_use();
+  const std::string text(100'000, 'x');
+  return in_use() >= before + text.size();
+}
+
+// As it comes from the API server: 4,096 entries, paths of 330 bytes, 1.4 MB.
+std::string largest(const std::string& last_path) {
+  JsonWriter packed;
+  std::vector<int> numbers(4096);
+  for (int i = 0; i < 4096; ++i) numbers[static_cast<std::size_t>(i)] = i;
+  packed.object([&] {
+    packed.list("changes", numbers, [&](int i) {
+      const std::string path = "src/" + std::to_string(i) + "/" + std::string(160, 'a') + "/";
+      packed.object([&] {
+        packed.field("path", i == 4095 ? last_path : path + std::string(330 - path.size(), 'b'));
+        packed.field("op", "Delete");
+      });
+    });
+  });
+  JsonWriter json;
+  json.object([&] {
+    json.object("metadata", [&] {
+      json.field("name", "web-7f3a-000001");
+      json.field("namespace", "shop");
+      json.field("uid", "u");
+    });
+    json.object("spec", [&] {
+      json.field("liveUpdate", "web");
+      json.field("session", "7f3a");
+      json.field("sequence", 1);
+      json.field("packed", packed.take());
+    });
+  });
+  return json.take();
+}
+
+std::shared_ptr<const ChangeSet> read(const std::string& text) {
+  return std::make_shared<const ChangeSet>(kept(decode_flawed_change_set(*parse_json(text))));
+}
+
+}  // namespace
+
+TEST_CASE("the largest ChangeSet there can be: its paths are held few times, by whoever needs them") {
+  if (!can_measure()) return;
+  World world;
+  world.pod("a", "1");
+  world.pod("b", "2");
+  const std::string text = largest("src/last");
+  const std::size_t before = in_use();
+  world.post(read(text));
+  REQUIRE(world.change_sets.front()->spec.changes.size() == 4096);
+  CHECK(in_use() - before < 2'500'000);
+  {
+    const Decision decision = world.look();
+    REQUIRE(decision.deliveries.size() == 2);
+    CHECK(decision.deliveries.front().delivery->deletes.size() == 4096);
+  }
+  CHECK(in_use() - before < 6'000'000);
+}
+
+TEST_CASE("a later status of a ChangeSet holds no second copy of what it changes") {
+  const auto first = read(largest("src/last"));
+  ChangeSet second = *first;
+  second.status.phase = "Applied";
+  CHECK(second.spec.changes.share() == first->spec.changes.share());
+  History history;
+  history.update({first}, 0);
+  CHECK(history.batches().front().spec.changes.share() == first->spec.changes.share());
+}
+
+TEST_CASE("of a ChangeSet that is refused only its place and the flaw are held") {
+  if (!can_measure()) return;
+  for (const std::string& flawed :
+       {largest("../a"), std::string(R"({"spec":{"sequence":1,"packed":"[[[["}})")}) {
+    const std::size_t before = in_use();
+    const auto it = read(flawed);
+    CHECK_FALSE(it->flaw.empty());
+    CHECK(in_use() - before < 10'000);
+  }
+}
