@@ -151,7 +151,7 @@ ChangeSet Cache::admit(ChangeSet it) {
   Homeless& homeless = homeless_[it.meta.ns];
   if (loop_.now() - homeless.since > kHomelessTime) homeless = {loop_.now(), 0};
   if (homeless.bytes += it.bytes; homeless.bytes <= kMostHomeless) return it;
-  return without_content(std::move(it), "there is no LiveUpdate " + it.spec.live_update);
+  return without_content(std::move(it), std::string(kNoLiveUpdate) + it.spec.live_update);
 }
 
 void Cache::drop_content(const ObjectKey& change_set, const std::string& why) {

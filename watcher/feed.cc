@@ -172,7 +172,10 @@ void Feed::begin_session() {
   if (session_ || ended_ || !paused_.empty() || !live_update || !live_update_reflector_.synced() ||
       !change_set_reflector_.synced())
     return;
-  session_ = std::make_unique<Session>(loop_, api_, host_, console_, options_,
+  SessionOptions options = options_;
+  options.follows = had_session_;
+  had_session_ = true;
+  session_ = std::make_unique<Session>(loop_, api_, host_, console_, std::move(options),
                                        [this](int code) { session_ended(code); });
   std::vector<ChangeSet> change_sets;
   for (const auto& [key, change_set] : change_sets_.all())

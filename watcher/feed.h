@@ -51,6 +51,7 @@ class Feed {
   std::set<ErrorKind> outage_;        // what was said of the present one
   std::set<std::string> unreadable_;  // said of objects that cannot be read
   bool ended_ = false;
+  bool had_session_ = false;
   std::vector<std::string> paused_;  // why, in lines; empty: it is not
   Handle look_again_, question_;
 

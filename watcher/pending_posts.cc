@@ -28,6 +28,7 @@ PendingPosts::Fate PendingPosts::fate(const PendingPost& post, const ChangeSetSt
   if (status.phase.empty()) return Fate::Open;
   if (is_sequence_used(status)) return Fate::Displaced;
   if (is_too_far_ahead(status)) return Fate::TooFarAhead;
+  if (has_no_room(status)) return Fate::NoRoom;
   if (status.phase == "Refused") return Fate::Refused;
   if (status.phase == "Superseded") return snapshot_ > post.sequence ? Fate::Accepted : Fate::Displaced;
   return last_part ? Fate::Accepted : Fate::Open;
@@ -45,6 +46,7 @@ std::optional<LostPost> PendingPosts::settle(std::vector<PendingPost>::iterator 
     ++refused_;
     return LostPost{std::move(settled), LostPost::Refused};
   }
+  if (fate == Fate::NoRoom) return LostPost{std::move(settled), LostPost::NoRoom};
   ++displaced_;
   return LostPost{std::move(settled), fate == Fate::Displaced ? LostPost::Displaced : LostPost::TooFarAhead};
 }

@@ -28,6 +28,7 @@ struct LostPost {
   enum Why {
     Displaced,    // another session has used its sequence, or it was deleted before anything was said of it
     TooFarAhead,  // the operator's sequences begin anew; ours follow them
+    NoRoom,       // whatever it holds: it is taken later
     Refused,      // for something in it
   };
   PendingPost post;
@@ -56,7 +57,7 @@ class PendingPosts {
   int refused_in_a_row() const { return refused_; }
 
  private:
-  enum class Fate { Open, Accepted, Displaced, TooFarAhead, Refused };
+  enum class Fate { Open, Accepted, Displaced, TooFarAhead, NoRoom, Refused };
   Fate fate(const PendingPost& post, const ChangeSetStatus& status, bool last_part) const;
   Fate fate_among(const PendingPost& post, const std::vector<ChangeSet>& change_sets) const;
   std::vector<PendingPost>::iterator find(const std::string& name);

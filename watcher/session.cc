@@ -90,7 +90,8 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
   manifest_.sequence = newest;
   git_head_ = manifest_.head;
   if (git_has_moved(); git_head_ != manifest_.head && !manifest_.head.empty()) git_moved_ = loop_.now();
-  snapshot_due_ = options_.once || snapshot_due_ || snapshot_asked_for(live_update);
+  snapshot_owed_ = snapshot_due_ =
+      options_.once || options_.follows || snapshot_due_ || snapshot_asked_for(live_update);
   if (!had_manifest_)
     write_manifest();  // killed from here on, the next run knows what this one took for granted
   if (!options_.once)
@@ -388,6 +389,7 @@ void Session::write_manifest() {
   manifest_.posted = outbox_.posted();
   manifest_.known = source_->known();
   manifest_.pending = pending_.open();
+  if (snapshot_owed_) manifest_.pending.push_back({.sequence = manifest_.sequence, .snapshot = true});
   manifest_.held.assign(guard_.held().begin(), guard_.held().end());
   manifest_.head = git_head_;
   auto stored = manifest_file_->store(manifest_);

@@ -45,9 +45,12 @@ struct SessionOptions {
   std::string id;               // of the session: lower-case letters and digits, random for each start
   bool allow_deletes = false;   // rule 7.4
   bool once = false;            // `push`: one Snapshot, no watching
-  bool timings = false;         // say how long the stages of each save took
-  Ceiling* ceiling = nullptr;   // how far the spec may reach; outlives the session
-  Consent* consent = nullptr;   // who is asked when it reaches further; likewise
+  // The LiveUpdate was made again while it was watched: its containers have what was told to the one before,
+  // and the disk may be further.
+  bool follows = false;
+  bool timings = false;        // say how long the stages of each save took
+  Ceiling* ceiling = nullptr;  // how far the spec may reach; outlives the session
+  Consent* consent = nullptr;  // who is asked when it reaches further; likewise
 };
 
 class Session {
@@ -156,6 +159,7 @@ class Session {
   Results results_;
 
   bool snapshot_due_ = false;
+  bool snapshot_owed_ = false;      // and none was stored, or it was of no effect: the next start has to know
   std::int64_t snapshot_seen_ = 0;  // of ours, for which the operator was given time to say that it came
   bool held_ = false;
   std::vector<std::string> left_out_;  // of the last Snapshot, what a sync would have sent (rule 7.6)

@@ -32,6 +32,14 @@ std::vector<Change> changes_of(const std::vector<ChangeSetSpec>& parts) {
   return all;
 }
 
+// A large file comes in several changes.
+std::vector<Change> one_of_each(const std::vector<Change>& changes) {
+  std::vector<Change> all;
+  for (const Change& change : changes)
+    if (all.empty() || all.back().path != change.path) all.push_back(change);
+  return all;
+}
+
 std::int64_t count_files(const Tree& tree) { return static_cast<std::int64_t>(tree.files_below("").size()); }
 
 }  // namespace
@@ -189,7 +197,8 @@ void Session::send(ChangeSetType type, std::vector<Change> changes, const Unknow
 void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   outbox_.confirm(parts);
   manifest_.sequence = parts.back().sequence;
-  if (parts.back().type == ChangeSetType::Snapshot) manifest_.snapshot = manifest_.sequence;
+  if (parts.back().type == ChangeSetType::Snapshot)
+    manifest_.snapshot = manifest_.sequence, snapshot_owed_ = false;
   if (thinned_ && parts.back().type != ChangeSetType::Snapshot) sending_ = say_changes(changes_of(parts));
   const auto none = pending_.stored(parts);
   if (none && none->why != LostPost::Refused) return lost(*none);
@@ -204,7 +213,7 @@ void Session::stored(const std::vector<ChangeSetSpec>& parts) {
 
 void Session::lost(const LostPost& lost, bool at_once) {
   write_manifest_soon();
-  if (lost.post.snapshot) manifest_.snapshot = 0;
+  if (lost.post.snapshot) manifest_.snapshot = 0, snapshot_owed_ = true;
   if (lost.why == LostPost::Refused) return refused(lost.post);
   if (lost.why == LostPost::TooFarAhead) publisher_->start_over(live_update_.status.sequence + 1);
   post_again(lost, at_once && lost.why == LostPost::Displaced);
@@ -229,12 +238,14 @@ void Session::post_again(const LostPost& lost, bool at_once) {
                     post.snapshot ? "everything" : say_changes(post.changes), times,
                     options_.once ? "" : "; it is tried again by itself"));
   if (too_often && options_.once) return stop(1);
-  const Millis pause = too_often ? kLongestAgainPause : at_once && times <= kAtOnce ? Millis{0} : kAgainPause;
+  const bool later = too_often || lost.why == LostPost::NoRoom;
+  const Millis pause = later ? kLongestAgainPause : at_once && times <= kAtOnce ? Millis{0} : kAgainPause;
   again_timer_ = loop_.after(pause, [this] { post_due(); });
 }
 
 // By the operator, for something in it, which is said. A Snapshot comes again, after a pause that grows. Of
 // other batches one half goes again at once and one later, until the change is known that it does not take.
+// Deletes are in the later one: of a file that was renamed the new name must not come after the old one goes.
 void Session::refused(const PendingPost& post) {
   if (post.snapshot) {
     const int doublings = std::min(pending_.refused_in_a_row() - 1, 10);
@@ -245,12 +256,14 @@ void Session::refused(const PendingPost& post) {
     });
     return;
   }
+  auto changes = one_of_each(post.changes);
+  std::ranges::stable_partition(changes, [](const Change& it) { return it.op == Op::Write; });
   std::vector<LeftOut> left_out;
-  const bool alone = post.changes.size() == 1;
-  for (std::size_t i = alone ? 0 : post.changes.size() / 2; i < post.changes.size(); ++i) {
-    const Entry* posted = outbox_.posted().find(post.changes[i].path);
-    const bool written = posted && post.changes[i].op == Op::Write;
-    left_out.push_back({written ? change_to(post.changes[i].path, *posted) : post.changes[i], "", alone});
+  const bool alone = changes.size() == 1;
+  for (std::size_t i = alone ? 0 : changes.size() / 2; i < changes.size(); ++i) {
+    const Entry* posted = outbox_.posted().find(changes[i].path);
+    const bool written = posted && changes[i].op == Op::Write;
+    left_out.push_back({written ? change_to(changes[i].path, *posted) : changes[i], "", alone});
   }
   outbox_.retract(post.changes);
   refusals_.add(left_out, loop_.now());

@@ -106,6 +106,11 @@ std::vector<SequenceRange> ranges_from(std::string_view text) {
   return ranges;
 }
 
+bool has_no_room(const ChangeSetStatus& status) {
+  return status.phase == "Refused" &&
+         (status.message.starts_with(kMuchWaits) || status.message.starts_with(kNoLiveUpdate));
+}
+
 void History::update(ChangeSets change_sets, std::int64_t accepted, std::optional<Time> now) {
   std::ranges::sort(change_sets, before);
   const bool misses = misses_expected(change_sets);

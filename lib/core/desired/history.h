@@ -191,5 +191,10 @@ bool is_sequence_used(const ChangeSetStatus& status);
 // Whether it was only because of a sequence that the LiveUpdate is far from (kFarthestAhead).
 inline constexpr std::string_view kTooFarAhead = " is too far ahead: the newest is ";
 bool is_too_far_ahead(const ChangeSetStatus& status);
+// Whether it was only because there is no room for it now, whatever it holds: too much waits behind a gap, or
+// nobody knows its LiveUpdate yet. The same is taken later.
+inline constexpr std::string_view kMuchWaits = "more than 32 MiB wait for sequence ";
+inline constexpr std::string_view kNoLiveUpdate = "there is no LiveUpdate ";
+bool has_no_room(const ChangeSetStatus& status);
 
 }  // namespace live_update

@@ -117,9 +117,8 @@ class History::Joining {
   void wait(const std::shared_ptr<const ChangeSet>& it) {
     if (snapshot_made_ && it->meta.created && *it->meta.created < *snapshot_made_) return replaced(*it);
     if (waiting_bytes_ += it->bytes; waiting_bytes_ > kMostWaiting)
-      return h_.refuse(
-          *it, "Refused",
-          "more than 32 MiB wait for sequence " + std::to_string(*h_.gap_) + ", which is missing");
+      return h_.refuse(*it, "Refused",
+                       std::string(kMuchWaits) + std::to_string(*h_.gap_) + ", which is missing");
     h_.waiting_.push_back(it);
     if (h_.gap_) return;
     h_.gap_ = expected();

@@ -79,9 +79,8 @@ class Maker {
 
   std::shared_ptr<const Delivery> make() {
     const Plan planned =
-        plan(spec_, *o_.checked.rules,
-             rest_ ? paths_of(*rest_) : o_.history.changed_since(lacking_.since()), o_.history.all(),
-             PlanMode::CatchUp, o_.checked.other_roots);
+        plan(spec_, *o_.checked.rules, rest_ ? paths_of(*rest_) : o_.history.changed_since(lacking_.since()),
+             o_.history.all(), PlanMode::CatchUp, o_.checked.other_roots);
     const Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return made_;
     made_->sequence = o_.history.newest();

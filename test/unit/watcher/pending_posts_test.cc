@@ -85,6 +85,19 @@ TEST_CASE("7.3 refused for another reason: lost as well, and told apart") {
   CHECK(posts.open().empty());
 }
 
+TEST_CASE("7.3 what there is no room for now is not for its content") {
+  for (const char* why :
+       {"more than 32 MiB wait for sequence 5, which is missing", "there is no LiveUpdate web"}) {
+    PendingPosts posts("b");
+    CHECK_FALSE(posts.stored(parts(8, 1)));
+    const auto lost = posts.status(told(8, "Refused", why));
+    REQUIRE(lost);
+    CHECK(lost->why == LostPost::NoRoom);
+    CHECK(posts.displaced_in_a_row() == 0);
+    CHECK(posts.refused_in_a_row() == 0);
+  }
+}
+
 TEST_CASE("7.3 replaced by a Snapshot: ours says it again, another's does not") {
   PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 1)));

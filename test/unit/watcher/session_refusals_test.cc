@@ -228,6 +228,43 @@ TEST_CASE(
   CHECK(g.sent()[0] == "4: +src/a");
 }
 
+TEST_CASE("2.9 of a refused batch the new name of a file does not come after the old one goes") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  g.disk.remove("src/a");
+  g.disk.write("src/z", "1");
+  g.until([&] { return g.posted().size() == 1; });
+  CHECK(g.sent() == Texts{"1: -src/a +src/z"});
+  g.set_status(g.posted()[0], R"({"phase":"Refused","message":"\"src/a\": no such thing"})");
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/z");
+}
+
+TEST_CASE("7.3 what there was no room for goes again as it was") {
+  Given g;
+  g.start();
+  g.disk.write("src/a", "1");
+  g.until([&] { return g.posted().size() == 1; });
+  g.set_status(g.posted()[0],
+               R"({"phase":"Refused","message":"more than 32 MiB wait for sequence 1, which is missing"})");
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent()[1] == "2: +src/a");
+}
+
+TEST_CASE("a Snapshot that was of no effect is due after a restart, too") {
+  Given g(R"({"initialSync":{}},{"sync":{"from":"src","to":"/app"}})");
+  g.disk.write("src/a", "1");
+  g.start();
+  g.until([&] { return g.posted().size() == 1; });
+  g.set_status(g.posted()[0], R"({"phase":"Refused","message":"\"src/a\": no such thing"})");
+  g.until([&] { return g.console.problems.size() == 1; });
+  g.stop();
+  g.start();
+  g.until([&] { return g.posted().size() >= 2; });
+  CHECK(g.sent().back() == "2: S +src +src/a");
+}
+
 TEST_CASE("7.2 of a batch that the operator refuses one half goes again at once, and one later") {
   Given g;
   g.start();
