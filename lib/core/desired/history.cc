@@ -146,7 +146,8 @@ bool History::misses_needed(const ChangeSets& sorted) const {
 bool History::misses_expected(const ChangeSets& sorted) const {
   std::set<std::int64_t> present;
   for (const auto& change_set : sorted)
-    if (change_set->flaw.empty()) present.insert(change_set->spec.sequence);
+    if (change_set->flaw.empty() && !is_sequence_used(change_set->status))
+      present.insert(change_set->spec.sequence);
   return std::ranges::any_of(ranges_from(expected_), [&](const SequenceRange& it) {
     return std::distance(present.lower_bound(it.first), present.upper_bound(it.last)) !=
            it.last - it.first + 1;

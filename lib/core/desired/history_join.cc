@@ -63,6 +63,7 @@ class History::Joining {
   // Why it is no part of the history, or empty.
   std::string flaw(const ChangeSet& it) const {
     if (!it.flaw.empty()) return it.flaw;
+    if (is_sequence_used(it.status)) return it.status.message;  // as an operator before this one has decided
     const std::int64_t sequence = it.spec.sequence;
     if (last_ && sequence <= *last_)
       return "sequence " + std::to_string(sequence) + std::string(kSequenceUsed);

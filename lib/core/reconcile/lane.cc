@@ -71,7 +71,7 @@ Lane lane_from(const auto& it, const std::shared_ptr<const StepMarks>& steps) {
   lane.transport = it.transport;
   lane.rules = it.rules;
   lane.older_rules = it.older_rules;
-  lane.resumed = it.state == "Applying" || it.state == "Retrying";
+  lane.resumed = it.state == "Applying" || it.state == "Retrying" || it.state == "Failed";
   lane.failed_steps = it.failed_steps;
   lane.steps = steps;
   if (!it.failed_steps.empty()) lane.run_message = say_failed(it.failed_steps);

@@ -41,7 +41,7 @@ struct Lane {
   // Those that attempts which ended badly may have left undone, though nothing differs any more; numbers as
   // well.
   std::vector<int> begun;
-  bool resumed = false;              // another operator may have left a delivery in the middle
+  bool resumed = false;              // another operator has left a delivery in the middle, or may have
   std::string run_message;           // why they failed; after a restart perhaps only that they did
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;

@@ -241,6 +241,16 @@ TEST_CASE("22 what waits behind a gap is bounded") {
   CHECK(history.refused().front().message == "more than 32 MiB wait for sequence 2, which is missing");
 }
 
+TEST_CASE("7.3 of two with one sequence the one that was told so stays refused after a restart") {
+  ChangeSet told = *std::shared_ptr<const ChangeSet>(delta(1).named("web-aa-000001").saved("a").created(5));
+  told.status = {.phase = "Refused", .message = "sequence 1 is already used by another ChangeSet"};
+  const History history =
+      history_of({std::make_shared<ChangeSet>(told), delta(1).named("web-zz-000001").saved("b").created(5)});
+  CHECK(history.all().find("b"));
+  CHECK_FALSE(history.all().find("a"));
+  CHECK(refused(history) == "1 Refused: sequence 1 is already used by another ChangeSet; ");
+}
+
 TEST_CASE("what comes late with a sequence that was passed is refused, and nothing is joined anew") {
   History history = history_of({delta(1).saved("a"), delta(2).saved("a"), delta(3).saved("b")});
   history.update(kept_of({delta(2).saved("a"), delta(3).saved("b")}), 3);

@@ -85,7 +85,7 @@ TEST_CASE("7.3 refused for another reason: lost as well, and told apart") {
   CHECK(posts.open().empty());
 }
 
-TEST_CASE("7.3 what there is no room for now is not for its content") {
+TEST_CASE("7.3 what finds no room is not refused for its content") {
   for (const char* why :
        {"more than 32 MiB wait for sequence 5, which is missing", "there is no LiveUpdate web"}) {
     PendingPosts posts("b");

@@ -273,7 +273,7 @@ TEST_CASE("a LiveUpdate that is deleted and made again gets a new session") {
   CHECK(g.posted().size() == 1);
   g.apply(R"({"sync":{"from":"src","to":"/app"}})", "", "{}", "u-2");
   g.until([&] { return g.posted().size() == 2; });
-  CHECK(g.sent()[1] == "2: S +src +src/a +src/b");  // src/b was saved while it was away
+  CHECK(g.sent()[1] == "2: S *src +src/a +src/b");  // src/b was saved while it was away
   g.disk.write("src/c", "1");
   g.until([&] { return g.posted().size() == 3; });
   CHECK(g.sent()[2] == "3: +src/c");
