@@ -41,7 +41,7 @@ def test_a_save_costs_no_exec(project, shared):
     before = execs(shared.product)
     for number in range(10):
         project.save("a", f"{number} again")
-    assert execs(shared.product) == before
+    assert execs(shared.product) <= before  # those of other tests may be ending
     assert [it["transport"] for it in project.live_update.status()["containers"]] == ["Agent"] * 2
 
 
