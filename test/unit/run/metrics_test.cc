@@ -66,13 +66,16 @@ TEST_CASE("metrics: requests and exec sessions are counted by how they ended") {
   };
   Metrics metrics;
   MeteredApiServer api(fake, metrics);
-  Handle request = api.request({.path = "/api/v1/namespaces/shop/pods/none"}, [](Result<Response>) {});
+  int left = 4;
+  const auto ended = [&] { --left == 0 ? loop.stop() : void(); };
+  Handle request =
+      api.request({.path = "/api/v1/namespaces/shop/pods/none"}, [&](Result<Response>) { ended(); });
   std::vector<std::unique_ptr<ExecSession>> sessions;
   for (int i = 0; i < 3; ++i)
     sessions.push_back(
-        api.exec({"shop", "web-1", "web", {"true"}}, {[] {}, {}, {}, [](Result<ExecExit>) {}}));
+        api.exec({"shop", "web-1", "web", {"true"}}, {[] {}, {}, {}, [&](Result<ExecExit>) { ended(); }}));
   CHECK(metrics.text().contains("live_update_exec_sessions_open 3\n"));
-  Handle end = loop.after(Millis(5), [&] { loop.stop(); });
+  Handle end = loop.after(Millis(10'000), [&] { loop.stop(); });
   loop.run();
   sessions.clear();
   const std::string text = metrics.text();
