@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr unsigned kNobody = 65534;
-constexpr std::array kTools{"tar",  "rm",     "rmdir", "mkdir", "chmod", "id", "sleep",
+constexpr std::array kTools{"tar",  "rm",     "rmdir", "mkdir", "chmod", "id", "sha256sum", "sleep",
                             "kill", "setsid", "cat",   "true",  "touch", "ls", "chown"};
 
 struct Toolset {
