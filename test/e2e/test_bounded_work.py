@@ -110,7 +110,7 @@ class Neighbour:
         """The median of so many, with some time to think before each."""
         times = []
         for _ in range(saves):
-            time.sleep(random.uniform(0.1, 0.3))
+            time.sleep(random.uniform(0.05, 0.15))
             times.append(self.save())
         return statistics.median(times)
 
@@ -130,7 +130,7 @@ def test_a_neighbours_saves(kind, local, workspace, neighbour, product):
     if attack.live_update:
         workspace.live_update(name, **attack.live_update).wait_synced(1)
     objects = list(attack.change_sets(name, workspace.kubectl.user))
-    before, turns = neighbour.milliseconds(15), long_turns(product)
+    before, turns = neighbour.milliseconds(11), long_turns(product)
     posting = threading.Thread(target=lambda: [workspace.kubectl.run("create", "-f", "-", stdin=it) for it in objects])
     posting.start()
     during = []

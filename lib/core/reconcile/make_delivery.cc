@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "core/base/path.h"
 #include "core/rules/plan.h"
@@ -51,11 +52,12 @@ std::optional<int> skipped_restart(const LiveUpdateSpec& spec, const std::vector
   return step == failed.end() ? std::nullopt : std::optional(*step);
 }
 
-DeliveryWrite to_write(const Copy& copy, const Entry& entry, const Tree& all) {
-  DeliveryWrite write{copy.to,    copy.root,    entry.type,   entry.mode,   entry.mtime,
-                      entry.size, entry.digest, entry.target, entry.pieces, copy.from};
+DeliveryWrite to_write(Copy copy, const Entry& entry, const Tree& all) {
+  DeliveryWrite write{std::move(copy.to), std::move(copy.root), entry.type,   entry.mode,
+                      entry.mtime,        entry.size,           entry.digest, entry.target,
+                      entry.pieces,       std::move(copy.from)};
   // A change of mode alone has no bytes of its own; the ones we hold serve a container that lacks them.
-  if (const Entry* known = all.find(copy.from);
+  if (const Entry* known = all.find(write.from);
       !entry.has_content() && known && known->digest == entry.digest)
     write.pieces = known->pieces;
   return write;
@@ -78,10 +80,10 @@ class Maker {
                   : std::optional(observed.history.since(lacking.since(), lacking.without))) {}
 
   std::shared_ptr<const Delivery> make() {
-    const Plan planned =
+    Plan planned =
         plan(spec_, *o_.checked.rules, rest_ ? paths_of(*rest_) : o_.history.changed_since(lacking_.since()),
              o_.history.all(), PlanMode::CatchUp, o_.checked.other_roots);
-    const Update* update = std::get_if<Update>(&planned.decision);
+    Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return made_;
     made_->sequence = o_.history.newest();
     made_->generation = o_.checked.generation;
@@ -96,17 +98,18 @@ class Maker {
   }
 
  private:
-  // Rule 1.4: the watcher refuses to send what would go to the kernel's files; what somebody posted by hand
-  // does not get there either.
-  void files(const Update& update) {
-    if (spec_.source.deletes != DeletePolicy::Never) made_->deletes = update.deletes;
+  // Takes what the update holds. Rule 1.4: the watcher refuses to send what would go to the kernel's files;
+  // what somebody posted by hand does not get there either.
+  void files(Update& update) {
+    if (spec_.source.deletes != DeletePolicy::Never) made_->deletes = std::move(update.deletes);
     std::erase_if(made_->deletes, [](const RemoteDelete& it) { return is_kernel_path(it.to); });
     const Tree& all = o_.history.all();
-    for (const Copy& copy : update.copies) {
+    made_->writes.reserve(update.copies.size());
+    for (Copy& copy : update.copies) {
       if (is_kernel_path(copy.to)) continue;
       const Entry* entry = rest_ ? rest_->find(copy.from) : nullptr;
       if (!entry) entry = all.find(copy.from);
-      if (entry) made_->writes.push_back(to_write(copy, *entry, all));
+      if (entry) made_->writes.push_back(to_write(std::move(copy), *entry, all));
     }
   }
 

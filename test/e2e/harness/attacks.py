@@ -14,7 +14,7 @@ def packed(changes):
     return json.dumps({"changes": changes}, separators=(",", ":"))
 
 
-def path(number, size=325):
+def path(number, size=315):
     """One of about so many bytes; 4,096 of them fill a ChangeSet."""
     return f"src/{number}/" + "a" * 150 + "/" + "b" * (size - 165)
 
@@ -51,7 +51,7 @@ class Attack:
     """A stream of ChangeSets to one LiveUpdate. `live_update`: its spec beside the target, None: there is none. `spec`: of the number-th
     ChangeSet, from 0 on; its sequence is one more each, if it does not say."""
 
-    def __init__(self, spec, live_update=None, orphans=False, count=20):
+    def __init__(self, spec, live_update=None, orphans=False, count=12):
         self.spec, self.count = spec, count
         self.live_update = None if orphans else {"steps": STEPS, "source": {"context": CONTEXT}, **(live_update or {})}
 
@@ -74,8 +74,8 @@ ATTACKS = {
     "far ahead": Attack(lambda number: {"sequence": 999_999_000_000 + number, "packed": packed(deletes(0, 4000))}),
     "gaps": Attack(lambda number: {"sequence": 3 + 2 * number, "packed": packed(deletes(0, 4000))}),
     "parts without an end": Attack(lambda number: {"part": 1 + number, "parts": 100, "packed": packed(deletes(0, 4000))}),
-    "empty Snapshots": Attack(lambda _: {"type": "Snapshot"}, count=60),
-    "stop paths": Attack(lambda _: {"changes": DOCKERFILE}, count=60),
+    "empty Snapshots": Attack(lambda _: {"type": "Snapshot"}, count=40),
+    "stop paths": Attack(lambda _: {"changes": DOCKERFILE}, count=40),
     "patterns": Attack(_patterns, {"source": {"context": CONTEXT, "ignore": ["**/" * 60 + f"x{i}" for i in range(44)]}}),
     "zeros": Attack(lambda number: {"changes": [zeros(f"src/zeros-{number}", 50 << 20)]}, {"transport": "Tar"}, count=5),
 }
