@@ -188,7 +188,7 @@ constexpr Fault kFaults[] = {
     {"changeset-deleted", 3, change_set_deleted, true},
     {"status-wiped", 3, status_wiped, true},
     {"syncs-changed", 6, syncs_changed, true},
-    {"runs-changed", 3, runs_changed, true},
+    {"runs-changed", 3, runs_changed},
     {"liveupdate-remade", 2, live_update_remade, true},
     {"pod-deleted", 6, pod_deleted},
     {"scaled", 4, scaled},
