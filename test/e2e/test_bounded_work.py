@@ -68,7 +68,7 @@ def test_kilobytes_that_unpack_to_gigabytes(local, workspace, product):
         assert int(container.exec("stat", "-c", "%s", "/app/src/zeros")) == 400 << 20
 
 
-MOST = {"Applied": 16_000 * KIB, "Refused": 10_000 * KIB}  # in passing: of what is applied 5 MB stay, of what is refused nothing
+MOST = {"Applied": 18_000 * KIB, "Refused": 10_000 * KIB}  # in passing: of what is applied 5 MB stay, of what is refused nothing
 
 
 @pytest.mark.parametrize("kind", LARGEST)
@@ -81,7 +81,9 @@ def test_the_largest_change_set(kind, local, workspace, product):
     peak_from_now_on(process)
     post(workspace, 1, **spec)
     wait_phase(workspace, 1, phase)
-    assert memory(process, "VmHWM") - before < MOST[phase]
+    took = memory(process, "VmHWM") - before
+    print(f"{kind}: {took // KIB} KiB")
+    assert took < MOST[phase]
     assert long_turns(product) == turns
 
 
