@@ -152,28 +152,28 @@ void read_condition(ObjectReader& condition, Condition& out) {
   out.status = status == "True";
 }
 
+// What ContainerStatus and OtherContainers have in common.
+void read_standing(ObjectReader& reader, auto& out) {
+  reader.read("appliedSequence", out.applied_sequence);
+  reader.read("state", out.state);
+  reader.read("transport", out.transport);
+  reader.read("rules", out.rules);
+  reader.read("olderRules", out.older_rules);
+  reader.read("failedSteps", out.failed_steps);
+}
+
 void read_container(ObjectReader& container, ContainerStatus& out) {
+  read_standing(container, out);
   container.read("pod", out.pod);
   container.read("container", out.container);
   container.read("containerID", out.container_id);
-  container.read("appliedSequence", out.applied_sequence);
   container.read("appliedAt", out.applied_at);
-  container.read("state", out.state);
-  container.read("transport", out.transport);
   container.read("message", out.message);
   container.read("lastMilliseconds", out.last_milliseconds);
-  container.read("rules", out.rules);
-  container.read("olderRules", out.older_rules);
-  container.read("failedSteps", out.failed_steps);
 }
 
 void read_others(ObjectReader& others, OtherContainers& out) {
-  others.read("appliedSequence", out.applied_sequence);
-  others.read("state", out.state);
-  others.read("transport", out.transport);
-  others.read("rules", out.rules);
-  others.read("olderRules", out.older_rules);
-  others.read("failedSteps", out.failed_steps);
+  read_standing(others, out);
   others.read("ids", out.ids);
 }
 
