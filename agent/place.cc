@@ -14,6 +14,7 @@
 #include <expected>
 
 #include "agent/files/content.h"
+#include "agent/files/own_program.h"
 #include "agent/files/sync_root.h"
 #include "agent/files/temp_name.h"
 #include "agent/files/tree_ops.h"
@@ -34,8 +35,6 @@ using Said = std::expected<T, std::string>;  // else what was wrong
 std::unexpected<std::string> errno_said(const std::string& what) {
   return std::unexpected(what + ": " + errno_text(errno));
 }
-
-Fd open_own_program() { return Fd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); }
 
 Said<> copy(int from, int to) {
   std::array<char, 65536> block;

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <climits>
 
+#include "agent/files/own_program.h"
 #include "agent/system/process.h"
 #include "agent/version.h"
 
@@ -22,7 +23,8 @@ namespace {
 constexpr std::size_t kOutputFull = 256 << 10;  // above this, runs and Have wait
 constexpr std::size_t kOutputStuck = 1 << 20;   // above this, so does the operator
 constexpr std::size_t kHaveSlice = 64 << 10;    // bytes read for Have before the loop looks around
-constexpr std::size_t kMaxHaves = 64;
+constexpr std::size_t kListSlice = 256;         // names looked at for List, likewise
+constexpr std::size_t kMaxHaves = 64;           // and as many Lists
 constexpr std::int64_t kLastWordsMs = 2'000;
 
 // Pipes and sockets only: a terminal or file would keep the flag for others who have it open.
@@ -30,15 +32,6 @@ void make_nonblocking(int fd) {
   struct stat there;
   if (fstat(fd, &there) == 0 && (S_ISFIFO(there.st_mode) || S_ISSOCK(there.st_mode)))
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
-// Of this program's file; it is read once.
-const Digest& own_digest() {
-  static const Digest digest = [] {
-    const Fd self(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-    return self ? digest_of(self.get()).value_or(Digest{}) : Digest{};
-  }();
-  return digest;
 }
 
 }  // namespace
@@ -91,7 +84,7 @@ void Session::give_way() {
 }
 
 void Session::say_hello() {
-  Hello hello{.features = kFeatureChanged,
+  Hello hello{.features = kFeatureChanged | kFeatureRecord | kFeatureList,
               .program = kProgram,
               .uid = geteuid(),
               .gid = getegid(),
@@ -115,7 +108,7 @@ void Session::turn() {
   auto due = INT64_MAX;
   if (run_) due = std::min(due, run_->due());
   if (restart_) due = std::min(due, restart_->due());
-  if (!haves_.empty() && room) due = before;
+  if (!(haves_.empty() && lists_.empty()) && room) due = before;
   const int wait =
       due == INT64_MAX ? -1 : static_cast<int>(std::clamp<std::int64_t>(due - before, 0, INT_MAX));
   if (poll(polls.data(), polls.size(), wait) < 0 && errno != EINTR)
@@ -128,7 +121,8 @@ void Session::turn() {
   if (run_) tend_run(now);
   if (restart_) tend_restart(now);
   take_held();
-  tend_haves();
+  tend_jobs(haves_, kHaveSlice);
+  tend_jobs(lists_, kListSlice);
 }
 
 void Session::read_input() {
@@ -195,18 +189,22 @@ bool Session::perform_now(const Request& request) {
   if (const auto* credit = std::get_if<Credit>(&request)) {
     if (run_ && run_->request() == credit->request) run_->credit(credit->bytes);
   } else if (const auto* have = std::get_if<Have>(&request)) {
-    auto job = HaveJob::start(*have);
-    if (!job) {
-      answer(job.error().answer(have->request));
-    } else if (haves_.size() == kMaxHaves) {
-      protocol_error("more than " + std::to_string(kMaxHaves) + " Have requests at a time");
-    } else {
-      haves_.push_back(std::move(*job));
-    }
+    start_job(haves_, *have, "Have");
+  } else if (const auto* list = std::get_if<List>(&request)) {
+    start_job(lists_, *list, "List");
   } else {
     return false;
   }
   return true;
+}
+
+template <typename Job, typename Asked>
+void Session::start_job(std::deque<Job>& jobs, const Asked& asked, const char* name) {
+  auto job = Job::start(asked);
+  if (!job) return answer(job.error().answer(asked.request));
+  if (jobs.size() == kMaxHaves)
+    return protocol_error("more than " + std::to_string(kMaxHaves) + " " + name + " requests at a time");
+  jobs.push_back(std::move(*job));
 }
 
 void Session::perform(const Request& request) {
@@ -231,12 +229,23 @@ bool Session::passes(const Gate& gate, std::uint32_t request) {
 void Session::act(const Begin& begin) {
   if (batch_ || skipping_) return protocol_error("a batch begins within another one");
   batch_began_us_ = now_us();
-  if (!passes(begin.gate, begin.request)) {
+  if (!passes(begin.gate, begin.request) || is_outdated(begin)) {
     skipping_ = begin.sequence;
     return;
   }
   batch_.emplace(begin, inflater_);
   if (const auto opened = batch_->open(); !opened) fail_batch(opened.error());
+}
+
+// Two operators, of which one lags: what the other did is not undone.
+bool Session::is_outdated(const Begin& begin) {
+  if (begin.sequence >= record_.newest()) return false;
+  mark(begin.gate);
+  answer(Failed{begin.request, Code::Outdated, 0, "",
+                "the container has sequence " + std::to_string(record_.newest()) +
+                    " of this LiveUpdate, and this is " + std::to_string(begin.sequence),
+                "see whether a second operator is at work"});
+  return true;
 }
 
 template <typename Entry>
@@ -276,12 +285,18 @@ void Session::confirm() {
     warning.path.resize(std::min(warning.path.size(), 2 * kMaxPath));
     answer(warning);
   }
+  record_.confirm(batch_->sequence());
   const auto took = std::min<std::int64_t>(now_us() - batch_began_us_, UINT32_MAX);
   answer(
       Confirmed{batch_->request(), batch_->sequence(), batch_->changed(), static_cast<std::uint32_t>(took)});
   flush();
   batch_->clean(cleaned_);
   batch_.reset();
+}
+
+void Session::act(const Subject& subject) {
+  if (batch_ || skipping_) return protocol_error("a subject came within a batch");
+  record_.about(subject);
 }
 
 void Session::act(const Run& run) {
@@ -334,12 +349,13 @@ void Session::tend_restart(std::int64_t now) {
   restart_.reset();
 }
 
-void Session::tend_haves() {
-  if (haves_.empty() || output_.size() >= kOutputFull) return;
-  auto& job = haves_.front();
-  job.step(kHaveSlice);
+template <typename Job>
+void Session::tend_jobs(std::deque<Job>& jobs, std::size_t slice) {
+  if (jobs.empty() || output_.size() >= kOutputFull) return;
+  auto& job = jobs.front();
+  job.step(slice);
   if (const auto found = job.take()) answer(*found);
-  if (job.done()) haves_.pop_front();
+  if (job.done()) jobs.pop_front();
 }
 
 void Session::take_signals() {

@@ -1,7 +1,7 @@
 // `live-update-agent serve`: one session on two descriptors, from Hello until its input ends.
 //
 // One loop around poll(), no threads. Requests are carried out in order; while a run or restart goes on, what
-// comes behind it is held (bounded by kMaxAhead), but for Credit and Have. Whatever cannot be
+// comes behind it is held (bounded by kMaxAhead), but for Credit, Have and List. Whatever cannot be
 // understood ends the session: the staged batch is dropped, nothing of it has been visible. So does another
 // session in the same container (agent/fence.h).
 #pragma once
@@ -15,6 +15,8 @@
 #include "agent/files/batch.h"
 #include "agent/files/changed_file.h"
 #include "agent/files/have_job.h"
+#include "agent/files/list_job.h"
+#include "agent/files/record.h"
 #include "agent/run/restarter.h"
 #include "agent/run/runner.h"
 
@@ -50,6 +52,8 @@ class Session {
   void act(const Run& run);
   void act(const Restart& restart);
   void act(const Changed& part) { changed_.take(part); }
+  void act(const Subject& subject);
+  bool is_outdated(const Begin& begin);
   template <typename Entry>
   void stage(const Entry& entry);
   Run with_list(Run run);
@@ -63,7 +67,10 @@ class Session {
 
   void tend_run(std::int64_t now);
   void tend_restart(std::int64_t now);
-  void tend_haves();
+  template <typename Job, typename Asked>
+  void start_job(std::deque<Job>& jobs, const Asked& asked, const char* name);
+  template <typename Job>
+  void tend_jobs(std::deque<Job>& jobs, std::size_t slice);
   void take_signals();
   void answer(const Answer& answer) { writer_.append(output_, answer); }
   void flush();
@@ -84,6 +91,7 @@ class Session {
   bool failed_ = false;  // the mark of Gate
   std::set<std::string> cleaned_;
   ChangedFile changed_;
+  Record record_;
 
   Guardian guardian_;
   std::optional<Runner> run_;
@@ -91,6 +99,7 @@ class Session {
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
   std::deque<HaveJob> haves_;
+  std::deque<ListJob> lists_;
   Fd signals_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/api/codec.h"
 #include "core/desired/history.h"
+#include "core/desired/kept.h"
 
 namespace live_update {
 
@@ -47,6 +48,13 @@ void append(std::vector<const T*>& to, const Store<T>& store, const std::string&
     to.push_back(it->second.get());
 }
 
+// Annotations may have the whole spec once more, as kubectl writes it.
+Result<LiveUpdate> read_live_update(const rapidjson::Value& json) {
+  auto it = decode_live_update(json);
+  if (it) it->meta = kept(std::move(it->meta));
+  return it;
+}
+
 }  // namespace
 
 Cache::Cache(Loop& loop, ApiServer& api, Options options) : loop_(loop), options_(std::move(options)) {
@@ -58,7 +66,7 @@ Cache::Cache(Loop& loop, ApiServer& api, Options options) : loop_(loop), options
     auto came_in = [this] { list_came_in(); };
     auto problem = [this](const Error& error) { options_.on_problem(error); };
     scope->live_update_reflector = std::make_unique<Reflector<LiveUpdate>>(
-        loop, api, resource(ours, ns, "liveupdates"), scope->live_updates, decode_live_update,
+        loop, api, resource(ours, ns, "liveupdates"), scope->live_updates, read_live_update,
         Reflector<LiveUpdate>::Callbacks{[this](const auto& change) { live_update_changed(change); },
                                          [this, came_in, it = scope.get()] {
                                            it->change_set_reflector->start();
@@ -147,6 +155,9 @@ ChangeSet Cache::read(const rapidjson::Value& json, const Store<ChangeSet>& know
 
 // One may come before its LiveUpdate does. But nobody's memory is filled with those that have none.
 ChangeSet Cache::admit(ChangeSet it) {
+  // The chart's policy has seen to it that spec.user is who posted it.
+  if (it.spec.checkpoint && it.flaw.empty() && (options_.account.empty() || it.spec.user != options_.account))
+    return without_content(std::move(it), "only the operator writes a Checkpoint: leave spec.checkpoint out");
   if (it.bytes == 0 || live_update({it.meta.ns, it.spec.live_update})) return it;
   Homeless& homeless = homeless_[it.meta.ns];
   if (loop_.now() - homeless.since > kHomelessTime) homeless = {loop_.now(), 0};

@@ -23,6 +23,7 @@ class Cache {
  public:
   struct Options {
     std::vector<std::string> namespaces;  // empty: all
+    std::string account = {};             // this program's own: nobody else's Checkpoints count
     // Something that this LiveUpdate depends on has changed, or it has itself. Only once everything has come
     // in.
     std::function<void(const ObjectKey&)> on_change;

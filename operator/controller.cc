@@ -9,8 +9,9 @@
 namespace live_update {
 
 namespace {
-
 constexpr Millis kOutputDelay{200};
+// So long a Checkpoint may take until it is seen, and the next one waits after one that failed.
+constexpr Millis kMergePatience{60'000};
 // Of matching in one look, some 20 ms; and of all looks in one turn of the loop, in seconds.
 constexpr std::uint64_t kLookBudget = 10'000'000;
 constexpr double kLongestTurn = 0.03;
@@ -41,7 +42,12 @@ Controller::Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransp
                 metrics_.write_failed();
                 log_.warn("could not write", {{"path", path}, {"error", error.message}});
               }),
-      recorder_(loop, writes_, metrics, {options_.instance, options_.refused_time}),
+      recorder_(loop, writes_, metrics,
+                {options_.instance, options_.refused_time,
+                 [this](const ObjectKey& key) {
+                   queue_.add_after(key, options_.retry, loop_.now());
+                   schedule();
+                 }}),
       orphans_(loop, api, cache, writes_, options_.orphan_time) {}
 
 void Controller::enqueue(const ObjectKey& key) {
@@ -78,19 +84,17 @@ void Controller::drain() {
 
 Looked Controller::reconcile(const ObjectKey& key) {
   const auto live_update = cache_.live_update(key);
-  if (!live_update) {
-    forget(key);
-    return Looked::Success;
-  }
+  if (!live_update) return forget(key), Looked::Success;
   Memory& memory = memory_of(key, *live_update);
   take_change_sets(key, *live_update, memory);
   note_times(key, memory);
-  if (memory.checked.generation != live_update->meta.generation) memory.checked = check_spec(*live_update);
+  check(key, *live_update, memory);
   if (auto roots = meant_.other_roots(*live_update))
     take_other_roots(memory.checked, memory.judgements, std::move(*roots));
+  memory.checked.foreign_roots = meant_.foreign_roots(*live_update);
   WorkBudget budget{kLookBudget};
   if (!judge(*live_update, memory.checked, memory.history, memory.judgements, budget))
-    return go_on_later(key);
+    return go_on_later(*live_update);
   ask_for_pods(key, *live_update, memory);
   for (auto& [sequence, log] : memory.run_logs)
     if (log.take_news()) memory.printed[sequence] = log.runs();
@@ -98,18 +102,27 @@ Looked Controller::reconcile(const ObjectKey& key) {
   follow(memory.lanes, memory.checked.steps, memory.checked.mark);
   follow(memory.lanes, observed.search, loop_.now());
   drop_gone(memory, observed.search);
-  if (!prepare(observed, budget)) return go_on_later(key);
+  if (!prepare(observed, budget)) return go_on_later(*live_update);
   Decision decision = decide(observed);
   const bool again = decision.look_again.has_value();
-  if (decision.deliveries.empty() && memory.deliveries.empty()) memory.checked.rules->forget();
+  held_rules_.rests(memory.uid, decision.deliveries.empty() && memory.deliveries.empty());
   carry_out(key, *live_update, memory, std::move(decision));
   if (std::exchange(memory.failed, false)) return Looked::Error;
   return again ? Looked::RequeueAfter : Looked::Success;
 }
 
+// The rules are asked for in this look alone, but what it says by itself is made once.
+void Controller::check(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory) {
+  RulesSource rules = [this, key]() -> PathRules& { return held_rules_.of(*cache_.live_update(key)); };
+  if (memory.checked.generation != live_update.meta.generation)
+    memory.checked = check_spec(live_update, rules);
+  memory.checked.rules = std::move(rules);
+}
+
 // There is more to match than one turn has time for: others come first.
-Looked Controller::go_on_later(const ObjectKey& key) {
-  queue_.add(key);
+Looked Controller::go_on_later(const LiveUpdate& live_update) {
+  held_rules_.goes_on(live_update.meta.uid);
+  queue_.add(key_of(live_update.meta));
   return Looked::RequeueAfter;
 }
 
@@ -121,12 +134,38 @@ void Controller::take_change_sets(const ObjectKey& key, const LiveUpdate& live_u
   if (!others.empty()) orphans_.seen(key, {others.begin(), others.end()});
   change_sets.erase(others.begin(), others.end());
   Recorder::forget_deleted(memory.written, change_sets);
-  memory.history.update(std::move(change_sets),
-                        std::max(live_update.status.sequence, memory.written.status.sequence),
-                        loop_.wall_clock());
+  const auto accepted =
+      accepted_here(live_update.status.sequence, memory.written.status.sequence, change_sets);
+  memory.history.update(std::move(change_sets), accepted, loop_.wall_clock());
   memory.history.assume_lost(memory.lost_before);
   for (const Refused& it : memory.history.refused())
     if (it.phase == "Refused") cache_.drop_content(key_of(it.meta), it.message);
+}
+
+// Once at a time. What it replaces is deleted when the cache has it.
+void Controller::merge(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
+                       std::int64_t through) {
+  const ChangeSetSpec header{.live_update = live_update.meta.name,
+                             .session = checkpoint_session(loop_.random() % 1'000'000'000),
+                             .user = options_.account};
+  auto parts = make_checkpoint(memory.history, through, header, options_.limits.checkpoints);
+  memory.merge_again = loop_.now() + kMergePatience;
+  if (parts.empty()) return;
+  memory.merging = through;
+  log_.debug("checkpoint", {{"liveUpdate", to_string(key)},
+                            {"sequence", std::to_string(through)},
+                            {"parts", std::to_string(parts.size())}});
+  memory.checkpointer = std::make_unique<Checkpointer>(
+      api_, live_update.meta, std::move(parts), [this, key](const Result<>& result) { merged(key, result); });
+}
+
+void Controller::merged(const ObjectKey& key, const Result<>& result) {
+  const auto found = memories_.find(key);
+  if (found == memories_.end()) return;
+  found->second.checkpointer.reset();
+  if (result) return;
+  found->second.merging = 0;
+  log_.warn("cannot write a Checkpoint", {{"liveUpdate", to_string(key)}, {"error", result.error().message}});
 }
 
 // A batch that is new came with the event that led to this look.
@@ -183,10 +222,10 @@ void Controller::pods_listed(ObjectKey key, std::int64_t sequence, std::set<std:
 }
 
 Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate& live_update) {
-  Memory& memory = memories_.try_emplace(key, options_.redeploy_period).first->second;
+  Memory& memory = memories_.try_emplace(key, options_).first->second;
   if (memory.uid == live_update.meta.uid) return memory;
-  forget_containers(memory);
-  memory = Memory(options_.redeploy_period);
+  let_go(memory);
+  memory = Memory(options_);
   memory.uid = live_update.meta.uid;
   memory.lanes = lanes_from(live_update.status);
   memory.written.status = live_update.status;
@@ -215,6 +254,9 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) {
   observed.redeploy_problem = memory.redeploy_problem;
   observed.now = loop_.now();
   observed.wall = loop_.wall_clock();
+  observed.limits = options_.limits;
+  const bool seen = memory.merging > 0 && memory.history.merged() >= memory.merging;
+  observed.merging = options_.account.empty() || (memory.merge_again > loop_.now() && !seen);
   return observed;
 }
 
@@ -249,6 +291,7 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
   for (const std::string& container_id : decision.in_sync) memory.lanes[container_id].was_synced = true;
   for (const PodToDelete& it : decision.replaced_pods) delete_pod(key, memory, it);
   if (decision.redeploy) redeploy(key, live_update, memory, *decision.redeploy);
+  if (decision.merge) merge(key, live_update, memory, *decision.merge);
   if (decision.look_again) {
     metrics_.queue_retried();
     queue_.add_after(key, std::chrono::ceil<Millis>(*decision.look_again - loop_.now()), loop_.now());
@@ -299,12 +342,13 @@ void Controller::delivered(ObjectKey key, ContainerRef to, std::int64_t sequence
   }
   const std::int64_t before = lane.applied;
   settle(lane, outcome, loop_.now(), loop_.wall_clock(), took);
+  const auto* problem = std::get_if<NotDelivered>(&outcome);
+  if (problem && problem->wrong) memory.history.disbelieve(*problem->wrong);
   memory.deliveries.erase(to.container_id);
   if (const auto log = memory.run_logs.find(sequence); log != memory.run_logs.end())
     log->second.finish(to.container_id);
-  const bool problem = std::holds_alternative<NotDelivered>(outcome);
   metrics_.delivered(std::chrono::duration<double>(took).count(), !problem);
-  memory.failed |= problem;
+  memory.failed |= problem != nullptr;
   say_outcome(log_, whose(key, memory.history, before, sequence), to, took, outcome);
   enqueue(key);
 }
@@ -321,7 +365,13 @@ void Controller::delete_pod(const ObjectKey& key, Memory& memory, const PodToDel
 
 void Controller::pod_deleted(const ObjectKey& key, const PodToDelete& pod, const Result<>& result) {
   const auto found = memories_.find(key);
-  if (result || found == memories_.end()) return;
+  if (found == memories_.end()) return;
+  auto& redeployed = found->second.redeployed_pods;
+  if (result || !is_refusal(result.error()))
+    redeployed.clear();
+  else if (redeployed.erase(pod.uid) > 0 && redeployed.empty())
+    found->second.redeploys.give_back();
+  if (result) return;
   found->second.deletions.refused(pod.uid, result.error().message, loop_.now());
   found->second.failed = true;
   enqueue(key);
@@ -332,7 +382,9 @@ void Controller::redeploy(const ObjectKey& key, const LiveUpdate& live_update, M
   if (action.bare_pods.empty() && memory.redeploying >= action.sequence) return;
   memory.redeploy_problem.clear();
   if (!action.bare_pods.empty()) memory.redeploys.take(loop_.now());
-  for (const PodToDelete& pod : action.bare_pods) delete_pod(key, memory, pod);
+  memory.redeployed_pods.clear();
+  for (const PodToDelete& pod : action.bare_pods)
+    memory.redeployed_pods.insert(pod.uid), delete_pod(key, memory, pod);
   if (!action.bare_pods.empty()) return;
   memory.redeploying = action.sequence;
   auto fields = whose(key, memory.history, action.sequence - 1, action.sequence);
@@ -342,17 +394,20 @@ void Controller::redeploy(const ObjectKey& key, const LiveUpdate& live_update, M
                      ? restart_workload(live_update.meta, *action.workload, action.sequence)
                      : Result<Request>(fail(ErrorKind::NotFound, "no workload owns the pods of " +
                                                                      describe(live_update.spec.target)));
-  if (!request) return redeployed(key, std::unexpected(request.error()));
+  if (!request) return redeployed(key, std::unexpected(request.error()), false);
   memory.redeploys.take(loop_.now());
-  memory.redeploy = api_.request(
-      std::move(*request), [this, key](Result<Response> result) { redeployed(key, std::move(result)); });
+  memory.redeploy = api_.request(std::move(*request), [this, key](Result<Response> result) {
+    redeployed(key, std::move(result), true);
+  });
 }
 
-void Controller::redeployed(ObjectKey key, Result<Response> result) {
+// What the API server refused is none: the rollouts that it allows are counted.
+void Controller::redeployed(ObjectKey key, Result<Response> result, bool counted) {
   auto found = memories_.find(key);
   if (found == memories_.end()) return;
   Memory& memory = found->second;
   if (!result) {
+    if (counted && is_refusal(result.error())) memory.redeploys.give_back();
     memory.redeploy_problem = result.error().message;
     memory.failed = true;
     log_.warn("could not redeploy", {{"liveUpdate", to_string(key)}, {"error", result.error().message}});
@@ -379,12 +434,13 @@ void Controller::count(Memory& memory, const ChangeSetNote& note) {
   for (const auto& [part, time] : parts_of(taken)) metrics_.saved_to_applied_part(part, seconds(time));
 }
 
-void Controller::forget_containers(const Memory& memory) {
+void Controller::let_go(const Memory& memory) {
+  held_rules_.drop(memory.uid);
   for (const std::string& container_id : memory.expected) transport_.forget(container_id, memory.uid);
 }
 
 void Controller::forget(const ObjectKey& key) {
-  if (const auto memory = memories_.extract(key)) forget_containers(memory.mapped());
+  if (const auto memory = memories_.extract(key)) let_go(memory.mapped());
   arrivals_.erase(key);
   if (const auto orphans = cache_.change_sets(key); !orphans.empty()) orphans_.seen(key, orphans);
 }

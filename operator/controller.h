@@ -13,7 +13,9 @@
 #include "core/reconcile/reconcile.h"
 #include "kube/api_server.h"
 #include "operator/cache.h"
+#include "operator/checkpointer.h"
 #include "operator/exec/transport.h"
+#include "operator/held_rules.h"
 #include "operator/meant_containers.h"
 #include "operator/orphans.h"
 #include "operator/recorder.h"
@@ -34,6 +36,9 @@ class Controller {
     Millis retry{5'000};             // of what the API server or the cache could not give
     Millis refused_time{10'000};     // so long a refused ChangeSet can be read
     Millis orphan_time{30'000};      // and one that has no LiveUpdate
+    // As the API server knows this program: Checkpoints are posted by that name. Empty: none are.
+    std::string account = {};
+    Limits limits = {};
   };
   Controller(Loop& loop, ApiServer& api, Cache& cache, ContainerTransport& transport, Log& log,
              Metrics& metrics, Options options);
@@ -44,7 +49,8 @@ class Controller {
  private:
   // What is remembered of one LiveUpdate between two looks.
   struct Memory {
-    explicit Memory(Millis redeploy_period) : redeploys(kRedeploysAtOnce, redeploy_period) {}
+    explicit Memory(const Options& options)
+        : history(options.limits), redeploys(kRedeploysAtOnce, options.redeploy_period) {}
     std::string uid;  // another object of the same name starts afresh
     CheckedSpec checked;
     History history;
@@ -56,6 +62,7 @@ class Controller {
     OlderPods older_pods;
     std::map<std::int64_t, Handle> pod_lists;  // under way, by the batch they are for
     RateLimit redeploys;
+    std::set<std::string> redeployed_pods;  // uids that the last one deletes, while none is known to be
     PodDeletions deletions;
     std::size_t pods = 0;  // that are meant
     std::string redeploy_problem;
@@ -65,14 +72,18 @@ class Controller {
     std::map<std::int64_t, RunLog> run_logs;  // by the batch's sequence
     PrintedMap printed;
     std::set<std::string> expected;  // container IDs that the transport knows of
-    bool failed = false;             // something that was asked for since the last look
+    std::unique_ptr<Checkpointer> checkpointer;
+    std::int64_t merging = 0;  // the sequence of the Checkpoint that was asked for last
+    Instant merge_again{};     // if it is not seen by then
+    bool failed = false;       // something that was asked for since the last look
   };
   static constexpr int kRedeploysAtOnce = 2;
 
   void schedule();
   void drain();
   Looked reconcile(const ObjectKey& key);
-  Looked go_on_later(const ObjectKey& key);
+  Looked go_on_later(const LiveUpdate& live_update);
+  void check(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   Memory& memory_of(const ObjectKey& key, const LiveUpdate& live_update);
   void take_change_sets(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   Observed observe(const LiveUpdate& live_update, Memory& memory);
@@ -87,19 +98,22 @@ class Controller {
   void pod_deleted(const ObjectKey& key, const PodToDelete& pod, const Result<>& result);
   void redeploy(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory,
                 const RedeployAction& action);
-  void redeployed(ObjectKey key, Result<Response> result);
+  void redeployed(ObjectKey key, Result<Response> result, bool counted);
   void ask_for_pods(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory);
   void pods_listed(ObjectKey key, std::int64_t sequence, std::set<std::string> before,
                    const Result<Response>& result);
+  void merge(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory, std::int64_t through);
+  void merged(const ObjectKey& key, const Result<>& result);
   void note_times(const ObjectKey& key, Memory& memory);
   void count(Memory& memory, const ChangeSetNote& note);
   void forget(const ObjectKey& key);
-  void forget_containers(const Memory& memory);
+  void let_go(const Memory& memory);
 
   Loop& loop_;
   ApiServer& api_;
   Cache& cache_;
   MeantContainers meant_;
+  HeldRules held_rules_;
   ContainerTransport& transport_;
   Log& log_;
   Metrics& metrics_;

@@ -33,6 +33,7 @@ struct Options {
   std::string listen = ":8080", probes = ":8081", log_level = "info", agents = "/agents", own_namespace;
   int agent_idle_minutes = 30, redeploy_seconds = 30;
   std::vector<std::string> namespaces;
+  std::string service_account;
   EphemeralImage ephemeral;
   KubeOptions kube;
 };
@@ -58,6 +59,13 @@ std::string host_name() {
 std::string own_namespace(const Options& options, const ClientConfig& config) {
   if (!options.own_namespace.empty()) return options.own_namespace;
   return config.context == "in-cluster" ? config.ns : "";
+}
+
+// As the API server knows this program; empty where that is not known.
+std::string account(const Options& options, const ClientConfig& config) {
+  const std::string ns = own_namespace(options, config);
+  if (ns.empty() || options.service_account.empty()) return {};
+  return "system:serviceaccount:" + ns + ":" + options.service_account;
 }
 
 int run(const Options& options, Log& log) {
@@ -96,6 +104,7 @@ int run(const Options& options, Log& log) {
   Cache cache(
       loop, api,
       {.namespaces = options.namespaces,
+       .account = account(options, *config),
        .on_change = [&](const ObjectKey& key) { controller->enqueue(key); },
        .on_synced =
            [&] {
@@ -107,7 +116,8 @@ int run(const Options& options, Log& log) {
       loop, api, cache, transport, log, metrics,
       Controller::Options{.instance = host_name(),
                           .own_namespace = own_namespace(options, *config),
-                          .redeploy_period = Millis(1'000) * options.redeploy_seconds});
+                          .redeploy_period = Millis(1'000) * options.redeploy_seconds,
+                          .account = account(options, *config)});
   cache.start();
 
   BusyThenQuiet memory;
@@ -132,6 +142,9 @@ void add_bounds(CLI::App& app, Options& options) {
                  "nothing is applied in this namespace, where the operator runs; not given: that of its "
                  "service account")
       ->envname("POD_NAMESPACE");
+  app.add_option("--service-account", options.service_account,
+                 "the name of its service account, by which it writes Checkpoints; not given: it writes none")
+      ->envname("SERVICE_ACCOUNT");
 }
 
 int parse_and_run(int argc, char** argv) {

@@ -28,6 +28,8 @@ class MeantContainers {
   // Sorted, each once: where the syncs of other LiveUpdates lead that mean one of these containers (rule 4.3).
   // Nothing where no container is meant: then it is of no matter.
   std::optional<std::vector<std::string>> other_roots(const LiveUpdate& live_update);
+  // The same with those whose spec is wrong at present: what they have put there is theirs (rule 4.5).
+  std::vector<std::string> foreign_roots(const LiveUpdate& live_update);
 
  private:
   struct Meaning {
@@ -36,11 +38,14 @@ class MeantContainers {
     TargetSearch search;
     std::set<std::string> containers;  // their IDs
     std::vector<std::string> roots;    // none if nothing is done by such a spec
+    std::vector<std::string> written;  // all that it says
   };
   struct Namespace {
     std::uint64_t version = 0;  // of its pods and workloads
     std::map<std::string, Meaning> meanings;
   };
+  std::set<std::string> roots_of_others(const LiveUpdate& live_update,
+                                        std::vector<std::string> Meaning::* which);
   Namespace& current(const std::string& ns);
   const Meaning& meaning_of(Namespace& space, const LiveUpdate& live_update);
 

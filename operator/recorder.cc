@@ -1,6 +1,7 @@
 #include "operator/recorder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/reconcile/reconcile_status.h"
 #include "operator/requests.h"
@@ -29,12 +30,26 @@ std::string refusal_key(const ObjectMeta& change_set) { return key_of(WriteQueue
 
 std::optional<Millis> Recorder::record(const LiveUpdate& live_update, Records& records, Decision& decision,
                                        const std::function<void(const ChangeSetNote&)>& on_applied) {
-  if (decision.status != records.status) write_status(live_update, records, std::move(decision.status));
+  for (const std::string& uid : std::exchange(records.refused->change_sets, {}))
+    records.change_sets.erase(uid);
+  if (std::exchange(records.refused->status, false) || decision.status != records.status)
+    write_status(live_update, records, std::move(decision.status));
   for (ChangeSetNote& it : decision.change_sets) write_change_set(live_update, records, it, on_applied);
   for (const EventNote& it : decision.events) tell(live_update, records, it);
   const bool all = remove(records, decision.superseded, kDeleteDelay, 0);
   const bool refused = remove(records, decision.refused, options_.refused_time, kFewChangeSets);
   return all && refused ? std::nullopt : std::optional(kDeleteDelay);
+}
+
+// What is gone needs no status.
+WriteQueue::Done Recorder::when_refused(const LiveUpdate& live_update, const Records& records,
+                                        std::function<void(RefusedWrites&)> note) {
+  return [this, refused = records.refused, key = key_of(live_update.meta),
+          note = std::move(note)](const Result<>& result) {
+    if (result || result.error().kind == ErrorKind::NotFound) return;
+    note(*refused);
+    options_.on_refused(key);
+  };
 }
 
 // The status follows within 50 ms of a change that comes by itself; when they come one after the other, four
@@ -48,7 +63,8 @@ void Recorder::write_status(const LiveUpdate& live_update, Records& records, Liv
     delay = std::max(kStatusDelay, ahead - kStatusesAtOnce * kStatusPeriod);
   }
   records.status = std::move(status);
-  writes_.put(key, apply_status(live_update.meta, records.status), delay);
+  writes_.put(key, apply_status(live_update.meta, records.status), delay,
+              when_refused(live_update, records, [](RefusedWrites& it) { it.status = true; }));
 }
 
 void Recorder::write_change_set(const LiveUpdate& live_update, Records& records, ChangeSetNote& note,
@@ -59,7 +75,9 @@ void Recorder::write_change_set(const LiveUpdate& live_update, Records& records,
   if (note.status.phase == "Applied" && written.phase != "Applied") on_applied(note);
   const bool may_wait = note.status.phase == "Waiting" && note.status.runs.empty();
   writes_.put(is_refusal(note) ? refusal_key(note.meta) : status_key(note.meta),
-              apply_status(note.meta, note.status), may_wait ? kWaitingDelay : Millis(0));
+              apply_status(note.meta, note.status), may_wait ? kWaitingDelay : Millis(0),
+              when_refused(live_update, records,
+                           [uid = note.meta.uid](RefusedWrites& it) { it.change_sets.insert(uid); }));
   written = std::move(note.status);
   if (note.event) tell(live_update, records, *note.event);
 }

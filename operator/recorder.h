@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/api/object_key.h"
 #include "core/reconcile/rate_limit.h"
 #include "core/reconcile/reconcile.h"
 #include "operator/write_queue.h"
@@ -19,13 +21,20 @@
 
 namespace live_update {
 
+// Writes that the API server would not have: what it holds is something else.
+struct RefusedWrites {
+  bool status = false;
+  std::set<std::string> change_sets;  // uids
+};
+
 // What was written last.
 struct Records {
   LiveUpdateStatus status;
   std::map<std::string, ChangeSetStatus> change_sets;  // by uid
   std::set<std::string> deleting;                      // uids of ChangeSets whose deletion was asked for
-  Instant status_credit{};                    // what the status writes of the last second have used up
-  std::set<std::string> events;               // those told of something that is told once
+  Instant status_credit{};       // what the status writes of the last second have used up
+  std::set<std::string> events;  // those told of something that is told once
+  std::shared_ptr<RefusedWrites> refused = std::make_shared<RefusedWrites>();
   RateLimit event_limit{25, Millis(10'000)};  // for one object, about as other controllers have it
 };
 
@@ -34,6 +43,8 @@ class Recorder {
   struct Options {
     std::string instance;  // this pod's name, for Events
     Millis refused_time;   // so long a refused ChangeSet can be read before it is deleted
+    // A write about this LiveUpdate was refused: it is to be recorded again after a while.
+    std::function<void(const ObjectKey&)> on_refused;
   };
   Recorder(Loop& loop, WriteQueue& writes, Metrics& metrics, Options options)
       : loop_(loop), writes_(writes), metrics_(metrics), options_(std::move(options)) {}
@@ -48,6 +59,8 @@ class Recorder {
   void tell(const LiveUpdate& live_update, Records& records, const EventNote& note);
 
  private:
+  WriteQueue::Done when_refused(const LiveUpdate& live_update, const Records& records,
+                                std::function<void(RefusedWrites&)> note);
   void write_status(const LiveUpdate& live_update, Records& records, LiveUpdateStatus status);
   void write_change_set(const LiveUpdate& live_update, Records& records, ChangeSetNote& note,
                         const std::function<void(const ChangeSetNote&)>& on_applied);

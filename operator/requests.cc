@@ -81,6 +81,19 @@ Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status
                encode_change_set_status(change_set, status));
 }
 
+Request create_change_set(const ObjectMeta& live_update, const ChangeSetSpec& spec) {
+  ChangeSet change_set;
+  change_set.meta.ns = live_update.ns;
+  change_set.meta.name = change_set_name(spec.live_update, spec.session, spec.sequence);
+  change_set.meta.owners = {{std::string(kApiVersion), "LiveUpdate", live_update.name, live_update.uid}};
+  change_set.spec = spec;
+  return {Method::Post,
+          "/apis/" + std::string(kApiVersion) + "/namespaces/" + live_update.ns + "/changesets",
+          {{"fieldManager", std::string(kFieldManager)}},
+          std::string(kJson),
+          encode_change_set(change_set)};
+}
+
 Request delete_change_set(const ObjectMeta& change_set) {
   return delete_only(resource_path(change_set.ns, "changesets", change_set.name), change_set.uid);
 }
@@ -91,6 +104,18 @@ Request delete_pod(const std::string& ns, const PodToDelete& pod) {
 
 Request get_live_update(const ObjectKey& key) {
   return {.path = resource_path(key.ns, "liveupdates", key.name)};
+}
+
+bool is_refusal(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::Unavailable:
+    case ErrorKind::Timeout:
+    case ErrorKind::Cancelled:
+    case ErrorKind::Internal:
+      return false;
+    default:
+      return true;
+  }
 }
 
 Request list_pods(const std::string& ns) { return {.path = "/api/v1/namespaces/" + ns + "/pods"}; }

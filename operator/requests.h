@@ -16,11 +16,17 @@ inline constexpr std::string_view kFieldManager = "live-update-operator";
 Request apply_status(const ObjectMeta& live_update, const LiveUpdateStatus& status);
 Request apply_status(const ObjectMeta& change_set, const ChangeSetStatus& status);
 
+// With the name that it has by its spec; the LiveUpdate owns it.
+Request create_change_set(const ObjectMeta& live_update, const ChangeSetSpec& spec);
+
 // Only the very object that was looked at: the uid is a precondition.
 Request delete_change_set(const ObjectMeta& change_set);
 Request delete_pod(const std::string& ns, const PodToDelete& pod);
 // Whether it is there at this moment, not as a cache has it.
 Request get_live_update(const ObjectKey& key);
+
+// Whether the API server said that it has not done what it was asked for. Of no answer nobody can tell.
+bool is_refusal(const Error& error);
 
 // All pods as they are when it is answered, not as a cache has them.
 Request list_pods(const std::string& ns);

@@ -1,7 +1,6 @@
 #include "watcher/ceiling.h"
 
 #include <spdlog/fmt/fmt.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -11,14 +10,6 @@
 
 namespace live_update {
 namespace {
-
-// Differs whenever the file may have changed.
-std::string state_of(const std::string& file) {
-  struct stat info{};
-  if (stat(file.c_str(), &info) != 0) return "missing";
-  return fmt::format("{} {} {} {} {}.{}", info.st_dev, info.st_ino, info.st_size, info.st_mode,
-                     info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
-}
 
 // The LiveUpdate of that name in a file, if it is one that may be used.
 Result<LiveUpdateSpec> read_spec(const std::string& file, const AcceptedKey& key) {
@@ -67,12 +58,12 @@ std::vector<FieldError> Ceiling::beyond(const LiveUpdateSpec& spec, const Say& s
   return !further.empty() && read_again(say) ? compare(spec) : further;
 }
 
-bool Ceiling::file_changed() const { return has_file() && file_ != "-" && state_of(file_) != looked_at_; }
+bool Ceiling::file_changed() const { return has_file() && file_ != "-" && file_state(file_) != looked_at_; }
 
 // Credentials that are new in it wait for the user's word: a `git pull` brings them, too.
 bool Ceiling::read_again(const Say& say) {
   if (file_.empty() || file_ == "-") return false;
-  if (std::string state = state_of(file_); state == std::exchange(looked_at_, state)) return false;
+  if (std::string state = file_state(file_); state == std::exchange(looked_at_, state)) return false;
   auto read = read_spec(file_, accepted_.key());
   if (!read) {
     if (!std::exchange(said_useless_, true))

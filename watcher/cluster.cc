@@ -107,13 +107,16 @@ Result<std::vector<LiveUpdate>> list_live_updates(Loop& loop, ApiServer& api, co
   return all;
 }
 
+Request apply_request(const ObjectKey& key, const std::string& json) {
+  return {.method = Method::Patch,
+          .path = live_updates_path(key.ns, key.name),
+          .query = {{"fieldManager", "live-update"}, {"force", "true"}},
+          .content_type = "application/apply-patch+yaml",
+          .body = json};
+}
+
 Result<> apply_live_update(Loop& loop, ApiServer& api, const ObjectKey& key, const std::string& json) {
-  auto answer = request_now(loop, api,
-                            {.method = Method::Patch,
-                             .path = live_updates_path(key.ns, key.name),
-                             .query = {{"fieldManager", "live-update"}, {"force", "true"}},
-                             .content_type = "application/apply-patch+yaml",
-                             .body = json});
+  auto answer = request_now(loop, api, apply_request(key, json));
   if (!answer && answer.error().kind == ErrorKind::NotFound)
     return fail(ErrorKind::NotFound,
                 fmt::format("{}; is there a namespace {}, and is the operator's Helm chart installed?",

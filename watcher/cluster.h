@@ -35,6 +35,7 @@ Result<std::string> own_name(Loop& loop, ApiServer& api, Console& console);
 Result<LiveUpdate> get_live_update(Loop& loop, ApiServer& api, const ObjectKey& key);
 Result<std::vector<LiveUpdate>> list_live_updates(Loop& loop, ApiServer& api, const std::string& ns);
 // Server-side apply with the field manager live-update; `json` is the object as the user wrote it.
+Request apply_request(const ObjectKey& key, const std::string& json);
 Result<> apply_live_update(Loop& loop, ApiServer& api, const ObjectKey& key, const std::string& json);
 
 std::string live_updates_path(const std::string& ns, const std::string& name = {});

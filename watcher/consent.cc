@@ -29,11 +29,13 @@ std::string joined(const std::vector<std::string>& texts) {
   return out.empty() ? "nothing" : out;
 }
 
+// A field manager is a text that whoever writes chooses: it proves nothing, and no field says who it was.
 std::string writer_of(const LiveUpdate& live_update) {
   const LastWriter& writer = live_update.writer;
   if (writer.manager.empty()) return "";
-  return fmt::format("last changed by {}{}", visible(writer.manager),
-                     writer.time ? " at " + format_time(*writer.time).substr(0, 19) + "Z" : "");
+  return fmt::format("last changed{}, by a program that calls itself {}",
+                     writer.time ? " at " + format_time(*writer.time).substr(0, 19) + "Z" : "",
+                     visible(writer.manager));
 }
 
 }  // namespace
@@ -116,7 +118,7 @@ std::vector<std::string> say_reach(const LiveUpdate& live_update, const Accepted
     left_out += (left_out.empty() ? "what " : ", and what ") + visible(spec.source.ignore_file) + " says";
   if (!left_out.empty()) lines.push_back("  leaves out  " + left_out);
   if (const std::string writer = writer_of(live_update); !writer.empty())
-    lines.push_back("It was " + writer + ".");
+    lines.push_back("It was " + writer + ", which proves nothing of who it was.");
   return lines;
 }
 

@@ -53,7 +53,7 @@ class TerminalConsent : public Consent {
   Handle readable_;
 };
 
-// What a spec would read below a root, and by whose hand: for the first time that it is seen here.
+// What a spec would read below a root, and when it was changed by what claims to be which program: for the first time that it is seen here.
 std::vector<std::string> say_reach(const LiveUpdate& live_update, const AcceptedKey& key);
 // Where it reaches further than its ceiling.
 std::vector<std::string> say_further(const LiveUpdate& live_update, const Ceiling& ceiling,

@@ -48,9 +48,10 @@ std::set<std::string> DeleteGuard::gone(const std::vector<Change>& changes, cons
 bool DeleteGuard::too_many(const std::set<std::string>& fresh, const Situation& situation) {
   const auto deletes = static_cast<std::int64_t>(lately_.size());
   const auto here = static_cast<std::int64_t>(fresh.size());
-  const auto before = static_cast<std::int64_t>(situation.posted.size()) + deletes - here;
+  if (fresh.empty() || (deletes <= situation.most && !situation.nothing_left)) return false;
+  const auto before = situation.there() + deletes - here;
   const bool all = before > 1 && situation.nothing_left;
-  if (fresh.empty() || (deletes <= situation.most && !all)) return false;
+  if (deletes <= situation.most && !all) return false;
   case_ = {deletes, here, before, situation.most, all};
   return true;
 }
@@ -75,7 +76,7 @@ std::vector<Change> DeleteGuard::sift(std::vector<Change> changes, const Situati
   if (asks) held_.merge(fresh);
   if (!held_.empty() && case_.here == 0) {  // of the last run
     const auto held = static_cast<std::int64_t>(held_.size());
-    case_ = {held, held, static_cast<std::int64_t>(situation.posted.size()), situation.most, true};
+    case_ = {held, held, situation.there(), situation.most, true};
   }
   if (!held_.empty())
     std::erase_if(changes, [&](const Change& change) {

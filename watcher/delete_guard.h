@@ -27,11 +27,12 @@ class DeleteGuard {
   static constexpr std::chrono::seconds kTogether{2};
 
   struct Situation {
-    const Tree& posted;                // what the API server knows
-    bool nothing_left;                 // the tree has become empty
-    std::int64_t most;                 // source.maxDeletes
-    bool allowed;                      // --allow-deletes
-    std::function<bool()> on_purpose;  // git has just changed its HEAD; asked only when it matters
+    const Tree& posted;                   // what the API server knows
+    std::function<std::int64_t()> there;  // how many paths that is; asked only when it matters
+    bool nothing_left;                    // the tree has become empty
+    std::int64_t most;                    // source.maxDeletes
+    bool allowed;                         // --allow-deletes
+    std::function<bool()> on_purpose;     // git has just changed its HEAD; asked only when it matters
   };
 
   // Takes out of a batch what is to be asked about. What is held already must be part of the batch if it is

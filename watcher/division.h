@@ -38,6 +38,8 @@ class Division {
   void accepted();
   void refused(const Error& error);
 
+  // It is known whether even nothing is refused.
+  bool probed() const { return probed_ || hopeless_; }
   // Even nothing was refused.
   bool hopeless() const { return hopeless_; }
   const std::vector<Refused>& refused() const { return refused_; }

@@ -87,6 +87,7 @@ void Feed::live_update_changed(const ObjectChange<LiveUpdate>& change) {
   if (ended_) return;
   if (session_ && (!change.after || change.after->meta.uid != session_->uid())) {
     session_->end();
+    if (auto notes = session_->notes()) before_ = std::move(notes);
     session_.reset();
     if (!change.after)
       console_.say(
@@ -164,7 +165,7 @@ void Feed::change_set_changed(const ObjectChange<ChangeSet>& change) {
   if (change.after)
     session_->change_set_changed(*change.after);
   else
-    session_->change_set_removed(change.key.name);
+    session_->change_set_removed(*change.before);
 }
 
 void Feed::begin_session() {
@@ -173,8 +174,7 @@ void Feed::begin_session() {
       !change_set_reflector_.synced())
     return;
   SessionOptions options = options_;
-  options.follows = had_session_;
-  had_session_ = true;
+  options.before = std::exchange(before_, nullptr);
   session_ = std::make_unique<Session>(loop_, api_, host_, console_, std::move(options),
                                        [this](int code) { session_ended(code); });
   std::vector<ChangeSet> change_sets;

@@ -51,8 +51,8 @@ class Feed {
   std::set<ErrorKind> outage_;        // what was said of the present one
   std::set<std::string> unreadable_;  // said of objects that cannot be read
   bool ended_ = false;
-  bool had_session_ = false;
-  std::vector<std::string> paused_;  // why, in lines; empty: it is not
+  std::shared_ptr<const HostManifest> before_;  // of the session before, when its LiveUpdate was deleted
+  std::vector<std::string> paused_;             // why, in lines; empty: it is not
   Handle look_again_, question_;
 
   Store<LiveUpdate> live_updates_;

@@ -1,9 +1,11 @@
 #include "watcher/host_rules.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "core/base/path.h"
 #include "core/base/text.h"
+#include "core/rules/pattern.h"
 #include "core/rules/validate.h"
 
 namespace live_update {
@@ -32,6 +34,22 @@ std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(cons
     errors.insert(errors.end(), rules.error().begin(), rules.error().end());
   }
   return std::unexpected(std::move(errors));
+}
+
+HostIgnores told_ignores(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  HostIgnores told;
+  std::size_t count = 0;
+  for (auto split : text | std::views::split('\n')) {
+    const std::string_view line(split.begin(), split.end());
+    if (line.starts_with('#') || trim(line).empty()) continue;
+    told.patterns += std::string(line) + '\n';
+    ++count;
+  }
+  if (!is_utf8(told.patterns)) return {"", "its ignore file is not UTF-8"};
+  if (count > HostIgnores::kMostPatterns || told.patterns.size() > HostIgnores::kMostBytes)
+    return {"", "its ignore file has more than 1,000 patterns or 32 KiB; write fewer, wider ones"};
+  return told;
 }
 
 namespace {

@@ -6,8 +6,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/api/kinds.h"
 #include "core/rules/mapping.h"
 #include "core/rules/plan.h"
 #include "watcher/file_system.h"
@@ -25,6 +27,9 @@ struct LoadedIgnoreRules {
 // Errors: the file is named and does not exist, it cannot be read, a pattern is malformed.
 std::expected<LoadedIgnoreRules, std::vector<FieldError>> load_ignore_rules(const LiveUpdateSpec& spec,
                                                                             const FileSystem& files);
+
+// What the operator is told of an ignore file's text, for `deletes: Mirror` (rule 4.5): its patterns, or why not.
+HostIgnores told_ignores(std::string_view text);
 
 // Where the links that a mapping follows lead now, as long as that is inside the root (watcher/links.h).
 using FollowedLinks = std::map<std::string, std::string>;

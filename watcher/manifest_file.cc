@@ -1,9 +1,12 @@
 #include "watcher/manifest_file.h"
 
+#include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -341,6 +344,24 @@ Result<std::vector<Manifest>> read_manifests(const std::string& file) {
   auto text = read_all(file == "-" ? std::cin : opened, name);
   if (!text) return std::unexpected(text.error());
   return parse_manifests(name, *text);
+}
+
+std::string file_state(const std::string& file) {
+  struct stat info{};
+  if (stat(file.c_str(), &info) != 0) return "missing";
+  return fmt::format("{} {} {} {} {}.{}", info.st_dev, info.st_ino, info.st_size, info.st_mode,
+                     info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+}
+
+bool says_already(const LiveUpdate& there, const LiveUpdate& wanted) {
+  const auto has_all = [](const auto& have, const auto& named) {
+    return std::ranges::all_of(named, [&](const auto& it) {
+      const auto found = have.find(it.first);
+      return found != have.end() && found->second == it.second;
+    });
+  };
+  return there.spec == wanted.spec && has_all(there.meta.labels, wanted.meta.labels) &&
+         has_all(there.meta.annotations, wanted.meta.annotations);
 }
 
 }  // namespace live_update

@@ -43,4 +43,10 @@ struct Manifest {
 Result<std::vector<Manifest>> read_manifests(const std::string& file);  // "-": standard input
 Result<std::vector<Manifest>> parse_manifests(const std::string& file, std::string_view text);
 
+// Differs whenever the file may have changed.
+std::string file_state(const std::string& file);
+// Whether `there` is what the file's `wanted` would make of it: the spec, and the labels and annotations that
+// the file names.
+bool says_already(const LiveUpdate& there, const LiveUpdate& wanted);
+
 }  // namespace live_update

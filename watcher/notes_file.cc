@@ -42,12 +42,32 @@ Result<std::optional<std::string>> read_notes(const std::string& path) {
   return std::move(text).str();
 }
 
-Result<> replace_notes(const std::string& path, const std::string& text) {
+namespace {
+
+void make_directory_of(const std::string& path) {
   const std::string directory = std::filesystem::path(path).parent_path();
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   chmod(directory.c_str(), 0700);
+}
+
+}  // namespace
+
+Result<> append_notes(const std::string& path, const std::string& text) {
+  errno = 0;
+  std::ofstream file(path, std::ios::binary | std::ios::app);
+  if (!file && errno == ENOENT) {
+    make_directory_of(path);
+    file.open(path, std::ios::binary | std::ios::app);
+  }
+  file << text << std::flush;
+  if (file) return {};
+  return fail(ErrorKind::Io, std::strerror(errno));
+}
+
+Result<> replace_notes(const std::string& path, const std::string& text) {
+  const std::string temporary = fmt::format("{}.{}", path, getpid());
+  make_directory_of(path);
   std::ofstream file(temporary, std::ios::binary);
   file << text;
   file.close();

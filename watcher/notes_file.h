@@ -21,12 +21,16 @@ Result<std::optional<std::string>> read_notes(const std::string& path);
 // Atomic: a reader finds the old text or the new one. Makes the directory (0700). Io, with the reason alone.
 Result<> replace_notes(const std::string& path, const std::string& text);
 
+// One more piece at the end; makes file and directory. Io, with the reason alone.
+Result<> append_notes(const std::string& path, const std::string& text);
+
 // The port to these files, for who must be testable without a disk.
 class Notes {
  public:
   virtual ~Notes() = default;
   virtual Result<std::optional<std::string>> read(const std::string& path) const = 0;  // as read_notes
   virtual Result<> replace(const std::string& path, const std::string& text) = 0;      // as replace_notes
+  virtual Result<> append(const std::string& path, const std::string& text) = 0;       // as append_notes
 };
 
 class DiskNotes : public Notes {
@@ -34,6 +38,9 @@ class DiskNotes : public Notes {
   Result<std::optional<std::string>> read(const std::string& path) const override { return read_notes(path); }
   Result<> replace(const std::string& path, const std::string& text) override {
     return replace_notes(path, text);
+  }
+  Result<> append(const std::string& path, const std::string& text) override {
+    return append_notes(path, text);
   }
 };
 

@@ -1,16 +1,45 @@
 #include "watcher/outbox.h"
 
 #include <algorithm>
+#include <memory>
 
-#include "core/rules/credentials.h"
+#include "core/desired/checkpoint.h"
 
 namespace live_update {
+namespace {
 
-void Outbox::start(Tree posted) {
+Unknowns unknowns_of(const std::set<std::string>& paths) {
+  Unknowns all;
+  for (const std::string& path : paths) all.add(path);
+  return all;
+}
+
+// What is behind `sequence` and counts. In the place of what a Checkpoint stands for, that one alone.
+std::vector<const ChangeSetSpec*> said_after(std::int64_t sequence,
+                                             const std::vector<ChangeSet>& change_sets) {
+  std::vector<std::shared_ptr<const ChangeSet>> all;  // borrowed
+  for (const ChangeSet& it : change_sets) all.emplace_back(std::shared_ptr<const ChangeSet>(), &it);
+  std::ranges::sort(all, {}, [](const auto& it) { return it->spec.sequence; });
+  const auto checkpoint = newest_checkpoint(all);
+  const std::int64_t merged = checkpoint.empty() ? 0 : checkpoint.back()->spec.sequence;
+  std::vector<const ChangeSetSpec*> said;
+  if (merged > sequence)
+    for (const auto& it : checkpoint) said.push_back(&it->spec);
+  for (const auto& it : all)
+    if (!it->spec.checkpoint && it->spec.sequence > std::max(sequence, merged) &&
+        it->status.phase != "Refused" && it->status.phase != "Superseded")
+      said.push_back(&it->spec);
+  return said;
+}
+
+}  // namespace
+
+void Outbox::start(Tree posted, Counts counts) {
   posted_ = std::move(posted);
-  posted_.drop_tombstones();
+  counts_ = std::move(counts);
   posted_.drop_content();
   due_.clear();
+  asked_.clear();
 }
 
 void Outbox::add(const DirtyPaths& dirty) {
@@ -19,14 +48,19 @@ void Outbox::add(const DirtyPaths& dirty) {
 }
 
 std::vector<Change> Outbox::difference(const Tree& now, const Unknowns& unknown) const {
-  if (due_.contains("")) return diff(posted_, now, unknown);
   const std::vector<std::string> paths(due_.begin(), due_.end());
-  return diff(part_of(posted_, paths), part_of(now, paths), unknown);
+  auto changes = due_.contains("") ? diff(posted_, now, unknown)
+                                   : diff(part_of(posted_, paths), part_of(now, paths), unknown);
+  std::erase_if(changes, [&](const Change& it) {
+    return unknown.hides(it.path) || (it.op == Op::Delete && !counts_(it.path));
+  });
+  return changes;
 }
 
 std::vector<Change> Outbox::take(const Tree& now, const Unknowns& unknown) {
   auto changes = difference(now, unknown);
   due_.clear();
+  asked_.clear();
   return changes;
 }
 
@@ -34,40 +68,52 @@ std::size_t Outbox::waiting(const Tree& now, const Unknowns& unknown) const {
   return difference(now, unknown).size();
 }
 
+std::vector<Change> Outbox::gone(const Tree& now, const Unknowns& unknown) const {
+  std::vector<Change> changes;
+  for (const auto& [path, entry] : posted_.entries()) {
+    const bool is_there = now.find(path) || (entry.type == FileType::Directory && now.type(path));
+    if (!is_there && !unknown.spares(path) && counts_(path))
+      changes.push_back({.path = path, .op = Op::Delete, .type = entry.type});
+  }
+  return changes;
+}
+
 void Outbox::confirm(const std::vector<ChangeSetSpec>& parts) {
-  // A Snapshot clears what is not named in any of its parts.
-  if (parts.front().type == ChangeSetType::Snapshot) {
-    Unknowns unknown;
-    for (const ChangeSetSpec& part : parts)
-      for (const UnknownPath& it : part.unknown) unknown.add(it.path, it.below);
-    posted_.keep_if([&](const std::string& path) { return unknown.spares(path); });
-    posted_.doubt(unknown);
+  std::vector<const ChangeSetSpec*> all;
+  for (const ChangeSetSpec& part : parts) all.push_back(&part);
+  ChangeSetSpec batch = join(all);
+  for (Change& change : batch.changes.edit()) change.content = nullptr;
+  if (batch.type == ChangeSetType::Snapshot) {
+    for (const auto& [path, entry] : posted_.entries())
+      if (!entry.deleted && !counts_(path)) batch.unknown.push_back({path});
+    posted_.doubt(Unknowns(batch.unknown));
   }
-  for (const ChangeSetSpec& part : parts) {
-    ChangeSetSpec bare = part;
-    for (Change& change : bare.changes.edit()) change.content = nullptr;
-    bare.type = ChangeSetType::Delta;
-    posted_.merge(bare);
-  }
-  posted_.drop_tombstones();
+  posted_.merge(batch);
+  keep_asked(parts);
+}
+
+void Outbox::keep_asked(const std::vector<ChangeSetSpec>& parts) {
+  if (asked_.empty()) return;
+  for (const ChangeSetSpec& part : parts)
+    for (const Change& change : part.changes)
+      if (change.content) asked_.erase(change.path);
+  posted_.doubt(unknowns_of(asked_));
 }
 
 void Outbox::retract(const std::vector<Change>& changes) {
   std::vector<std::string> paths;
   for (const Change& change : changes) {
-    if (!posted_.find(change.path)) posted_.write(change.path, {.type = change.type});
+    posted_.suspect(change.path, change.type);
     paths.push_back(change.path);
   }
   ask_again(paths);
 }
 
 void Outbox::ask_again(const std::vector<std::string>& paths) {
-  Unknowns again;
-  for (const std::string& path : paths) {
-    again.add(path);
-    due_.insert(path);
-  }
-  posted_.doubt(again);
+  const std::set<std::string> again(paths.begin(), paths.end());
+  add_paths(again);
+  asked_.insert(again.begin(), again.end());
+  posted_.doubt(unknowns_of(again));
 }
 
 void Outbox::assume(const std::vector<std::string>& paths, const Tree& tree) {
@@ -75,21 +121,24 @@ void Outbox::assume(const std::vector<std::string>& paths, const Tree& tree) {
     if (const Entry* entry = tree.find(path)) posted_.write(path, *entry);
 }
 
-std::set<std::string> credentials_in(const std::vector<ChangeSet>& change_sets) {
-  std::set<std::string> out;
-  for (const std::string& path : replay(Tree(), 0, change_sets).below(""))
-    if (is_credential(path)) out.insert(path);
-  return out;
+bool Outbox::knows(const std::string& path) const {
+  const Entry* entry = posted_.find_any(path);
+  return entry && !entry->doubted;
+}
+
+std::int64_t Outbox::there() const {
+  return std::ranges::count_if(posted_.entries(),
+                               [&](const auto& item) { return !item.second.deleted && counts_(item.first); });
+}
+
+Tree completed(Tree base, const std::vector<ChangeSet>& change_sets) {
+  base.take_from(replay(Tree(), 0, change_sets), "");
+  return base;
 }
 
 Tree replay(Tree base, std::int64_t sequence, const std::vector<ChangeSet>& change_sets) {
-  std::vector<const ChangeSetSpec*> newer;
-  for (const ChangeSet& it : change_sets)
-    if (it.spec.sequence > sequence && it.status.phase != "Refused" && it.status.phase != "Superseded")
-      newer.push_back(&it.spec);
-  std::ranges::sort(newer, {}, &ChangeSetSpec::sequence);
   std::vector<const ChangeSetSpec*> parts;
-  for (const ChangeSetSpec* spec : newer) {
+  for (const ChangeSetSpec* spec : said_after(sequence, change_sets)) {
     const bool follows = !parts.empty() && spec->part == parts.back()->part + 1 &&
                          spec->parts == parts.back()->parts && spec->session == parts.back()->session &&
                          spec->sequence == parts.back()->sequence + 1;

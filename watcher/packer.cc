@@ -50,7 +50,8 @@ std::vector<Change> encode(const Change& change, std::size_t limit) {
 // The parts of a batch, filled one after the other.
 class Parts {
  public:
-  Parts(const ChangeSetSpec& header, std::size_t limit) : header_(header), limit_(limit), parts_{header} {
+  Parts(const ChangeSetSpec& header, const Limits& limits)
+      : header_(header), limits_(limits), parts_{header} {
     header_.changes.clear();
     header_.unknown.clear();
     parts_.front() = header_;
@@ -67,6 +68,7 @@ class Parts {
 
   std::vector<ChangeSetSpec> take() {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (i + 1 < parts_.size()) parts_[i].ignores.reset();
       parts_[i].part = static_cast<int>(i + 1);
       parts_[i].parts = static_cast<int>(parts_.size());
     }
@@ -76,7 +78,7 @@ class Parts {
 
  private:
   void make_room(std::size_t size) {
-    if (entries_ > 0 && (filled_ + size > limit_ || entries_ == kMaxChanges)) {
+    if (entries_ > 0 && (filled_ + size > limits_.inline_content || entries_ == limits_.packed_changes)) {
       parts_.push_back(header_);
       filled_ = entries_ = 0;
     }
@@ -85,18 +87,19 @@ class Parts {
   }
 
   ChangeSetSpec header_;  // without entries
-  const std::size_t limit_;
+  const Limits& limits_;
   std::vector<ChangeSetSpec> parts_;
   std::size_t filled_ = 0, entries_ = 0;  // of the last part
 };
 
 }  // namespace
 
-std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, std::vector<Change> changes, std::size_t limit) {
-  Parts parts(header, limit);
+std::vector<ChangeSetSpec> pack(const ChangeSetSpec& header, std::vector<Change> changes,
+                                const Limits& limits) {
+  Parts parts(header, limits);
   for (const UnknownPath& it : header.unknown) parts.add(it);
   for (Change& change : changes) {
-    for (Change& piece : encode(change, limit)) parts.add(std::move(piece));
+    for (Change& piece : encode(change, limits.inline_content)) parts.add(std::move(piece));
     change.content.reset();
   }
   return parts.take();

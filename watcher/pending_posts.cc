@@ -51,9 +51,11 @@ std::optional<LostPost> PendingPosts::settle(std::vector<PendingPost>::iterator 
   return LostPost{std::move(settled), fate == Fate::Displaced ? LostPost::Displaced : LostPost::TooFarAhead};
 }
 
-std::optional<LostPost> PendingPosts::stored(const std::vector<ChangeSetSpec>& parts) {
-  PendingPost post{.names = {}, .sequence = parts.back().sequence, .snapshot = false, .changes = {}};
+std::optional<LostPost> PendingPosts::stored(const std::vector<ChangeSetSpec>& parts, bool digests) {
+  PendingPost post;
+  post.sequence = parts.back().sequence;
   post.snapshot = parts.back().type == ChangeSetType::Snapshot;
+  post.digests = post.snapshot && digests;
   for (const ChangeSetSpec& part : parts) {
     post.names.push_back(change_set_name(part.live_update, part.session, part.sequence));
     if (!post.snapshot)
@@ -63,24 +65,35 @@ std::optional<LostPost> PendingPosts::stored(const std::vector<ChangeSetSpec>& p
   if (post.snapshot) snapshot_ = post.sequence;
   open_.push_back(std::move(post));
   Fate told = Fate::Open;
-  for (const ChangeSetSpec& part : parts)
+  bool some_gone = false;
+  for (const ChangeSetSpec& part : parts) {
+    some_gone |= early_.take_removed(part.sequence);
     if (const auto early = early_.take(part.sequence); early && told == Fate::Open)
       told = fate(open_.back(), *early, &part == &parts.back());
+  }
+  if (some_gone && told == Fate::Open) told = Fate::Displaced;
   early_.known(parts.back().sequence);
   return settle(std::prev(open_.end()), told);
 }
 
 std::optional<LostPost> PendingPosts::status(const ChangeSet& change_set) {
-  const std::string& name = change_set.meta.name;
-  const auto post = find(name);
-  if (post != open_.end()) return settle(post, fate(*post, change_set.status, name == post->names.back()));
   early_.keep(change_set);
-  return std::nullopt;
+  const std::string& name = change_set.meta.name;
+  const auto post = early_.is_older(change_set) ? open_.end() : find(name);
+  if (post == open_.end()) return std::nullopt;
+  return settle(post, fate(*post, change_set.status, name == post->names.back()));
 }
 
-std::optional<LostPost> PendingPosts::removed(const std::string& name) {
-  const auto post = find(name);
+std::optional<LostPost> PendingPosts::removed(const ChangeSet& change_set) {
+  const auto post = early_.is_older(change_set) ? open_.end() : find(change_set.meta.name);
+  early_.removed(change_set);
   return post == open_.end() ? std::nullopt : settle(post, Fate::Displaced);
+}
+
+// Snapshots of before replace nothing of what comes now.
+void PendingPosts::start_over(std::int64_t next) {
+  early_.start_over(next);
+  snapshot_ = 0;
 }
 
 PendingPosts::Fate PendingPosts::fate_among(const PendingPost& post,

@@ -19,6 +19,7 @@ struct PendingPost {
   std::vector<std::string> names;  // of its parts
   std::int64_t sequence = 0;       // of its last part
   bool snapshot = false;
+  bool digests = false;         // of a Snapshot: without the content that its targets are taken to have
   std::vector<Change> changes;  // path, op and type only; of a Snapshot none
   bool operator==(const PendingPost&) const = default;
 };
@@ -42,13 +43,15 @@ class PendingPosts {
   // Each of these returns the batch if it turns out to be lost, once.
 
   // The parts are stored. Their status may have come before the answer to the post.
-  std::optional<LostPost> stored(const std::vector<ChangeSetSpec>& parts);
+  std::optional<LostPost> stored(const std::vector<ChangeSetSpec>& parts, bool digests = false);
   std::optional<LostPost> status(const ChangeSet& change_set);
-  // Gone before anything was said of it.
-  std::optional<LostPost> removed(const std::string& name);
+  // Gone before anything was said of it, be it before the answer to the post.
+  std::optional<LostPost> removed(const ChangeSet& change_set);
 
   // Of the last run: those of its batches that are lost by now; others are waited for.
   std::vector<LostPost> resume(std::vector<PendingPost> posts, const std::vector<ChangeSet>& change_sets);
+  // The operator's sequences begin anew, and ours with this one.
+  void start_over(std::int64_t next);
   const std::vector<PendingPost>& open() const { return open_; }
   // It is of a batch that is open, be it of the last run.
   bool awaits(const std::string& name) const;

@@ -116,6 +116,9 @@ void Publisher::unblock() {
 
 void Publisher::stored(std::size_t index) {
   states_[index].state = State::Stored;
+  ++stored_;
+  if (!suspects_.empty())
+    for (const Change& change : parts_[index].changes) suspects_.erase(change.path);
   pause_ = Millis{0};
   futile_ = 0;
   unblock();
@@ -171,11 +174,14 @@ void Publisher::divide() {
   });
 }
 
+// Even nothing is refused, but for another reason: what that is says nothing of the part.
 void Publisher::tried(Result<Response> answer) {
   if (answer || answer.error().kind == ErrorKind::AlreadyExists)
     refused_->division.accepted();
   else if (worth_waiting(answer.error()))
     return wait(answer.error());
+  else if (!refused_->division.probed() && answer.error().message != refused_->error.message)
+    return halve();
   else
     refused_->division.refused(answer.error());
   divide();
@@ -196,6 +202,29 @@ void Publisher::mend() {
     for (std::size_t i = begin; i < end; ++i) add(i, refused.error.message, false);
   if (division.hopeless() || (left_out.empty() && ++futile_ > kMostFutile)) return wait(refused.error);
   if (left_out.empty()) return fill_window();
+  callbacks_.on_left_out(left_out);
+  leave_out(left_out) ? fill_window() : give_up(refused.error);
+}
+
+// Writes are in the half that goes first: of a file that was renamed the new name must not come after the old one
+// goes. A single change is to blame if something else was taken since it was refused for the first time.
+void Publisher::halve() {
+  const Refused refused = *std::exchange(refused_, std::nullopt);
+  std::vector<Change> changes;
+  std::set<std::string> paths;
+  for (const Change& change : parts_[refused.index].changes)
+    if (paths.insert(change.path).second) changes.push_back(change);
+  if (changes.empty()) return wait(refused.error);
+  for (const std::string& path : paths) suspects_.try_emplace(path, stored_);
+  std::ranges::stable_partition(changes, [](const Change& it) { return it.op == Op::Write; });
+  const bool single = changes.size() == 1;
+  const bool to_blame = single && stored_ > suspects_.at(changes[0].path);
+  if (to_blame) suspects_.erase(changes[0].path);
+  std::vector<LeftOut> left_out;
+  for (std::size_t i = changes.size() / 2; i < changes.size(); ++i) {
+    changes[i].content = nullptr;
+    left_out.push_back({std::move(changes[i]), refused.error.message, to_blame, !single});
+  }
   callbacks_.on_left_out(left_out);
   leave_out(left_out) ? fill_window() : give_up(refused.error);
 }

@@ -9,10 +9,13 @@
 // A ChangeSet that the API server refuses (its schema, admission) is mended in its place, so that the rest of
 // the batch goes, together, and its sequence has no hole: dry runs with halves of it find the changes that are
 // refused (watcher/division.h), and it is posted without them. Refused whatever it holds, it waits as for a
-// missing right. Lives on the loop's thread; callbacks run there, `on_done` and `on_given_up` may call `post`.
+// missing right. Where dry runs are not possible (webhooks may refuse them), it is posted itself with one half of
+// its changes, and the other half is left out for a moment. Lives on the loop's thread; callbacks run
+// there, `on_done` and `on_given_up` may call `post`.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <vector>
@@ -79,6 +82,7 @@ class Publisher {
   void divide();
   void tried(Result<Response> answer);
   void mend();
+  void halve();
   bool leave_out(const std::vector<LeftOut>& left_out);
   void give_up(Error error);
   bool under_way() const;
@@ -104,6 +108,9 @@ class Publisher {
   };
   std::optional<Refused> refused_;  // the part that is being divided
   int futile_ = 0;                  // times that this found nothing, since the last success
+  std::int64_t stored_ = 0;         // parts, ever
+  // Paths that were refused, perhaps together with others, where nothing can be tried; and what was stored by then.
+  std::map<std::string, std::int64_t> suspects_;
   Millis pause_{0};
   bool reachable_ = false;  // it waits for something else
   Handle retry_;

@@ -20,10 +20,16 @@ bool same(const Change& a, const Change& b) {
 }  // namespace
 
 void Refusals::add(const std::vector<LeftOut>& left_out, Instant now) {
-  const bool undecided = std::ranges::any_of(left_out, [](const LeftOut& it) { return !it.alone; });
-  pause_ = undecided ? std::clamp(pause_ * 2, kPause, kLongestPause) : std::chrono::seconds{0};
+  const bool undecided =
+      std::ranges::any_of(left_out, [](const LeftOut& it) { return !it.alone && !it.soon; });
+  const bool decided = std::ranges::any_of(left_out, &LeftOut::alone);
+  if (undecided)
+    pause_ = std::clamp(pause_ * 2, kPause, kLongestPause);
+  else if (decided)
+    pause_ = {};
   for (const LeftOut& it : left_out)
-    refused_[it.change.path] = {it.change, it.alone ? std::nullopt : std::optional(now + pause_)};
+    refused_[it.change.path] = {
+        it.change, it.alone ? std::nullopt : std::optional(now + std::max(pause_, kPause)), it.soon};
 }
 
 void Refusals::sift(std::vector<Change>& changes) {
@@ -63,6 +69,16 @@ std::set<std::string> Refusals::take_due(Instant now) {
   return paths;
 }
 
+std::set<std::string> Refusals::take_soon(bool taken) {
+  std::set<std::string> paths;
+  if (taken) hurries_ = kHurries;
+  if (hurries_ <= 0) return paths;
+  std::erase_if(refused_,
+                [&](const auto& item) { return item.second.soon && paths.insert(item.first).second; });
+  if (!taken && !paths.empty()) --hurries_;
+  return paths;
+}
+
 std::set<std::string> Refusals::take_all() {
   std::set<std::string> paths;
   for (const auto& [path, refused] : refused_) paths.insert(path);
@@ -71,10 +87,14 @@ std::set<std::string> Refusals::take_all() {
   return paths;
 }
 
+// Of what was not refused alone the words of the server matter where it is one.
 std::vector<std::string> say_left_out(const std::vector<LeftOut>& left_out) {
   std::map<std::string, std::vector<std::string>> by_reason;
+  std::string last;
   for (const LeftOut& it : left_out) {
+    if (it.soon) continue;
     auto& paths = by_reason[it.alone ? it.why : ""];
+    if (!it.alone) last = it.why;
     if (std::ranges::find(paths, it.change.path) == paths.end()) paths.push_back(it.change.path);
   }
   std::vector<std::string> lines;
@@ -84,14 +104,20 @@ std::vector<std::string> say_left_out(const std::vector<LeftOut>& left_out) {
       names += (i > 0 ? ", " : "") + visible(paths[i]);
     if (paths.size() > kNamed)
       names += " and " + say_count(static_cast<std::int64_t>(paths.size() - kNamed)) + " more";
-    lines.push_back(
-        why.empty()
-            ? fmt::format(
-                  "{} -> not sent yet: the API server refuses too many of them; tried again by itself", names)
-            : fmt::format(
-                  "{} -> not accepted: {}; everything else is sent. Change or ignore {}, or have that rule "
-                  "changed and start again",
-                  names, visible_lines(why), paths.size() == 1 ? "it" : "them"));
+    const char* them = paths.size() == 1 ? "it" : "them";
+    if (!why.empty())
+      lines.push_back(
+          fmt::format("{} -> not accepted: {}; everything else is sent. Change or ignore {}, or have that "
+                      "rule changed and "
+                      "start again",
+                      names, visible_lines(why), them));
+    else if (paths.size() == 1 && !last.empty())
+      lines.push_back(
+          fmt::format("{} -> not accepted: {}; everything else is sent, and it is tried again by itself",
+                      names, visible_lines(last)));
+    else
+      lines.push_back(fmt::format(
+          "{} -> not sent yet: the API server refuses too many of them; tried again by itself", names));
   }
   return lines;
 }

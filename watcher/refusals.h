@@ -23,6 +23,7 @@ struct LeftOut {
   Change change;  // without content
   std::string why;
   bool alone = true;  // it was refused itself; else together with others, and has to be tried again
+  bool soon = false;  // as soon as anything is taken
 };
 
 class Refusals {
@@ -41,6 +42,10 @@ class Refusals {
   std::optional<Instant> due() const;
   // What is to be tried again.
   std::set<std::string> take_due(Instant now);
+  // What may be tried again at once, because something was `taken`; or because one was found that is perhaps to
+  // blame, so many times until something is taken.
+  static constexpr int kHurries = 16;
+  std::set<std::string> take_soon(bool taken);
   // Everything may be tried again.
   std::set<std::string> take_all();
 
@@ -48,9 +53,11 @@ class Refusals {
   struct Refused {
     Change change;
     std::optional<Instant> again;
+    bool soon = false;
   };
   std::map<std::string, Refused> refused_;
   std::chrono::seconds pause_{0};
+  int hurries_ = kHurries;
 };
 
 // Lines for people: the paths, the words of the server, what to do.

@@ -44,6 +44,9 @@ class Results {
   // It was deleted: nobody needs it any more.
   void removed(const std::string& change_set);
 
+  // The sequences begin anew with this one.
+  void start_over(std::int64_t next) { early_.start_over(next); }
+
   // What is to be said because time has passed; call it at `due`.
   std::vector<Line> tick(Instant now);
   std::optional<Instant> due() const;

@@ -113,12 +113,22 @@ std::expected<LoadedRules, std::vector<FieldError>> load_rules(const FileSystem&
   if (!errors.empty()) return std::unexpected(errors);
   FollowedLinks links = followed_links(Mapping(own), files);
   const std::string digest = rules_digest(own, ceiling, loaded->text, links);
+  HostIgnores ignores = told_ignores(loaded->text);
+  // What is behind a link is judged by where that leads, too.
+  if (!links.empty())
+    ignores = {"",
+               "a sync leads through a link (" + visible(links.begin()->first) + "); sync what it points to"};
   RulesFilter filter(own, std::move(loaded->rules), ignore_file_of(own));
-  if (reach_of(own) == reach_of(ceiling)) return LoadedRules{filter.with(std::move(links)), digest};
+  if (reach_of(own) == reach_of(ceiling)) return LoadedRules{filter.with(std::move(links)), digest, ignores};
+  if (!reach_beyond(ceiling, own).empty())
+    ignores = {
+        "",
+        "the spec that was accepted there, or its file, holds back other paths than the LiveUpdate in the "
+        "cluster; make them equal"};
   auto bound = load_ignore_rules(ceiling, files);
   if (!bound) return std::unexpected(bound.error());
   const RulesFilter within = filter.within({ceiling, std::move(bound->rules), ignore_file_of(ceiling)});
-  return LoadedRules{within.with(std::move(links)), digest};
+  return LoadedRules{within.with(std::move(links)), digest, ignores};
 }
 
 }  // namespace live_update

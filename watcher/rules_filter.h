@@ -62,7 +62,8 @@ class RulesFilter : public PathFilter {
 // The rules as they are on the disk now.
 struct LoadedRules {
   RulesFilter filter;
-  std::string digest;  // of all that decides which paths count, to see whether it changed
+  std::string digest;   // of all that decides which paths count, to see whether it changed
+  HostIgnores ignores;  // what of it the operator cannot know (rule 4.5)
 };
 
 // Reads the ignore file and compiles everything. Errors: rules of the spec that are broken, a

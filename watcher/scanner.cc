@@ -58,8 +58,9 @@ struct Scanner::Walk {
   Problems before;  // that were known of these paths
 };
 
-Scanner::Scanner(const HostFiles& files, const PathFilter& filter, KnownFiles& known, Warn warn)
-    : files_(files), filter_(filter), known_(known), warn_(std::move(warn)) {}
+Scanner::Scanner(const HostFiles& files, const PathFilter& filter, KnownFiles& known, Warn warn,
+                 std::uint64_t largest)
+    : files_(files), filter_(filter), known_(known), warn_(std::move(warn)), largest_(largest) {}
 
 // Whether no link is on the way to a path but those that are followed. Behind others there is nothing of ours.
 bool Scanner::reachable(const std::string& path) const {
@@ -75,7 +76,7 @@ bool Scanner::reachable(const std::string& path) const {
 }
 
 std::expected<HostFiles::Reading, int> Scanner::read(const std::string& path) const {
-  auto reading = files_.read(path, HostFiles::Links::NoneOnTheWay, kMaxFileSize);
+  auto reading = files_.read(path, HostFiles::Links::NoneOnTheWay, largest_);
   if (reading || reading.error() != ELOOP) return reading;
   const bool itself = filter_.follows(path);
   const auto slash = path.rfind('/');
@@ -83,7 +84,7 @@ std::expected<HostFiles::Reading, int> Scanner::read(const std::string& path) co
   const LinkEnd end = files_.end(itself || name == path ? (itself ? path : "") : path.substr(0, slash));
   if (!reachable(path) || end.where != LinkEnd::Inside) return std::unexpected(ELOOP);
   const std::string real = itself ? end.path : end.path.empty() ? name : end.path + '/' + name;
-  return files_.read(real, HostFiles::Links::NotAtTheEnd, kMaxFileSize);
+  return files_.read(real, HostFiles::Links::NotAtTheEnd, largest_);
 }
 
 Scanner::Walk Scanner::begin(const std::string& path) {
@@ -240,7 +241,7 @@ void Scanner::visit_directory(const std::string& path, Tree& tree, Walk& walk) {
 void Scanner::visit_file(const std::string& path, const FileStatus& info, Tree& tree, Walk& walk) {
   const Fingerprint& print = info.print;
   auto known = known_.find(path);
-  const bool too_large = print.size > kMaxFileSize;
+  const bool too_large = print.size > largest_;
   if (auto said = walk.before.find(path);
       too_large && said != walk.before.end() && said->second.kind == Problem::TooLarge)
     problems_.insert(walk.before.extract(said));
@@ -276,10 +277,10 @@ Result<Entry> Scanner::load(const std::string& path) {
     if (!reading) return std::unexpected(unreadable(reading.error()));
     auto& [before, after, bytes, whole, error] = *reading;
     if (before.kind != FileKind::File) return fail(ErrorKind::NotFound, "no regular file");
-    if (before.print.size > kMaxFileSize)
+    if (before.print.size > largest_)
       return fail(ErrorKind::TooLarge,
                   fmt::format("not synced: it has {:.1f} MB, and files above {} MB are refused; ignore it",
-                              static_cast<double>(before.print.size) / (1 << 20), kMaxFileSize >> 20));
+                              static_cast<double>(before.print.size) / (1 << 20), largest_ >> 20));
     if (error == EIO) return fail(ErrorKind::Io, "not synced: the disk reports an error while it is read");
     if (error != 0) return std::unexpected(unreadable(error));
     ++files_read_;

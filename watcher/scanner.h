@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/api/limits.h"
 #include "core/base/result.h"
 #include "core/desired/tree.h"
 #include "core/desired/unknown.h"
@@ -23,8 +24,6 @@
 #include "watcher/path_filter.h"
 
 namespace live_update {
-
-inline constexpr std::uint64_t kMaxFileSize = 32u << 20;  // larger ones are refused, with a message
 
 struct KnownFile {
   Fingerprint print;
@@ -40,8 +39,10 @@ class Scanner {
   // again.
   using Warn = std::function<void(const std::string& path, const std::string& message)>;
 
-  // `files`, `filter` and `known` outlive this; `known` is brought up to date by every look.
-  Scanner(const HostFiles& files, const PathFilter& filter, KnownFiles& known, Warn warn);
+  // `files`, `filter` and `known` outlive this; `known` is brought up to date by every look. Files of more than
+  // `largest` bytes are refused, with a message.
+  Scanner(const HostFiles& files, const PathFilter& filter, KnownFiles& known, Warn warn,
+          std::uint64_t largest = Limits().file);
 
   // Brings the tree up to date below a directory ("": the root), itself included. NotFound: the root is not
   // there.
@@ -106,6 +107,7 @@ class Scanner {
   const PathFilter& filter_;
   KnownFiles& known_;
   const Warn warn_;
+  const std::uint64_t largest_;
   std::uint64_t content_budget_ = 0;
   std::vector<std::string> kept_;
   std::vector<std::string> held_back_;

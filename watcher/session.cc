@@ -7,22 +7,16 @@
 #include "core/api/conditions.h"
 #include "core/base/text.h"
 #include "core/desired/history.h"
-#include "core/rules/credentials.h"
-#include "run/memory.h"
+#include "core/rules/rules_mark.h"
 #include "watcher/cluster.h"
 #include "watcher/wording.h"
 
 namespace live_update {
 namespace {
 
-constexpr Millis kPollPeriod{2000}, kManifestDelay{2000}, kRootPause{200};
+constexpr Millis kPollPeriod{2000}, kRootPause{200};
 constexpr int kRootAttempts = 5;
 constexpr const char* kSyncRequested = "liveupdate.dev/sync-requested-at";
-
-bool has_initial_sync(const LiveUpdateSpec& spec) {
-  return std::ranges::any_of(spec.steps,
-                             [](const Step& step) { return std::holds_alternative<InitialSync>(step); });
-}
 
 std::string annotation(const LiveUpdate& live_update, const char* name) {
   auto found = live_update.meta.annotations.find(name);
@@ -36,8 +30,6 @@ std::string say_errors(const std::vector<FieldError>& errors) {
   return text;
 }
 
-std::int64_t count_files(const Tree& tree) { return static_cast<std::int64_t>(tree.files_below("").size()); }
-
 }  // namespace
 
 Session::Session(Loop& loop, ApiServer& api, Host& host, Console& console, SessionOptions options,
@@ -47,6 +39,7 @@ Session::Session(Loop& loop, ApiServer& api, Host& host, Console& console, Sessi
       host_(host),
       console_(console, ""),
       options_(std::move(options)),
+      limits_(options_.limits),
       on_end_(std::move(on_end)),
       pending_(options_.id),
       results_(options_.id, options_.timings) {}
@@ -59,48 +52,40 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
   live_update_ = live_update;
   buffer_.set_debounce(live_update.spec.debounce);
   if (auto made = make_source(); !made) return made;
-  const std::string manifest_rules = manifest_.rules;
   std::int64_t newest = live_update.status.sequence;
-  const auto own = own_in_order(live_update.meta, newest, change_sets);
+  const auto own = own_in_order(live_update.meta, newest, change_sets, limits_);
   if (!own.empty()) newest = std::max(newest, own.back().spec.sequence);
-  if (!options_.ceiling->spec()->source.credentials.empty()) sent_credentials_ = credentials_in(own);
-  outbox_.start(baseline(own));
-  outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
-  if (had_manifest_ && manifest_rules != source_->rules_digest()) {
-    std::vector<std::string> appeared;
-    for (const Change& change : diff(outbox_.posted(), source_->tree()))
-      if (change.op == Op::Write && !outbox_.posted().find(change.path)) appeared.push_back(change.path);
-    take_appeared(appeared);
-  }
-  outbox_.add_all();
+  begin_outbox(own);
   answer_wanted();
-  for (const LostPost& it : pending_.resume(std::exchange(manifest_.pending, {}), change_sets)) {
-    outbox_.retract(it.post.changes);
-    snapshot_due_ = snapshot_due_ || it.post.snapshot;
-  }
+  resume_posts(change_sets);
   guard_.resume(std::exchange(manifest_.held, {}));
+  make_publisher(newest + 1);
+  manifest_.sequence = newest;
+  git_head_ = manifest_.head;
+  if (git_has_moved(); git_head_ != manifest_.head && !manifest_.head.empty()) git_moved_ = loop_.now();
+  if (options_.once) owe_snapshot(Snapshot::Contents);
+  if (mirrors()) owe_snapshot(Snapshot::Digests);
+  owe_snapshot(snapshot_asked_for(live_update));
+  snapshot_owed_ = snapshot_due_;
+  if (!had_manifest_)
+    write_manifest();  // killed from here on, the next run knows what this one took for granted
+  if (!options_.once)
+    console_.say(fmt::format("watching {} in {}", say_count(source_->count_files(), "file"), options_.root));
+  say_held();
+  post_due();
+  write_manifest_soon();
+  return {};
+}
+
+void Session::make_publisher(std::int64_t next) {
   publisher_ = std::make_unique<Publisher>(
-      loop_, api_, live_update.meta, newest + 1,
+      loop_, api_, live_update_.meta, next,
       Publisher::Callbacks{.on_done = [this](const auto& parts) { stored(parts); },
                            .on_left_out = [this](const auto& left_out) { leave_out(left_out); },
                            .on_given_up = [this](const auto& parts, const Error& error,
                                                  bool torn) { given_up(parts, error, torn); },
                            .on_blocked = [this](const Error& error) { blocked(error); },
                            .on_unblocked = [this] { unblocked(); }});
-  manifest_.sequence = newest;
-  git_head_ = manifest_.head;
-  if (git_has_moved(); git_head_ != manifest_.head && !manifest_.head.empty()) git_moved_ = loop_.now();
-  snapshot_owed_ = snapshot_due_ =
-      options_.once || options_.follows || snapshot_due_ || snapshot_asked_for(live_update);
-  if (!had_manifest_)
-    write_manifest();  // killed from here on, the next run knows what this one took for granted
-  if (!options_.once)
-    console_.say(
-        fmt::format("watching {} in {}", say_count(count_files(source_->tree()), "file"), options_.root));
-  say_held();
-  post_due();
-  write_manifest_soon();
-  return {};
 }
 
 void Session::say_held() {
@@ -112,9 +97,10 @@ Result<> Session::make_source() {
   auto rules = load_rules(host_.files(), live_update_.spec, *options_.ceiling->spec());
   if (!rules) return fail(ErrorKind::Invalid, say_errors(rules.error()));
   load_manifest();
+  reach_ = reach_mark(live_update_.spec);
   source_ = std::make_unique<Source>(
       host_.files(), std::move(*rules), std::move(manifest_.known),
-      [this](const std::string& path, const std::string& message) { tell_path(path, message); });
+      [this](const std::string& path, const std::string& message) { tell_path(path, message); }, limits_);
   if (!options_.once)
     if (auto watching = start_watching(); !watching) return watching;
   if (auto scanned = source_->scan_all(); !scanned) return scanned;
@@ -129,34 +115,6 @@ void Session::tell_path(const std::string& path, const std::string& message) {
   if (!source_ || !source_->concerns_sync(path)) return;
   const std::string name = path.empty() ? options_.root : visible(path);
   message.empty() ? console_.say(name + ": can be read again") : console_.problem(name + ": " + message);
-}
-
-void Session::load_manifest() {
-  if (options_.state_directory.empty()) return;
-  const ObjectMeta& meta = live_update_.meta;
-  manifest_file_ = std::make_unique<ManifestFile>(
-      host_.notes(), options_.state_directory,
-      ManifestKey{options_.server, meta.ns, meta.name, meta.uid, options_.root});
-  auto loaded = manifest_file_->load();
-  if (!loaded) return console_.problem(loaded.error().message);
-  had_manifest_ = loaded->has_value();
-  if (had_manifest_) manifest_ = std::move(**loaded);
-}
-
-// What the API server knows: what we told it until the last run ended, and what was posted after that.
-// Without notes of a last run the containers are taken to have what the disk has now, but for what ChangeSets
-// say.
-Tree Session::baseline(const std::vector<ChangeSet>& change_sets) {
-  const std::int64_t accepted = live_update_.status.sequence;
-  auto is_snapshot = [](const ChangeSet& it) { return it.spec.type == ChangeSetType::Snapshot; };
-  auto is_newest = [&](const ChangeSet& it) { return it.spec.sequence == accepted; };
-  const bool unknown_posts =
-      had_manifest_ && accepted > manifest_.sequence && std::ranges::none_of(change_sets, is_newest);
-  const bool history_lost = had_manifest_ && manifest_.sequence > 0 && accepted == 0 && change_sets.empty();
-  const bool no_snapshot = manifest_.snapshot == 0 && std::ranges::none_of(change_sets, is_snapshot);
-  snapshot_due_ = unknown_posts || history_lost || (no_snapshot && has_initial_sync(live_update_.spec));
-  return had_manifest_ ? replay(std::move(manifest_.posted), manifest_.sequence, change_sets)
-                       : replay(source_->tree(), 0, change_sets);
 }
 
 Result<> Session::start_watching() {
@@ -177,11 +135,13 @@ Result<> Session::start_watching() {
 // ---------------------------------------------------------------------------------------------------- rules
 
 // What came into view because the rules changed is no change of the developer's: it is sent where a sync maps
-// it, because nobody knows whether the containers have it, and else taken as it is.
+// it, because nobody knows whether the containers have it, and else taken as it is. But what was told of it before
+// is compared as ever.
 void Session::take_appeared(const std::vector<std::string>& appeared) {
   std::vector<std::string> unmapped;
-  std::ranges::copy_if(appeared, std::back_inserter(unmapped),
-                       [this](const std::string& path) { return !source_->mapped(path); });
+  std::ranges::copy_if(appeared, std::back_inserter(unmapped), [this](const std::string& path) {
+    return !source_->mapped(path) && !outbox_.knows(path);
+  });
   outbox_.assume(unmapped, source_->tree());
 }
 
@@ -199,13 +159,14 @@ void Session::reload_rules() {
     return;
   }
   auto appeared = source_->replace_rules(std::move(*rules));
+  reach_ = reach_mark(live_update_.spec);
   say_held();
   if (!appeared) return root_lost();
   if (watch_ && !watch_->restart()) return root_lost();
-  outbox_.keep_if([this](const std::string& path) { return source_->filter().counts(path); });
   take_appeared(*appeared);
   refusals_.take_all();
   outbox_.add_all();
+  if (mirrors()) owe_snapshot(Snapshot::Digests);
   console_.say("the rules have changed and are in force now");
   post_due();
 }
@@ -219,7 +180,7 @@ void Session::live_update_changed(const LiveUpdate& live_update) {
   publisher_->retry_now();
   if (new_spec) reload_rules();
   if (new_spec || requested) outbox_.add_paths(refusals_.take_all());
-  if (requested && !annotation(live_update, kSyncRequested).empty()) snapshot_due_ = true;
+  if (requested && !annotation(live_update, kSyncRequested).empty()) owe_snapshot(Snapshot::Contents);
   consider_snapshot();
   answer_wanted();
   post_due();
@@ -240,19 +201,31 @@ void Session::answer_wanted() {
   if (!unanswered.empty()) outbox_.ask_again(unanswered);
 }
 
-void Session::change_set_removed(const std::string& name) {
-  const auto gone = pending_.removed(name);
-  results_.removed(name);
+// What brought it was replaced, perhaps by a Snapshot of digests.
+void Session::answer_again(const ChangeSet& superseded) {
+  const auto answered = [&](const Change& it) { return answered_.erase(it.digest + ' ' + it.path) > 0; };
+  if (std::ranges::count_if(superseded.spec.changes, answered) == 0) return;
+  answer_wanted();
+  post_due();
+}
+
+// Those of an older LiveUpdate may have the names of ours.
+void Session::change_set_removed(const ChangeSet& change_set) {
+  if (!is_of(live_update_.meta, change_set.meta)) return;
+  const auto gone = pending_.removed(change_set);
+  results_.removed(change_set.meta.name);
   arm_results();
   if (gone) lost(*gone, false);
 }
 
 void Session::change_set_changed(const ChangeSet& change_set) {
+  if (change_set.spec.checkpoint) return;  // the operator says again what was said
   const std::int64_t sequence = change_set.spec.sequence;
-  if (sequence <= newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set))
+  if (sequence <= newest_with(publisher_->next_sequence() - 1, live_update_.meta, change_set, limits_))
     publisher_->saw_sequence(sequence);
   publisher_->retry_now();
   if (change_set.spec.session != options_.id && !pending_.awaits(change_set.meta.name)) saw_other(change_set);
+  if (change_set.status.phase == "Superseded") answer_again(change_set);
   const auto none = pending_.status(change_set);
   if (none && none->why != LostPost::Refused) return lost(*none);
   print(results_.status(change_set, loop_.now()));
@@ -325,6 +298,7 @@ void Session::look(const DirtyPaths& dirty) {
   if (ignore_file_touched(dirty) || source_->links_moved()) reload_rules();
   if (!source_->look(dirty)) return root_lost();
   say_held();
+  mind_untold(source_->lasting_unknown());
   outbox_.add(dirty);
   if (dirty.first && (!saved_ || *dirty.first < *saved_)) saved_ = dirty.first, observed_ = dirty.observed_at;
   post_due();
@@ -358,8 +332,7 @@ void Session::find_root(int attempts_left) {
   stop(1);
 }
 
-// ------------------------------------------------------------------------------------------ results and
-// notes
+// ------------------------------------------------------------------------------------------------- results
 
 void Session::print(const std::vector<Results::Line>& lines) {
   for (const Results::Line& line : lines)
@@ -373,32 +346,6 @@ void Session::arm_results() {
     print(results_.tick(loop_.now()));
     arm_results();
   });
-}
-
-void Session::write_manifest_soon() {
-  manifest_timer_ = loop_.after(kManifestDelay, [this] {
-    write_manifest();
-    give_back_memory();
-  });
-}
-
-void Session::write_manifest() {
-  if (!manifest_file_ || !source_ || options_.once) return;
-  manifest_.session = options_.id;
-  manifest_.rules = source_->rules_digest();
-  manifest_.posted = outbox_.posted();
-  manifest_.known = source_->known();
-  manifest_.pending = pending_.open();
-  if (snapshot_owed_) manifest_.pending.push_back({.sequence = manifest_.sequence, .snapshot = true});
-  manifest_.held.assign(guard_.held().begin(), guard_.held().end());
-  manifest_.head = git_head_;
-  auto stored = manifest_file_->store(manifest_);
-  manifest_.posted = {};
-  manifest_.known.clear();
-  const std::string wrong = stored ? "" : stored.error().message;
-  const std::string before = std::exchange(notes_problem_, wrong);
-  if (!wrong.empty() && wrong != before) console_.problem(wrong);
-  if (wrong.empty() && !before.empty()) console_.say("the notes for the next start can be written again");
 }
 
 void Session::hold(bool held) {

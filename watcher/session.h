@@ -7,8 +7,8 @@
 //                                                                                  status of ChangeSets
 //
 // Fed by its owner with the LiveUpdate and the ChangeSets as they are at the API server. One object, one UID:
-// when the LiveUpdate is deleted and made again, a new session begins. Lives on the loop's thread; reading
-// files blocks that.
+// when the LiveUpdate is deleted and made again, a new session begins, with the notes of the one before: its
+// containers may have what that was told (rule 5.8). Lives on the loop's thread; reading files blocks that.
 #pragma once
 
 #include <functional>
@@ -45,9 +45,10 @@ struct SessionOptions {
   std::string id;               // of the session: lower-case letters and digits, random for each start
   bool allow_deletes = false;   // rule 7.4
   bool once = false;            // `push`: one Snapshot, no watching
-  // The LiveUpdate was made again while it was watched: its containers have what was told to the one before,
-  // and the disk may be further.
-  bool follows = false;
+  // The LiveUpdate was made again while it was watched: the notes of the session before, where the disk does not
+  // have them.
+  std::shared_ptr<const HostManifest> before = nullptr;
+  Limits limits = {};
   bool timings = false;        // say how long the stages of each save took
   Ceiling* ceiling = nullptr;  // how far the spec may reach; outlives the session
   Consent* consent = nullptr;  // who is asked when it reaches further; likewise
@@ -70,7 +71,7 @@ class Session {
   // As they are now. Before `begin` neither may be called.
   void live_update_changed(const LiveUpdate& live_update);
   void change_set_changed(const ChangeSet& change_set);
-  void change_set_removed(const std::string& name);
+  void change_set_removed(const ChangeSet& change_set);
 
   // While it is held nothing leaves this machine; what happens on the disk stays due. When it is let go, the
   // rules are those that the ceiling allows now.
@@ -78,17 +79,26 @@ class Session {
 
   // The watcher ends: what is known is written down.
   void end();
+  // What the next start should know. Nothing: it has not begun.
+  std::shared_ptr<const HostManifest> notes() const;
 
   const LiveUpdateSpec& spec() const { return live_update_.spec; }
   const std::string& uid() const { return live_update_.meta.uid; }
   std::int64_t last_sequence() const { return manifest_.sequence; }
 
  private:
+  // What is due of Snapshots. Digests: its targets are taken to have what they were told, and what they lack is
+  // asked for (rule 5.9).
+  enum class Snapshot { None, Digests, Contents };
+
   // Beginning and rules.
   Result<> make_source();
+  void make_publisher(std::int64_t next);
   void tell_path(const std::string& path, const std::string& message);
-  Tree baseline(const std::vector<ChangeSet>& change_sets);
-  void load_manifest();
+  static Snapshot kind_of(const PendingPost& post) {
+    return post.digests ? Snapshot::Digests : Snapshot::Contents;
+  }
+  void owe_snapshot(Snapshot kind) { snapshot_due_ = std::max(snapshot_due_, kind); }
   void take_appeared(const std::vector<std::string>& appeared);
   void reload_rules();
   Result<> start_watching();
@@ -106,7 +116,10 @@ class Session {
   bool gives_way();
   void saw_other(const ChangeSet& change_set);
   std::vector<Change> take_due();
-  void post_snapshot(const std::vector<Change>& due);
+  void post_snapshot();
+  // Whether what only containers have is deleted: then the operator has to know what is here (rule 4.5).
+  bool mirrors() const { return live_update_.spec.source.deletes == DeletePolicy::Mirror; }
+  void mind_untold(const std::vector<std::string>& paths);
   void send(ChangeSetType type, std::vector<Change> changes, const Unknowns& unknown = {});
   // Rule 7.4: what the guard holds is asked about, and looked at again until nothing is held.
   void mind_held();
@@ -115,6 +128,7 @@ class Session {
   void stored(const std::vector<ChangeSetSpec>& parts);
   // What another session displaced, and what the operator refused.
   void lost(const LostPost& lost, bool at_once = true);
+  void start_over(std::int64_t next);
   void post_again(const LostPost& lost, bool at_once);
   void refused(const PendingPost& post);
   // What the API server itself refused: single changes, or a batch.
@@ -123,16 +137,24 @@ class Session {
   void given_up(const std::vector<ChangeSetSpec>& parts, const Error& error, bool torn);
   void blocked(const Error& error);
   void unblocked();
-  bool snapshot_asked_for(const LiveUpdate& live_update) const;
+  Snapshot snapshot_asked_for(const LiveUpdate& live_update) const;
   void consider_snapshot();
   void answer_wanted();
-  // Results and notes.
+  void answer_again(const ChangeSet& superseded);
+  // Notes (session_notes.cc).
+  void load_manifest();
+  Tree baseline(const std::vector<ChangeSet>& change_sets);
+  void begin_outbox(const std::vector<ChangeSet>& own);
+  void resume_posts(const std::vector<ChangeSet>& change_sets);
+  // What is told for the first time, before it is.
+  void note_new(const std::vector<Change>& changes);
+  void write_manifest_soon();
+  void write_manifest();
+  // Results.
   void print(const std::vector<Results::Line>& lines);
   void arm_results();
   void end_once();
   void end_push();
-  void write_manifest_soon();
-  void write_manifest();
   void stop(int code);
 
   Loop& loop_;
@@ -140,33 +162,39 @@ class Session {
   Host& host_;
   NamedConsole console_;
   const SessionOptions options_;
+  Limits limits_;  // those of the options, but smaller where the API server takes no more
   const std::function<void(int)> on_end_;
 
   LiveUpdate live_update_;
   std::unique_ptr<ManifestFile> manifest_file_;
-  HostManifest manifest_;  // its trees are filled when it is written
-  bool had_manifest_ = false;
+  HostManifest manifest_;      // without its trees, once it has begun
+  bool had_manifest_ = false;  // of this LiveUpdate
+  bool follows_ = false;       // else that of an older one of its name
+  std::string reach_;          // of the rules that are in force
   std::unique_ptr<Source> source_;
   std::unique_ptr<TreeWatch> watch_;
   std::unique_ptr<Publisher> publisher_;
   ChangeBuffer buffer_{Debounce{}};
   Outbox outbox_;
-  std::set<std::string> sent_credentials_;  // that somebody let out, as ChangeSets tell
   PendingPosts pending_;
   GiveWay give_way_;
   Refusals refusals_;
   DeleteGuard guard_;
   Results results_;
 
-  bool snapshot_due_ = false;
-  bool snapshot_owed_ = false;      // and none was stored, or it was of no effect: the next start has to know
+  Snapshot snapshot_due_ = Snapshot::None;
+  // None was stored, or it was of no effect: the next start has to know.
+  Snapshot snapshot_owed_ = Snapshot::None;
+  Snapshot sending_snapshot_ = Snapshot::None;  // what is under way
   std::int64_t snapshot_seen_ = 0;  // of ours, for which the operator was given time to say that it came
   bool held_ = false;
+  Unknowns told_unknown_;              // of the last Snapshot
   std::vector<std::string> left_out_;  // of the last Snapshot, what a sync would have sent (rule 7.6)
+  std::vector<std::string> said_left_out_;
   bool stopped_ = false;
+  std::vector<Change> under_way_;                 // of that, what is told for the first time
   std::string sending_;                           // what is under way, in words
   bool thinned_ = false;                          // changes were taken out of it
-  std::size_t pack_limit_ = kInlineLimit;         // smaller where the API server takes no more
   std::optional<Instant> saved_, sending_saved_;  // first event of what is due, and of what is under way
   std::optional<Time> observed_;
   std::string git_head_;  // as it was seen last

@@ -6,9 +6,9 @@
 #include "core/api/conditions.h"
 #include "core/base/text.h"
 #include "core/desired/history.h"
-#include "core/rules/credentials.h"
 #include "watcher/packer.h"
 #include "watcher/session.h"
+#include "watcher/session_id.h"
 #include "watcher/wording.h"
 
 namespace live_update {
@@ -40,22 +40,25 @@ std::vector<Change> one_of_each(const std::vector<Change>& changes) {
   return all;
 }
 
-std::int64_t count_files(const Tree& tree) { return static_cast<std::int64_t>(tree.files_below("").size()); }
-
 }  // namespace
 
 void Session::post_due() {
   if (stopped_ || held_ || !publisher_->idle()) return;
-  if (outbox_.empty() && guard_.held().empty() && !snapshot_due_) return;
+  if (outbox_.empty() && guard_.held().empty() && snapshot_due_ == Snapshot::None) return;
   if (gives_way()) return;
+  if (snapshot_due_ != Snapshot::None) outbox_.add_all();  // all that it deletes is sifted
   auto changes = take_due();
   if (stopped_) return;
-  if (snapshot_due_) return post_snapshot(changes);
-  changes = source_->fill(live_update_.spec, std::move(changes), outbox_.posted());
+  if (snapshot_due_ != Snapshot::None) return post_snapshot();
+  refusals_.sift(changes);
+  std::vector<std::string> too_large;
+  changes = source_->fill(live_update_.spec, std::move(changes), outbox_.posted(), too_large);
+  mind_untold(too_large);
   refusals_.sift(changes);
   if (watch_) arm_polling();
   if (changes.empty()) {
     saved_.reset();
+    if (snapshot_due_ != Snapshot::None) post_due();
     return;
   }
   send(ChangeSetType::Delta, std::move(changes));
@@ -71,7 +74,8 @@ bool Session::gives_way() {
 
 void Session::saw_other(const ChangeSet& change_set) {
   const ChangeSetSpec& spec = change_set.spec;
-  if (spec.sequence > manifest_.sequence && other_sessions_.insert(spec.session).second)
+  const bool same_files = from_one_root(options_.id, spec.session);
+  if (!same_files && spec.sequence > manifest_.sequence && other_sessions_.insert(spec.session).second)
     console_.problem(
         fmt::format("another watcher sends changes for this LiveUpdate, too: user {}, session {}; end one of "
                     "the two, or they overwrite each other's files",
@@ -86,7 +90,8 @@ std::vector<Change> Session::take_due() {
   outbox_.add_paths(guard_.held());
   auto changes = guard_.sift(outbox_.take(source_->tree(), source_->unknown()),
                              {.posted = outbox_.posted(),
-                              .nothing_left = source_->tree().empty() && source_->unknown().empty(),
+                              .there = [this] { return outbox_.there(); },
+                              .nothing_left = source_->tree().entries().empty() && source_->unknown().empty(),
                               .most = live_update_.spec.source.max_deletes,
                               .allowed = options_.allow_deletes,
                               .on_purpose = [this] { return git_has_moved(); }},
@@ -95,36 +100,45 @@ std::vector<Change> Session::take_due() {
   return changes;
 }
 
-void Session::post_snapshot(const std::vector<Change>& due) {
-  snapshot_due_ = false;
-  auto all = source_->everything();
+// It tells all: what is there, and of all that was ever told what is not, so that nobody has to remember that.
+void Session::post_snapshot() {
+  const Snapshot kind = std::exchange(snapshot_due_, Snapshot::None);
+  auto all = kind == Snapshot::Digests ? source_->everything(outbox_.posted()) : source_->everything();
   guard_.spare(all.changes, all.unknown);
   refusals_.spare(all.changes, all.unknown, source_->tree());
-  for (const Change& change : due)
-    if (change.op == Op::Delete && is_credential(change.path)) sent_credentials_.insert(change.path);
-  // Whatever a Snapshot does not name is gone, but of credentials that must be said.
-  for (const std::string& path : sent_credentials_)
-    if (source_->filter().counts(path) && !source_->tree().find(path) && !all.unknown.spares(path))
-      all.changes.push_back({.path = path, .op = Op::Delete});
+  auto gone = outbox_.gone(source_->tree(), all.unknown);
+  std::ranges::move(gone, std::back_inserter(all.changes));
   left_out_.clear();
   for (const auto& [path, why] : source_->missing(all.unknown)) {
     left_out_.push_back(visible(path));
     if (options_.once && !why.empty()) tell_path(path, why);
   }
   if (watch_) arm_polling();
+  sending_snapshot_ = kind;
+  told_unknown_ = all.unknown;
   send(ChangeSetType::Snapshot, std::move(all.changes), all.unknown);
 }
 
-bool Session::snapshot_asked_for(const LiveUpdate& live_update) const {
+// What is new, and cannot be told, is known to be here by a Snapshot alone: else a container that has it would lose it.
+void Session::mind_untold(const std::vector<std::string>& paths) {
+  if (!mirrors()) return;
+  const auto untold = [this](const std::string& path) {
+    return !told_unknown_.spares(path) && !outbox_.knows(path) && source_->concerns_sync(path);
+  };
+  if (std::ranges::any_of(paths, untold)) owe_snapshot(Snapshot::Digests);
+}
+
+Session::Snapshot Session::snapshot_asked_for(const LiveUpdate& live_update) const {
   const Condition* needed = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
-  return needed && needed->status;
+  if (!needed || !needed->status) return Snapshot::None;
+  return needed->reason == reason::kRulesChanged ? Snapshot::Digests : Snapshot::Contents;
 }
 
 // The operator asks for everything. It does so for a moment, too, when the parts of a batch reach it in
 // another order: only what it still wants when all of ours is stored, and what our last Snapshot did not
 // bring, is worth one. The LiveUpdate tells a little later that it has come.
 void Session::consider_snapshot() {
-  if (!snapshot_asked_for(live_update_)) {
+  if (snapshot_asked_for(live_update_) == Snapshot::None) {
     snapshot_seen_ = 0;
     return snapshot_timer_.reset();
   }
@@ -135,7 +149,7 @@ void Session::consider_snapshot() {
     const bool just_come = manifest_.snapshot > live_update_.status.sequence &&
                            std::exchange(snapshot_seen_, manifest_.snapshot) != manifest_.snapshot;
     if (!publisher_->idle() || on_its_way || just_come) return consider_snapshot();
-    snapshot_due_ = true;
+    owe_snapshot(snapshot_asked_for(live_update_));
     post_due();
   });
 }
@@ -183,24 +197,29 @@ bool Session::git_has_moved() {
 
 void Session::send(ChangeSetType type, std::vector<Change> changes, const Unknowns& unknown) {
   const bool all = type == ChangeSetType::Snapshot;
-  sending_ = all ? fmt::format("everything ({})", say_count(count_files(source_->tree()), "file"))
-                 : say_changes(changes);
+  sending_ =
+      all ? fmt::format("everything ({})", say_count(source_->count_files(), "file")) : say_changes(changes);
   sending_saved_ = std::exchange(saved_, std::nullopt).value_or(loop_.now());
   ChangeSetSpec header{
       .live_update = live_update_.meta.name, .session = options_.id, .user = options_.user, .type = type};
   header.observed_at = std::exchange(observed_, std::nullopt).value_or(loop_.wall_clock());
   header.unknown = unknown.list();
+  if (all) header.reach = reach_;
+  if (all && mirrors()) header.ignores = source_->ignores();
   thinned_ = false;
-  publisher_->post(pack(header, std::move(changes), pack_limit_), pack_limit_ <= kSmallestPack);
+  note_new(changes);
+  publisher_->post(pack(header, std::move(changes), limits_), limits_.inline_content <= kSmallestPack);
 }
 
 void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   outbox_.confirm(parts);
+  under_way_.clear();
+  outbox_.add_paths(refusals_.take_soon(true));
   manifest_.sequence = parts.back().sequence;
   if (parts.back().type == ChangeSetType::Snapshot)
-    manifest_.snapshot = manifest_.sequence, snapshot_owed_ = false;
+    manifest_.snapshot = manifest_.sequence, snapshot_owed_ = Snapshot::None;
   if (thinned_ && parts.back().type != ChangeSetType::Snapshot) sending_ = say_changes(changes_of(parts));
-  const auto none = pending_.stored(parts);
+  const auto none = pending_.stored(parts, sending_snapshot_ == Snapshot::Digests);
   if (none && none->why != LostPost::Refused) return lost(*none);
   print(results_.posted(parts, sending_, sending_saved_.value_or(loop_.now()), loop_.now()));
   arm_results();
@@ -213,10 +232,16 @@ void Session::stored(const std::vector<ChangeSetSpec>& parts) {
 
 void Session::lost(const LostPost& lost, bool at_once) {
   write_manifest_soon();
-  if (lost.post.snapshot) manifest_.snapshot = 0, snapshot_owed_ = true;
+  if (lost.post.snapshot) manifest_.snapshot = 0, snapshot_owed_ = kind_of(lost.post);
   if (lost.why == LostPost::Refused) return refused(lost.post);
-  if (lost.why == LostPost::TooFarAhead) publisher_->start_over(live_update_.status.sequence + 1);
+  if (lost.why == LostPost::TooFarAhead) start_over(live_update_.status.sequence + 1);
   post_again(lost, at_once && lost.why == LostPost::Displaced);
+}
+
+void Session::start_over(std::int64_t next) {
+  publisher_->start_over(next);
+  pending_.start_over(next);
+  results_.start_over(next);
 }
 
 // Another session had the sequence first, and the operator took that. What there is now is sent, not what there
@@ -226,7 +251,7 @@ void Session::post_again(const LostPost& lost, bool at_once) {
   results_.removed(post.names.back());
   arm_results();
   outbox_.retract(post.changes);
-  if (post.snapshot) snapshot_due_ = true;
+  if (post.snapshot) owe_snapshot(kind_of(post));
   const int times = pending_.displaced_in_a_row();
   if (post.snapshot && times >= kLeap) publisher_->saw_sequence(publisher_->next_sequence() - 1 + kRoom);
   const bool too_often = times >= kMostDisplaced;
@@ -249,9 +274,10 @@ void Session::post_again(const LostPost& lost, bool at_once) {
 void Session::refused(const PendingPost& post) {
   if (post.snapshot) {
     const int doublings = std::min(pending_.refused_in_a_row() - 1, 10);
-    refused_timer_ = loop_.after(std::min(kRefusedPause * (1 << doublings), kLongestRefusedPause), [this] {
+    const Millis pause = std::min(kRefusedPause * (1 << doublings), kLongestRefusedPause);
+    refused_timer_ = loop_.after(pause, [this, kind = kind_of(post)] {
       refused_timer_.reset();
-      snapshot_due_ = true;
+      owe_snapshot(kind);
       post_due();
     });
     return;
@@ -271,12 +297,23 @@ void Session::refused(const PendingPost& post) {
   again_timer_ = loop_.after(kAgainPause, [this] { post_due(); });
 }
 
+// What is tried again and again is said once.
 void Session::leave_out(const std::vector<LeftOut>& left_out) {
   thinned_ = true;
+  const auto untold = [this](const LeftOut& it) {
+    return !it.soon && it.change.op == Op::Write && !told_unknown_.spares(it.change.path) &&
+           !outbox_.knows(it.change.path);
+  };
+  if (mirrors() && std::ranges::any_of(left_out, untold)) owe_snapshot(Snapshot::Digests);
   refusals_.add(left_out, loop_.now());
-  for (const std::string& line : say_left_out(left_out)) console_.failure(line);
+  if (!left_out.front().soon) outbox_.add_paths(refusals_.take_soon(false));
+  const auto lines = say_left_out(left_out);
+  const bool anew = std::ranges::any_of(left_out, &LeftOut::alone);
+  if (!lines.empty() && (std::exchange(said_left_out_, lines) != lines || anew))
+    for (const std::string& line : lines) console_.failure(line);
   if (!options_.once) return arm_refusals();
-  for (const LeftOut& it : left_out) left_out_.push_back(visible(it.change.path));
+  for (const LeftOut& it : left_out)
+    if (!it.soon) left_out_.push_back(visible(it.change.path));
 }
 
 void Session::arm_refusals() {
@@ -291,11 +328,13 @@ void Session::arm_refusals() {
 
 // What is left of it goes again, in smaller pieces if it was too large.
 void Session::given_up(const std::vector<ChangeSetSpec>& parts, const Error& error, bool torn) {
-  if (error.kind == ErrorKind::TooLarge) pack_limit_ = std::max(pack_limit_ / 2, kSmallestPack);
+  std::size_t& most = limits_.inline_content;
+  if (error.kind == ErrorKind::TooLarge) most = std::min(most, std::max(most / 2, kSmallestPack));
   std::set<std::string> paths;
   for (const Change& change : changes_of(parts)) paths.insert(change.path);
   outbox_.add_paths(paths);
-  snapshot_due_ = snapshot_due_ || torn || parts.back().type == ChangeSetType::Snapshot;
+  if (parts.back().type == ChangeSetType::Snapshot) owe_snapshot(sending_snapshot_);
+  if (torn) owe_snapshot(Snapshot::Contents);
   if (!paths.empty()) saved_ = sending_saved_;
   post_due();
 }

@@ -8,19 +8,16 @@
 #include "core/base/text.h"
 
 namespace live_update {
-namespace {
 
-constexpr std::uint64_t kKeptContent = 64u
-                                       << 20;  // of one batch; what is above is read again when it is sent
-
-}  // namespace
-
-Source::Source(const HostFiles& files, LoadedRules rules, KnownFiles known, Scanner::Warn warn)
+Source::Source(const HostFiles& files, LoadedRules rules, KnownFiles known, Scanner::Warn warn,
+               const Limits& limits)
     : files_(files),
+      limits_(limits),
       filter_(std::move(rules.filter)),
       rules_digest_(std::move(rules.digest)),
+      ignores_(std::move(rules.ignores)),
       known_(std::move(known)),
-      scanner_(files, filter_, known_, std::move(warn)) {}
+      scanner_(files, filter_, known_, std::move(warn), limits.file) {}
 
 Result<> Source::scan_all() {
   release_content();
@@ -32,7 +29,7 @@ Result<> Source::scan_all() {
 
 void Source::release_content() {
   for (const std::string& path : scanner_.take_kept()) tree_.drop_content(path);
-  scanner_.keep_content(kKeptContent);
+  scanner_.keep_content(limits_.kept_content);
 }
 
 Result<> Source::look(const DirtyPaths& dirty) {
@@ -64,11 +61,16 @@ std::vector<std::string> Source::take_held_back() {
   return {held.begin(), held.end()};
 }
 
-std::vector<Change> Source::fill(const LiveUpdateSpec& spec, std::vector<Change> changes,
-                                 const Tree& posted) {
-  if (filter_.mapping().overlapping()) add_shadowed(spec, changes);
+std::vector<Change> Source::fill(const LiveUpdateSpec& spec, std::vector<Change> changes, const Tree& posted,
+                                 std::vector<std::string>& too_large) {
   Unknowns left_out;
-  return fill(std::move(changes), posted, left_out);
+  auto filled = fill(std::move(changes), posted, left_out);
+  if (filter_.mapping().overlapping())
+    std::ranges::move(fill(going_along(spec, filled), posted, left_out), std::back_inserter(filled));
+  for (const UnknownPath& it : left_out.list())
+    if (const Entry* entry = tree_.find(it.path); entry && entry->size > limits_.file)
+      too_large.push_back(it.path);
+  return filled;
 }
 
 std::vector<Change> Source::fill(std::vector<Change> changes, const Tree& posted, Unknowns& left_out) {
@@ -96,10 +98,19 @@ std::vector<Change> Source::fill(std::vector<Change> changes, const Tree& posted
 
 // What was there before it became unknown may be so no more: it is named as unknown only. A file that goes
 // while it is read is unknown as well: an event, or the next Snapshot, tells.
-Source::Everything Source::everything() {
+Source::Everything Source::everything(const Tree& posted) {
   Everything all{.changes = diff(Tree(), tree_), .unknown = unknown()};
   std::erase_if(all.changes, [&](const Change& change) { return all.unknown.hides(change.path); });
+  const auto known = std::ranges::stable_partition(all.changes, [&](const Change& change) {
+    const Entry* before = posted.find(change.path);
+    return !before || change.size > limits_.file || !before->same_state(*tree_.find(change.path));
+  });
+  std::vector<Change> same(std::make_move_iterator(known.begin()), std::make_move_iterator(known.end()));
+  all.changes.erase(known.begin(), known.end());
   all.changes = fill(std::move(all.changes), Tree(), all.unknown);
+  for (Change& change : same) change.content = nullptr;
+  std::ranges::move(same, std::back_inserter(all.changes));
+  std::ranges::sort(all.changes, {}, &Change::path);
   return all;
 }
 
@@ -119,17 +130,36 @@ std::vector<std::pair<std::string, std::string>> Source::missing(const Unknowns&
   return missing;
 }
 
-// A delete may uncover another file for the same remote path: that is written in its place.
-void Source::add_shadowed(const LiveUpdateSpec& spec, std::vector<Change>& changes) const {
-  if (spec.steps.empty()) return;  // everything is in the batch
+std::vector<std::string> Source::lasting_unknown() const {
+  std::vector<std::string> paths;
+  for (const UnknownPath& it : scanner_.unknown().list())
+    if (scanner_.untold(it.path == "." ? "" : it.path).empty()) paths.push_back(it.path);
+  return paths;
+}
+
+// A delete may uncover another file for the same remote path: that is written in its place. What is saved may be
+// covered by another file: that is named, too, as whoever delivers may never have heard of it.
+// Only with what is really sent: else it would go each time that is tried.
+std::vector<Change> Source::going_along(const LiveUpdateSpec& spec,
+                                        const std::vector<Change>& changes) const {
+  if (spec.steps.empty()) return {};  // everything is in the batch
   const Plan decided = plan(spec, filter_.rules(), changes, tree_);
   const auto* update = std::get_if<Update>(&decided.decision);
-  if (!update) return;
-  std::set<std::string> there;
-  for (const Change& change : changes) there.insert(change.path);
-  for (const Copy& copy : update->copies)
-    if (const Entry* entry = tree_.find(copy.from); entry && there.insert(copy.from).second)
-      changes.push_back(change_to(copy.from, *entry));
+  if (!update) return {};
+  std::set<std::string> copied;
+  for (const Copy& copy : update->copies) copied.insert(copy.from);
+  std::vector<Change> covered;  // as if they were gone
+  for (const Change& it : changes)
+    if (it.op == Op::Write && it.type != FileType::Directory && mapped(it.path) && !copied.contains(it.path))
+      covered.push_back({.path = it.path, .op = Op::Delete, .type = it.type});
+  const Plan without = plan(spec, filter_.rules(), covered, tree_);
+  if (const auto* others = std::get_if<Update>(&without.decision))
+    for (const Copy& copy : others->copies) copied.insert(copy.from);
+  for (const Change& it : changes) copied.erase(it.path);
+  std::vector<Change> along;
+  for (const std::string& path : copied)
+    if (const Entry* entry = tree_.find(path)) along.push_back(change_to(path, *entry));
+  return along;
 }
 
 std::optional<Change> Source::with_content(Change change) {
@@ -148,6 +178,7 @@ std::optional<Change> Source::with_content(Change change) {
 Result<std::vector<std::string>> Source::replace_rules(LoadedRules rules) {
   filter_ = std::move(rules.filter);
   rules_digest_ = std::move(rules.digest);
+  ignores_ = std::move(rules.ignores);
   tree_.keep_if([this](const std::string& path) { return filter_.counts(path); });
   const auto before = tree_.below("");
   if (auto scanned = scan_all(); !scanned) return std::unexpected(scanned.error());

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "core/base/text.h"
@@ -17,7 +18,10 @@
 #include "watcher/consent.h"
 #include "watcher/console.h"
 #include "watcher/feed.h"
+#include "watcher/followed_file.h"
+#include "watcher/host_rules.h"
 #include "watcher/manifest_file.h"
+#include "watcher/session_id.h"
 #include "watcher/validate.h"
 
 namespace live_update {
@@ -36,8 +40,13 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-std::string random_session(Loop& loop) {
-  return fmt::format("{:08x}", static_cast<std::uint32_t>(loop.random()));
+// What tells this machine from others.
+std::string machine() {
+  std::string id;
+  std::ifstream("/etc/machine-id") >> id;
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return id + '/' + name;
 }
 
 // Rule 8.1: a file in a home folder makes all of that folder the root, which is hardly meant.
@@ -73,6 +82,7 @@ Result<std::string> resolve_root(const WatchOptions& options) {
 struct Chosen {
   LiveUpdate live_update;
   std::unique_ptr<Ceiling> ceiling;
+  LiveUpdate file = {};  // as the file has it, if there is one
 };
 
 // The LiveUpdates that are meant, as the API server has them.
@@ -117,6 +127,24 @@ AcceptedSpec accepted_spec(const Cluster& cluster, const ObjectKey& key, const s
           {cluster.config.server, key.ns, key.name, root}};
 }
 
+// Who only watches may have no right to write: where there is nothing to change, nothing is written.
+Result<LiveUpdate> apply_if_needed(Loop& loop, ApiServer& api, const ObjectKey& key,
+                                   const Manifest& manifest) {
+  auto there = get_live_update(loop, api, key);
+  const bool missing = !there && there.error().kind == ErrorKind::NotFound;
+  if (there && says_already(*there, manifest.live_update)) return there;
+  if (!there && !missing && there.error().retryable()) return there;
+  const auto applied = apply_live_update(loop, api, key, manifest.json);
+  if (applied) return get_live_update(loop, api, key);
+  if (applied.error().kind != ErrorKind::Forbidden) return std::unexpected(applied.error());
+  return fail(
+      ErrorKind::Forbidden,
+      fmt::format("{}: {} {}; have it applied by somebody who may{}", applied.error().message, manifest.file,
+                  missing ? "has a LiveUpdate that the cluster does not have"
+                          : "says something else than the LiveUpdate in the cluster",
+                  missing ? "" : ", or watch that one, without -f"));
+}
+
 // The file's LiveUpdates, after they were applied.
 Result<std::vector<Chosen>> apply_file(Loop& loop, const Cluster& cluster, const WatchOptions& options,
                                        const std::string& root) {
@@ -132,13 +160,12 @@ Result<std::vector<Chosen>> apply_file(Loop& loop, const Cluster& cluster, const
       return fail(ErrorKind::Invalid,
                   fmt::format("{}: LiveUpdate {} is of namespace {}, but -n says {}: leave one of them out",
                               manifest.file, key.name, key.ns, options.kube.ns));
-    if (auto applied = apply_live_update(loop, *cluster.api, key, manifest.json); !applied)
-      return std::unexpected(applied.error());
-    auto live_update = get_live_update(loop, *cluster.api, key);
+    auto live_update = apply_if_needed(loop, *cluster.api, key, manifest);
     if (!live_update) return std::unexpected(live_update.error());
-    chosen.push_back(
-        {std::move(*live_update), std::make_unique<Ceiling>(accepted_spec(cluster, key, root), command.file,
-                                                            manifest.live_update.spec)});
+    chosen.push_back({std::move(*live_update),
+                      std::make_unique<Ceiling>(accepted_spec(cluster, key, root), command.file,
+                                                manifest.live_update.spec),
+                      manifest.live_update});
   }
   if (chosen.empty()) return fail(ErrorKind::NotFound, "none of the LiveUpdates named is in " + command.file);
   return chosen;
@@ -197,14 +224,13 @@ class Watcher {
         .server = cluster.config.server,
         .user = std::move(*user),
         .state_directory = state_directory(environment("XDG_STATE_HOME"), environment("HOME")),
-        .id = random_session(loop_),
+        .id = make_session_id(machine(), root, static_cast<std::uint32_t>(loop_.random())),
         .allow_deletes = options_.command.allow_deletes,
         .once = options_.once,
         .timings = options_.command.timings,
         .consent = &consent_};
     for (const Chosen& it : chosen_) {
       const ObjectMeta& meta = it.live_update.meta;
-      warn_of_kind(it.live_update);
       session.ceiling = it.ceiling.get();
       consoles_.push_back(std::make_unique<NamedConsole>(terminal_, chosen_.size() > 1 ? meta.name : ""));
       feeds_.push_back(std::make_unique<Feed>(loop_, *cluster.api, *host_, *consoles_.back(), key_of(meta),
@@ -226,16 +252,38 @@ class Watcher {
     return {};
   }
 
+  // What is for people, and for the file that they edit. After start.
+  void attend(Cluster& cluster, const std::string& root) {
+    for (const Chosen& it : chosen_) warn(it.live_update);
+    follow_file(cluster, root);
+  }
+
   void end() {
     for (auto& feed : feeds_) feed->end();
   }
 
  private:
-  // What `validate` warns of and nothing here would ever answer (rule 5.1).
-  void warn_of_kind(const LiveUpdate& live_update) {
-    for (const FieldError& it : warnings(live_update.spec))
-      if (it.field == "spec.target.workload.kind")
-        terminal_.problem("warning: " + it.field + ": " + it.message);
+  // What `validate` warns of and nothing here would ever answer: a kind that nobody knows (rule 5.1), a folder
+  // that is not there.
+  void warn(const LiveUpdate& live_update) {
+    const FileSystem& files = host_->files();
+    const Mapping mapping(live_update.spec);
+    const auto rules = load_ignore_rules(live_update.spec, files);
+    if (!rules) return;  // which is an error
+    const DiskTree disk(files, mapping, rules->rules);
+    for (const FieldError& it : warnings(live_update.spec, &disk))
+      if (it.field == "spec.target.workload.kind" || it.field.ends_with(".sync.from"))
+        terminal_.problem(visible("warning: " + it.field + ": " + it.message));
+  }
+
+  void follow_file(Cluster& cluster, const std::string& root) {
+    const WatchCommand& command = options_.command;
+    if (command.file.empty() || command.file == "-" || options_.once) return;
+    FollowedFile::Watched watched;
+    for (const Chosen& it : chosen_) watched.emplace(key_of(it.live_update.meta), it.file);
+    file_ = std::make_unique<FollowedFile>(
+        loop_, *cluster.api, terminal_, command.file, cluster.config.ns,
+        [this, root] { return read_file(options_.command, root); }, std::move(watched));
   }
 
   void ended(int code) {
@@ -251,6 +299,7 @@ class Watcher {
   std::unique_ptr<LocalHost> host_;
   std::vector<std::unique_ptr<NamedConsole>> consoles_;
   std::vector<std::unique_ptr<Feed>> feeds_;
+  std::unique_ptr<FollowedFile> file_;
   std::vector<Handle> signals_;
   Handle deadline_;
   std::size_t open_ = 0;
@@ -268,6 +317,7 @@ Result<int> watch(const WatchOptions& options) {
   Watcher watcher(loop, options);
   if (auto started = watcher.start(*cluster, std::move(*chosen), *root); !started)
     return std::unexpected(started.error());
+  watcher.attend(*cluster, *root);
   const int code = loop.run();
   watcher.end();
   return code;

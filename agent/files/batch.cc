@@ -95,10 +95,6 @@ Try<std::string> Batch::nearest(const Spot& spot) {
     if (auto made = root.create(made_); !made) return failed(made.error());
   }
   auto directory = parent_of(spot.path);
-  // Not within what will be deleted as a whole.
-  for (auto part = directory; !whole_.empty() && !part.empty(); part = parent_of(part)) {
-    if (whole_.contains(root.absolute(part))) directory = parent_of(part);
-  }
   std::string_view below;
   while (true) {
     const auto there = root.open(directory);
@@ -284,33 +280,31 @@ Try<> Batch::add(const Delete& gone) {
   auto where = roots_.spot(gone.root, gone.path);
   if (!where) return failed(where.error());
   going_.insert(where->shown());
-  if (gone.how == DeleteHow::Whole) whole_.insert(where->shown());
   touched_[where->root].emplace(parent_of(where->path));
-  if (auto may = check_deletable(*where, gone.how); !may) return refuse(may.error());
   deletes_.emplace_back(std::move(*where), gone.how);
   return {};
 }
 
-// Of what fails the whole batch when it cannot be deleted.
-Try<> Batch::check_deletable(const Spot& spot, DeleteHow how) {
-  const auto directory = spot.root->open(parent_of(spot.path));
-  struct stat there;
-  if (how == DeleteHow::Tracked || !directory ||
-      fstatat((*directory)->get(), std::string(name_of(spot.path)).c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
-    return {};
-  if (how == DeleteHow::File && S_ISDIR(there.st_mode)) return {};
-  return check_writable(spot, parent_of(spot.path), "cannot delete");
+// What is put in the place of something replaces it: no reader sees a moment without either.
+void Batch::remove_all() {
+  if (deletes_.empty()) return;
+  std::set<std::string> put, wanted;
+  for (const auto& it : puts_) put.insert(it.spot.shown());
+  for (const auto& [spot, mode] : directories_) wanted.insert(spot.shown());
+  const auto any_below = [](const auto& paths, const std::string& directory) {
+    const auto next = paths.lower_bound(directory + '/');
+    return next != paths.end() && next->starts_with(directory + '/');
+  };
+  for (const auto& [spot, how] : deletes_) {
+    const auto path = spot.shown();
+    if (put.contains(path)) continue;
+    const bool stays = wanted.contains(path) || any_below(wanted, path) || any_below(put, path);
+    switch_.remove(spot, how, stays);
+  }
 }
 
 Try<> Batch::switch_all() {
-  for (const auto& [spot, how] : deletes_) {
-    if (how == DeleteHow::Tracked) {
-      switch_.remove_directory(spot);
-    } else if (auto done = how == DeleteHow::Whole ? switch_.remove_whole(spot) : switch_.remove_file(spot);
-               !done) {
-      return done;
-    }
-  }
+  remove_all();
   for (const auto& [spot, mode] : directories_) {
     if (auto done = switch_.make_directory(spot, mode); !done) return done;
   }

@@ -3,7 +3,8 @@
 // add() stages: content lies under temporary names, in the destination's directory or the nearest one above
 // that is there, and no reader sees anything of it. commit() switches; if a step fails, what was switched is
 // put back. A batch that is destroyed without having been committed leaves nothing. Places that cannot be
-// written fail it with commit(), so that the answer names them all.
+// written fail it with commit(), so that the answer names them all; what cannot be deleted stays, and one
+// warning says so.
 #pragma once
 
 #include <sys/stat.h>
@@ -69,10 +70,10 @@ class Batch {
   Try<StagedAt> place(const Spot& spot, bool file);
   // Whether something at the place of a directory's entry could be changed, as far as that can be seen.
   Try<> check_writable(const Spot& spot, std::string_view directory, const char* what);
-  Try<> check_deletable(const Spot& spot, DeleteHow how);
   Try<> keep_content(Spot spot, const File& file);
   Try<Fd> open_file(const Spot& spot);
   Try<> finish_file();
+  void remove_all();
   Try<> switch_one(const Put& put);
   Try<> switch_all();
 
@@ -85,8 +86,7 @@ class Batch {
   std::vector<std::pair<Spot, DeleteHow>> deletes_;
   std::vector<std::pair<Spot, std::uint16_t>> directories_;
   std::vector<Put> puts_;
-  std::set<std::string> going_,
-      whole_;  // absolute paths that are deleted or become directories; deleted entirely
+  std::set<std::string> going_;  // absolute paths that are deleted or become directories
   std::unique_ptr<StagedFile> open_file_;
   Spot open_spot_;
   Obstacles obstacles_;

@@ -4,10 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <climits>
 
+#include "agent/files/own_program.h"
 #include "agent/files/temp_name.h"
 #include "agent/files/tree_ops.h"
 
@@ -17,10 +16,8 @@ namespace {
 constexpr const char* kName = "changed";
 
 std::string own_directory() {
-  std::array<char, PATH_MAX> path;
-  const auto size = readlink("/proc/self/exe", path.data(), path.size());
-  const std::string_view text(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  return std::string(text.substr(0, text.rfind('/') + 1));
+  const std::string program = own_program();
+  return program.substr(0, program.rfind('/') + 1);
 }
 
 }  // namespace

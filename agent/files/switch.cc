@@ -75,44 +75,36 @@ Try<> Switch::ensure_one(int parent, const Spot& spot) {
   return put_there;
 }
 
-Try<> Switch::move_away(int directory, const Spot& spot, std::vector<Leftover>& into) {
+void Switch::keep(const Spot& spot, int error) {
+  auto failure = errno_failure(error, "cannot delete", spot.shown());
+  failure.code = failure.code == Code::NoSpace ? Code::Io : failure.code;
+  failure.reason = "cannot be deleted and stays: " + errno_text(error);
+  kept_.take(failure);
+}
+
+void Switch::move_away(int directory, const Spot& spot) {
   const StagedAt away{directory_of(spot), next_temp_name(), {}};
   if (renameat(directory, name_in(spot).c_str(), directory, away.name.c_str()) != 0) {
-    if (errno == ENOENT) return {};
-    if (errno != EBUSY) return failed(errno_failure(errno, "cannot delete", spot.shown()));
-    warn(spot, "is mounted there by itself and cannot be deleted: it stays");
-    return {};
+    if (errno != ENOENT) keep(spot, errno);
+    return;
   }
   ++changed_;
   undo_.push_back({.how = How::RenameBack, .spot = spot, .other = away});
-  into.push_back({spot.root, away.directory, away.name});
-  return {};
+  deleted_.push_back({spot.root, away.directory, away.name});
 }
 
-Try<> Switch::remove_file(const Spot& spot) {
+// What is there decides, not what it was on the host.
+void Switch::remove(const Spot& spot, DeleteHow how, bool stays) {
   const auto directory = spot.root->open(parent_of(spot.path));
-  // What is behind a symlink is not what was put here: there is nothing of ours.
-  if (!directory && nothing_there(directory.error())) return {};
-  if (!directory) return failed(errno_failure(directory.error(), "cannot delete", spot.shown()));
   struct stat there;
-  if (fstatat((*directory)->get(), name_in(spot).c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (nothing_there(errno)) return {};
-    return failed(errno_failure(errno, "cannot delete", spot.shown()));
-  }
-  if (S_ISDIR(there.st_mode)) {
-    warn(spot, "is a directory in the container, not the file that was to be deleted: it stays");
-    return {};
-  }
-  return move_away((*directory)->get(), spot, deleted_);
-}
-
-Try<> Switch::remove_whole(const Spot& spot) {
-  const auto directory = spot.root->open(parent_of(spot.path));
-  if (!directory && nothing_there(directory.error())) return {};
-  if (!directory) return failed(errno_failure(directory.error(), "cannot delete", spot.shown()));
-  const auto moved = move_away((*directory)->get(), spot, deleted_);
-  spot.root->forget();
-  return moved;
+  int error = directory ? 0 : directory.error();
+  if (directory && fstatat((*directory)->get(), name_in(spot).c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+    error = errno;
+  // What is behind a symlink is not what was put here: there is nothing of ours.
+  if (nothing_there(error)) return;
+  if (error != 0) return keep(spot, error);
+  if (!S_ISDIR(there.st_mode)) return move_away((*directory)->get(), spot);
+  if (!stays) directories_.emplace_back(spot, how);
 }
 
 Try<> Switch::make_directory(const Spot& spot, std::uint16_t mode) {
@@ -306,8 +298,19 @@ void Switch::remove(const std::vector<Leftover>& all) {
 void Switch::finish() {
   remove(deleted_);
   deleted_.clear();
-  std::ranges::sort(directories_, std::greater(), [](const Spot& spot) { return spot.path.size(); });
-  for (const auto& spot : directories_) {
+  remove_directories();
+  for (const auto& [spot, mode] : modes_) {
+    const auto directory = spot.root->open(parent_of(spot.path));
+    if (directory) fchmodat((*directory)->get(), name_in(spot).c_str(), mode & 0777, 0);
+  }
+  if (!kept_.any()) return;
+  const auto kept = kept_.failure();
+  warnings_.push_back({0, kept.path, kept.reason + (kept.remedy.empty() ? "" : "; " + kept.remedy)});
+}
+
+void Switch::remove_directories() {
+  std::ranges::sort(directories_, std::greater(), [](const auto& it) { return it.first.path.size(); });
+  for (const auto& [spot, how] : directories_) {
     const auto directory = spot.root->open(parent_of(spot.path));
     if (!directory) continue;
     const auto name = name_in(spot);
@@ -319,13 +322,18 @@ void Switch::finish() {
       if (inside) clean_directory(inside.get());
       done = unlinkat((*directory)->get(), name.c_str(), AT_REMOVEDIR);
     }
-    if (done == 0) ++changed_, spot.root->forget();
-    const bool fine = done == 0 || errno == ENOTEMPTY || errno == EEXIST || nothing_there(errno);
-    if (!fine) warn(spot, "could not be deleted: " + errno_text(errno));
-  }
-  for (const auto& [spot, mode] : modes_) {
-    const auto directory = spot.root->open(parent_of(spot.path));
-    if (directory) fchmodat((*directory)->get(), name_in(spot).c_str(), mode & 0777, 0);
+    const bool filled = done != 0 && (errno == ENOTEMPTY || errno == EEXIST);
+    if (done == 0) {
+      ++changed_;
+      spot.root->forget();
+    } else if (filled && how == DeleteHow::File) {
+      warn(
+          spot,
+          "is a directory in the container, not the file that was to be deleted, and what only the container "
+          "has is in it: it stays");
+    } else if (!filled && !nothing_there(errno)) {
+      keep(spot, errno);
+    }
   }
 }
 

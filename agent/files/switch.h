@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/files/obstacles.h"
 #include "agent/files/staged.h"
 #include "agent/files/sync_root.h"
 
@@ -34,10 +35,9 @@ class Switch {
   using Replaces = std::function<bool(const std::string&)>;
   explicit Switch(Replaces replaces) : replaces_(std::move(replaces)) {}
 
-  Try<> remove_file(const Spot& spot);
-  Try<> remove_whole(const Spot& spot);
-  // With finish, if it is empty then.
-  void remove_directory(const Spot& spot) { directories_.push_back(spot); }
+  // Whatever is there; a directory with finish, if it is empty then, and never if it `stays`. What cannot be
+  // deleted stays, and finish warns of it.
+  void remove(const Spot& spot, DeleteHow how, bool stays);
   Try<> make_directory(const Spot& spot, std::uint16_t mode);
   // It gets the time of this moment, or `time` (rule 4.4). `file`: null for what is none.
   Try<> put(const Spot& spot, const StagedAt& staged, const File* file,
@@ -75,7 +75,9 @@ class Switch {
   Try<SharedFd> parent(const Spot& spot);
   Try<SharedFd> ensure(SyncRoot& root, std::string_view directory);
   Try<> ensure_one(int parent, const Spot& spot);
-  Try<> move_away(int directory, const Spot& spot, std::vector<Leftover>& into);
+  void move_away(int directory, const Spot& spot);
+  void keep(const Spot& spot, int error);
+  void remove_directories();
   Try<> put_new(int from, int to, const Spot& spot, const StagedAt& staged);
   Try<> put_over(int from, int to, const Spot& spot, const StagedAt& staged);
   Try<> put_in_place(int source, int directory, const Spot& spot, const File* file);
@@ -86,7 +88,8 @@ class Switch {
   Replaces replaces_;
   std::vector<Undo> undo_;
   std::vector<Leftover> deleted_, old_;
-  std::vector<Spot> directories_;
+  std::vector<std::pair<Spot, DeleteHow>> directories_;
+  Obstacles kept_;  // what could not be deleted
   std::vector<std::pair<Spot, std::uint16_t>> modes_;
   std::vector<Warning> warnings_;
   std::uint32_t changed_ = 0;

@@ -52,14 +52,11 @@ class PatientTls {
       net::post(get_executor(), [w = std::move(write)]() mutable { w(); });
   }
 
+  // What is below knows one type of handler and of buffers, or each of Beast's would compile all of TLS anew.
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
     auto start = [this](auto handler, const Buffers& into) {
-      next_.async_read_some(into,
-                            [this, handler = std::move(handler)](ErrorCode error, std::size_t size) mutable {
-                              if (error) release();
-                              handler(error, size);
-                            });
+      read_some({net::buffer_sequence_begin(into), net::buffer_sequence_end(into)}, std::move(handler));
     };
     return net::async_initiate<Token, void(ErrorCode, std::size_t)>(std::move(start), token, buffers);
   }
@@ -67,17 +64,28 @@ class PatientTls {
   template <typename Buffers, typename Token>
   auto async_write_some(const Buffers& buffers, Token&& token) {
     auto start = [this](auto handler, const Buffers& from) {
-      next_.async_write_some(
-          from, [this, handler = std::move(handler)](ErrorCode error, std::size_t size) mutable {
-            if (!error || released_) return handler(error, size);
-            failed_write_ = [handler = std::move(handler), error]() mutable { handler(error, 0); };
-            if (on_failed_write_) on_failed_write_();
-          });
+      write_some({net::buffer_sequence_begin(from), net::buffer_sequence_end(from)}, std::move(handler));
     };
     return net::async_initiate<Token, void(ErrorCode, std::size_t)>(std::move(start), token, buffers);
   }
 
  private:
+  using Done = std::move_only_function<void(ErrorCode, std::size_t)>;
+
+  void read_some(const std::vector<net::mutable_buffer>& into, Done done) {
+    next_.async_read_some(into, [this, done = std::move(done)](ErrorCode error, std::size_t size) mutable {
+      if (error) release();
+      done(error, size);
+    });
+  }
+  void write_some(const std::vector<net::const_buffer>& from, Done done) {
+    next_.async_write_some(from, [this, done = std::move(done)](ErrorCode error, std::size_t size) mutable {
+      if (!error || released_) return done(error, size);
+      failed_write_ = [done = std::move(done), error]() mutable { done(error, 0); };
+      if (on_failed_write_) on_failed_write_();
+    });
+  }
+
   next_layer_type next_;
   std::move_only_function<void()> failed_write_;
   std::function<void()> on_failed_write_;
@@ -362,7 +370,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   IoTickets::Ticket ticket_;
 
   tcp::resolver resolver_;
-  websocket::stream<PatientTls> stream_;
+  websocket::stream<PatientTls, false> stream_;
   net::steady_timer timer_;
   websocket::response_type answer_;
   beast::flat_buffer in_;

@@ -3,20 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "core/desired/mirror.h"
+
 namespace live_update {
-std::size_t command_bytes(const DeliveryRun& run) {
-  std::size_t size = run.working_dir.size() + 256;  // with the frame and the small variables
-  for (const auto& word : run.command) size += word.size() + 4;
-  return size;
-}
-
-std::size_t command_bytes(const Delivery& delivery) {
-  std::size_t size = 0;
-  for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
-    for (const auto& run : *runs) size += command_bytes(run);
-  return size;
-}
-
 // Of the room behind a run that is not over, what the commands leave.
 std::size_t changed_limit(const Delivery& delivery) {
   const std::size_t runs = delivery.before_sync.size() + delivery.after_sync.size();
@@ -32,6 +21,8 @@ AgentBatch::AgentBatch(std::shared_ptr<const Delivery> it)
     writes.push_back(&write);
   }
   for (const auto& gone : delivery->deletes) all.insert(gone.root);
+  if (delivery->mirror)
+    for (const auto& folder : delivery->mirror->folders) all.insert(folder.root);
   roots.assign(all.begin(), all.end());
   const auto others = std::ranges::stable_partition(
       writes, [](const DeliveryWrite* write) { return write->type == FileType::Directory; });

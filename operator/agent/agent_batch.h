@@ -9,14 +9,13 @@
 
 #include "core/desired/changed_paths.h"
 #include "core/desired/delivery.h"
+#include "operator/exec/run_limits.h"
 
 namespace live_update {
 
 // What goes out behind a run that is not over is bounded (agent::kMaxAhead): so many bytes are all runs of a
 // delivery together, their commands, and with LIVE_UPDATE_CHANGED in each.
 inline constexpr std::size_t kMostCommandBytes = 768 << 10, kMostRunBytes = 1000 << 10;
-std::size_t command_bytes(const DeliveryRun& run);
-std::size_t command_bytes(const Delivery& delivery);
 
 // How long the list of changed paths may be, so that there is room for it with every run.
 std::size_t changed_limit(const Delivery& delivery);

@@ -36,33 +36,24 @@ std::string_view reason_of(agent::Code code) {
   }
 }
 
-// What no agent could take.
-std::optional<std::string> too_long(const Delivery& delivery) {
-  for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
-    for (const auto& run : *runs)
-      if (command_bytes(run) > kLongestCommand)
-        return "spec.steps[" + std::to_string(run.step) +
-               "].run: its command is longer than 512 KiB; put it into a file";
-  if (command_bytes(delivery) > kMostCommandBytes)
-    return "spec.steps: the commands of its runs are longer than 768 KiB together; put them into files";
-  return std::nullopt;
-}
-
 }  // namespace
 
 AgentDelivery::AgentDelivery(AgentSession& session, const ContainerRef& to,
-                             std::shared_ptr<const AgentBatch> batch, Clock clock, OnOutput on_output)
+                             std::shared_ptr<const AgentBatch> batch, Clock clock, Turns turns,
+                             OnOutput on_output)
     : session_(session),
       to_(to),
       batch_(std::move(batch)),
       clock_(std::move(clock)),
+      turns_(std::move(turns)),
       on_output_(std::move(on_output)) {
   delivered_.transport = "Agent";
 }
 
 void AgentDelivery::start() {
-  const auto wrong = too_long(*batch_->delivery);
-  if (!wrong) return looks_first(*batch_->delivery) ? look() : before();
+  const auto wrong = run_trouble(*batch_->delivery, {kLongestCommand, kMostCommandBytes});
+  const bool looks = looks_first(*batch_->delivery) || batch_->delivery->mirror;
+  if (!wrong) return looks ? look() : before();
   problem_ = NotDelivered{std::string(reason::kUnsupported), about(*wrong), false};
   phase_ = Phase::Main;
   advance();
@@ -74,15 +65,50 @@ std::uint32_t AgentDelivery::expect(Pending pending) {
   return request;
 }
 
-// Rule 3.7: what differs in this container decides what runs, also before the batch.
+// Rule 3.7: what differs in this container decides what runs, also before the batch. So does what only it has.
 void AgentDelivery::look() {
   phase_ = Phase::Looking;
-  comparison_.emplace(*batch_);
+  if (looks_first(*batch_->delivery)) comparison_.emplace(*batch_);
+  sweep();
   ask();
-  if (comparison_->complete()) looked();
+  looked_if_complete();
+}
+
+void AgentDelivery::looked_if_complete() {
+  if ((!comparison_ || comparison_->complete()) && (!sweep_ || sweep_->complete())) looked();
+}
+
+// Rule 4.5.
+void AgentDelivery::sweep() {
+  const auto& mirror = batch_->delivery->mirror;
+  if (!mirror) return;
+  if ((session_.agent().features & agent::kFeatureList) != 0)
+    sweep_.emplace(mirror, turns_.after, [this] { went_on(); });
+  else
+    delivered_.warnings.push_back(about(
+        "spec.source.deletes: Mirror: nothing that only this container has was deleted, as its agent is an "
+        "older one; it is replaced when the container is restarted"));
+}
+
+void AgentDelivery::went_on() {
+  if (phase_ == Phase::Looking) {
+    ask();
+    looked_if_complete();
+  }
+  const auto moved = turns_.moved;
+  moved();
+}
+
+void AgentDelivery::swept() {
+  MirrorFindings found = sweep_->findings();
+  extra_ = std::move(found.deletes);
+  delivered_.held = std::move(found.held);
+  if (!found.note.empty()) delivered_.warnings.push_back(about(found.note));
 }
 
 void AgentDelivery::looked() {
+  if (sweep_) swept();
+  if (!comparison_) return before();
   differs_.emplace(batch_->entries(), false);
   for (std::size_t entry = 0; entry < batch_->entries(); ++entry)
     (*differs_)[batch_->number(entry)] = comparison_->differs(entry);
@@ -95,17 +121,21 @@ EntryCounts AgentDelivery::counts() const {
   return [this](std::size_t number) { return differs_->at(number); };
 }
 
-bool AgentDelivery::is_due(const DueIf& due) const {
+bool AgentDelivery::is_due(const DueIf& due, int step) const {
   if (!due.looks()) return true;
   if (!differs_) return false;
-  if (due.kind == DueIf::AnyDiffers) return std::ranges::find(*differs_, true) != differs_->end();
+  if (due.kind == DueIf::AnyDiffers)
+    return !extra_.empty() || std::ranges::find(*differs_, true) != differs_->end();
+  const auto& mirror = batch_->delivery->mirror;
+  if (std::ranges::any_of(extra_, [&](const auto& it) { return mirror->rules->triggers(step, it.from); }))
+    return true;
   return std::ranges::any_of(due.entries, [&](std::size_t number) { return differs_->at(number); });
 }
 
 std::vector<const DeliveryRun*> AgentDelivery::due_of(const std::vector<DeliveryRun>& runs) const {
   std::vector<const DeliveryRun*> due;
   for (const DeliveryRun& run : runs)
-    if (is_due(run.due)) due.push_back(&run);
+    if (is_due(run.due, run.step)) due.push_back(&run);
   return due;
 }
 
@@ -116,7 +146,8 @@ std::vector<int> AgentDelivery::due_steps() const {
   const Delivery& delivery = *batch_->delivery;
   for (const auto* runs : {&delivery.before_sync, &delivery.after_sync})
     for (const DeliveryRun* run : due_of(*runs)) steps.push_back(run->step);
-  if (delivery.restart && is_due(delivery.restart_due)) steps.push_back(delivery.restart_step);
+  if (delivery.restart && is_due(delivery.restart_due, delivery.restart_step))
+    steps.push_back(delivery.restart_step);
   return steps;
 }
 
@@ -145,7 +176,7 @@ void AgentDelivery::before() {
 // ended, as they may change what is compared.
 void AgentDelivery::main() {
   phase_ = Phase::Main;
-  if (batch_->empty()) {
+  if (batch_->empty() && extra_.empty()) {
     std::string frames;
     add_tail(frames);
     if (pending_.empty()) return advance();
@@ -156,8 +187,9 @@ void AgentDelivery::main() {
   const bool worthwhile = batch_->delivery->compare && AgentComparison::worthwhile(*batch_);
   if (looked_in_vain || (!comparison_ && worthwhile)) comparison_.emplace(*batch_);
   if (!comparison_ && !batch_->all_held) comparison_.emplace(*batch_, AgentComparison::Scope::NotHeld);
+  session_.concern(batch_->delivery->live_update);
   const agent::Gate begin{.fresh = std::exchange(fresh_, false)};
-  frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, request, begin, session_.writer());
+  frames_.emplace(*batch_, comparison_ ? &*comparison_ : nullptr, extra_, request, begin, session_.writer());
   ask();
   send_on();
 }
@@ -167,6 +199,8 @@ void AgentDelivery::ask() {
   std::string frames;
   while (comparison_ && !problem_ && comparison_->curious())
     session_.writer().append(frames, agent::Request(comparison_->ask(expect(Question{}))));
+  while (sweep_ && !problem_ && sweep_->curious())
+    session_.writer().append(frames, agent::Request(sweep_->ask(expect(Question{}))));
   if (!frames.empty()) session_.send(std::move(frames));
 }
 
@@ -225,7 +259,7 @@ void AgentDelivery::add_tail(std::string& frames) {
   add_runs(frames, due_of(delivery.after_sync));
   forget_list(frames);
   delivered_.sent = clock_();
-  if (!delivery.restart || !is_due(delivery.restart_due)) return;
+  if (!delivery.restart || !is_due(delivery.restart_due, delivery.restart_step)) return;
   const std::uint32_t request = expect(RestartPending{&*delivery.restart, delivery.restart_step});
   const auto restart = agent_restart(*delivery.restart, request, gate());
   if (restart) return session_.writer().append(frames, agent::Request(*restart));
@@ -258,16 +292,15 @@ void AgentDelivery::hear(const agent::Answer& answer) {
 // Whatever else an agent answers means that it cannot say.
 void AgentDelivery::compared(const agent::Answer& answer, std::uint32_t request) {
   const auto* result = std::get_if<agent::HaveResult>(&answer);
-  if (result)
-    comparison_->hear(*result);
-  else
-    comparison_->give_up(request);
-  if (!result || result->last) pending_.erase(request);
+  const auto* listing = std::get_if<agent::Listing>(&answer);
+  if (result && comparison_) comparison_->hear(*result);
+  if (listing && sweep_) sweep_->hear(*listing);
+  const bool answers = result || listing;
+  if (!answers && comparison_) comparison_->give_up(request);
+  if (!answers && sweep_) sweep_->give_up(request);
+  if (!answers || (result ? result->last : listing->last)) pending_.erase(request);
   ask();
-  if (phase_ == Phase::Looking) {
-    if (comparison_->complete()) looked();
-    return;
-  }
+  if (phase_ == Phase::Looking) return looked_if_complete();
   send_on();
   advance_if_done();
 }
@@ -278,7 +311,9 @@ void AgentDelivery::advance_if_done() {
 }
 
 void AgentDelivery::warned(const agent::Warning& it) {
-  if (delivered_.warnings.size() < kMostWarnings) delivered_.warnings.push_back(about(clean_start(it.text)));
+  const std::string path = it.path.empty() ? "" : clean_start(it.path) + " ";
+  if (delivered_.warnings.size() < kMostWarnings)
+    delivered_.warnings.push_back(about(path + clean_start(it.text)));
 }
 
 void AgentDelivery::advance() {
@@ -302,9 +337,19 @@ void AgentDelivery::refused(const agent::Failed& it) {
   problem_ = problem(it);
   const bool content = it.code == agent::Code::Digest || it.code == agent::Code::Missing;
   if (content && comparison_ && comparison_->touches(it.path)) problem_->curable = true;
+  if (it.code == agent::Code::Digest && !problem_->curable) disbelieve(it.path);
+  if (it.code == agent::Code::Outdated) problem_->curable = true;  // until we know what the other one knew
   if (!frames_ || frames_->ended()) return;
   frames_->cut_short();
   send_on();
+}
+
+void AgentDelivery::disbelieve(const std::string& path) {
+  const auto& writes = batch_->delivery->writes;
+  const auto wrong = std::ranges::find(writes, path, &DeliveryWrite::to);
+  if (wrong == writes.end()) return;
+  problem_->wrong = wanted_content(*wrong);
+  problem_->curable = true;
 }
 
 void AgentDelivery::failed(const agent::Failed& it) {

@@ -17,6 +17,7 @@
 #include "operator/agent/agent_comparison.h"
 #include "operator/agent/agent_frames.h"
 #include "operator/agent/agent_session.h"
+#include "operator/agent/agent_sweep.h"
 #include "operator/exec/output_tail.h"
 #include "operator/exec/transport.h"
 
@@ -29,9 +30,15 @@ class AgentDelivery {
   // The wall clock, as of now within a turn, too.
   using Clock = std::function<Time()>;
 
+  // For work that goes on by itself, with no answer: `moved` comes on a later turn, and may destroy it.
+  struct Turns {
+    After after;
+    std::function<void()> moved;
+  };
+
   // `session` is ready and outlives it.
   AgentDelivery(AgentSession& session, const ContainerRef& to, std::shared_ptr<const AgentBatch> batch,
-                Clock clock, OnOutput on_output);
+                Clock clock, Turns turns, OnOutput on_output);
 
   void start();
   void hear(const agent::Answer& answer);
@@ -58,8 +65,12 @@ class AgentDelivery {
   using Pending = std::variant<Batch, Question, RunPending, RestartPending>;
 
   void look();
+  void looked_if_complete();
   void looked();
-  bool is_due(const DueIf& due) const;
+  void sweep();
+  void swept();
+  void went_on();
+  bool is_due(const DueIf& due, int step) const;
   std::vector<int> due_steps() const;
   EntryCounts counts() const;
   const ChangedPaths& changed() const { return changed_ ? *changed_ : batch_->changed; }
@@ -82,6 +93,8 @@ class AgentDelivery {
   NotDelivered how_lost(const AgentEnd& end) const;
   void compared(const agent::Answer& answer, std::uint32_t request);
   void refused(const agent::Failed& it);
+  // Of the file at this path in the container.
+  void disbelieve(const std::string& path);
   void failed(const agent::Failed& it);
   void warned(const agent::Warning& it);
   void printed(const agent::RunOutput& it);
@@ -92,6 +105,7 @@ class AgentDelivery {
   const ContainerRef to_;
   const std::shared_ptr<const AgentBatch> batch_;
   const Clock clock_;
+  const Turns turns_;
   const OnOutput on_output_;
   Phase phase_ = Phase::Before;
   bool fresh_ = true;                         // no request that may fail has gone out
@@ -99,6 +113,8 @@ class AgentDelivery {
   std::optional<ChangedPaths> changed_;       // these, where not all count
   std::map<std::uint32_t, Pending> pending_;  // by request
   std::optional<AgentComparison> comparison_;
+  std::optional<AgentSweep> sweep_;
+  std::vector<RemoteDelete> extra_;    // that it found
   std::optional<AgentFrames> frames_;  // of the batch
   std::optional<ChangedFrames> list_;  // of its paths, where the runs' variable is too small for them
   bool streaming_ = false;             // the session will ask for a piece of these

@@ -20,10 +20,12 @@ std::optional<agent::Mtime> to_mtime(const std::optional<Time>& time) {
 
 }  // namespace
 
-AgentFrames::AgentFrames(const AgentBatch& batch, const AgentComparison* comparison, std::uint32_t request,
-                         agent::Gate gate, agent::FrameWriter& writer)
+AgentFrames::AgentFrames(const AgentBatch& batch, const AgentComparison* comparison,
+                         const std::vector<RemoteDelete>& extra, std::uint32_t request, agent::Gate gate,
+                         agent::FrameWriter& writer)
     : batch_(batch),
       comparison_(comparison),
+      extra_(extra),
       begin_{request, gate, batch.delivery->sequence, batch.roots},
       writer_(writer) {}
 
@@ -43,6 +45,7 @@ Result<AgentFrames::Made> AgentFrames::next() {
 
 void AgentFrames::cut_short() {
   entry_ = batch_.entries();
+  extra_sent_ = extra_.size();
   content_ = nullptr;
 }
 
@@ -56,6 +59,10 @@ bool AgentFrames::next_is_known() const {
 }
 
 Result<> AgentFrames::entry() {
+  if (entry_ == batch_.entries() && extra_sent_ < extra_.size()) {
+    remove(extra_[extra_sent_++]);
+    return {};
+  }
   if (entry_ == batch_.entries()) {
     add(agent::Commit{begin_.sequence});
     ended_ = true;
@@ -74,10 +81,7 @@ Result<> AgentFrames::entry() {
 }
 
 void AgentFrames::remove(const RemoteDelete& it) {
-  const bool whole = batch_.delivery->mirror && it.keep.empty();
-  const auto how = it.type != FileType::Directory ? agent::DeleteHow::File
-                   : whole                        ? agent::DeleteHow::Whole
-                                                  : agent::DeleteHow::Tracked;
+  const auto how = it.type != FileType::Directory ? agent::DeleteHow::File : agent::DeleteHow::Tracked;
   add(agent::Delete{root(it.root), std::string(relative_to(it.to, it.root)), how});
 }
 

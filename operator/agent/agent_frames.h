@@ -12,14 +12,15 @@
 namespace live_update {
 
 // A batch from its Begin to its Commit, as request `request`. `comparison`, null: everything is sent, and held.
-// What differs and is not held is left out, and wanted. All
+// What differs and is not held is left out, and wanted. `extra`: deletes that only this container needs. All
 // that is referred to outlives it. `writer` numbers the frames: what is made has to be sent before anything
 // else that is made.
 inline constexpr std::size_t kAgentPiece = 64 * 1024;
 class AgentFrames {
  public:
-  AgentFrames(const AgentBatch& batch, const AgentComparison* comparison, std::uint32_t request,
-              agent::Gate gate, agent::FrameWriter& writer);
+  AgentFrames(const AgentBatch& batch, const AgentComparison* comparison,
+              const std::vector<RemoteDelete>& extra, std::uint32_t request, agent::Gate gate,
+              agent::FrameWriter& writer);
 
   // The next frames, about kAgentPiece, and what is behind them.
   struct Made {
@@ -50,11 +51,12 @@ class AgentFrames {
 
   const AgentBatch& batch_;
   const AgentComparison* comparison_;
+  const std::vector<RemoteDelete>& extra_;
   const agent::Begin begin_;
   agent::FrameWriter& writer_;
   std::string out_;
   std::vector<WantedContent> wanted_;
-  std::size_t entry_ = 0;
+  std::size_t entry_ = 0, extra_sent_ = 0;
   const DeliveryWrite* content_ = nullptr;  // whose bytes are being sent
   std::size_t piece_ = 0, at_ = 0;
   bool begun_ = false, ended_ = false;

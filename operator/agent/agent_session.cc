@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/api/conditions.h"
+#include "core/base/path.h"
 #include "core/base/text.h"
 #include "operator/agent/agent_script.h"
 #include "operator/exec/exec_diagnosis.h"
@@ -35,6 +36,8 @@ ByteSource program_source(std::shared_ptr<const std::string> bytes, bool as_text
 AgentSession::AgentSession(ApiServer& api, After after, const ContainerRef& to, const AgentPrograms& programs,
                            Options options, Events events)
     : programs_(programs),
+      container_id_(to.container_id),
+      shared_(options.shared),
       after_(std::move(after)),
       events_(std::move(events)),
       file_(options.file),
@@ -100,6 +103,16 @@ void AgentSession::greet(const agent::Hello& hello) {
   writer_.append(greeting, agent::Request(us));
   send(std::move(greeting));
   events_.on_ready();
+}
+
+void AgentSession::concern(const std::string& live_update) {
+  const bool able = (hello_.features & agent::kFeatureRecord) != 0;
+  const bool shared = std::ranges::any_of(shared_, [&](auto& it) { return at_or_below(file_, it); });
+  if (!able || shared || container_id_.empty() || live_update.empty() || live_update == live_update_) return;
+  live_update_ = live_update;
+  std::string frames;
+  writer_.append(frames, agent::Request(agent::Subject{container_id_, live_update_}));
+  send(std::move(frames));
 }
 
 void AgentSession::refused(const agent::Failed& why) {

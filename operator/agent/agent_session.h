@@ -63,6 +63,9 @@ class AgentSession {
   // Only when ready, as everything below; no event may destroy the session but on_end. A number for a
   // request.
   std::uint32_t next_request() { return ++requests_; }
+  // Says of which LiveUpdate, by UID, the batches are that come now: for the agent's record. Not where others than the
+  // container could write that.
+  void concern(const std::string& live_update);
   // Frames are numbered in the order in which they are made: hand them to `send` at once, or make them in a
   // source.
   agent::FrameWriter& writer() { return writer_; }
@@ -82,6 +85,8 @@ class AgentSession {
   void end(AgentEnd::Kind kind, Error error);
 
   const AgentPrograms& programs_;
+  const std::string container_id_;
+  const std::vector<std::string> shared_;
   After after_;
   const Events events_;
   agent::FrameReader reader_{agent::kMaxNoise};
@@ -94,6 +99,7 @@ class AgentSession {
   bool put_ = false;          // the program was sent in this session
   std::string words_, said_;  // stderr: an unfinished line; the last one that is not the script's
   std::string file_;          // the agent's
+  std::string live_update_;   // that the agent was told
   std::vector<std::string> tried_;
   Handle timer_, later_;
   StdinFeed feed_;

@@ -220,8 +220,9 @@ void AgentTransport::advance(Lane& lane) {
   if (!lane.session) return open(lane);
   if (!lane.session->ready()) return;
   lane.idle.reset();
-  lane.delivery = std::make_unique<AgentDelivery>(*lane.session, lane.to, lane.jobs.front().batch, clock_,
-                                                  lane.jobs.front().on_output);
+  lane.delivery = std::make_unique<AgentDelivery>(
+      *lane.session, lane.to, lane.jobs.front().batch, clock_,
+      AgentDelivery::Turns{after_, [this, to = lane.to] { moved(to); }}, lane.jobs.front().on_output);
   lane.delivery->start();
   wait_for_progress(lane);
   if (lane.delivery->outcome())  // there was nothing to send

@@ -147,6 +147,16 @@ NotDelivered tool_missing(const ContainerRef& to, std::string_view tool) {
           false};
 }
 
+// "UID PATH: REASON" of `kStays`.
+struct KeptPath {
+  std::string uid, path, why;
+};
+std::optional<KeptPath> kept_path(const std::string& line) {
+  const std::size_t space = line.find(' '), colon = line.rfind(": ");
+  if (colon == std::string::npos || space > colon) return {};
+  return KeptPath{line.substr(0, space), line.substr(space + 1, colon - space - 1), line.substr(colon + 2)};
+}
+
 }  // namespace
 
 std::string to_string(const ContainerRef& to) { return to.ns + "/" + to.pod + ", container " + to.container; }
@@ -219,6 +229,27 @@ std::optional<std::string> lost_owner(std::string_view err) {
       noted.note.path +
       " belongs to root now, and maybe others, too: transport Tar could not give it back to its owner; it "
       "needs ls and chown in the image, the capability CHOWN, and at most some 1,000 paths at a time");
+}
+
+std::optional<std::string> not_deleted(const std::vector<std::string>& said) {
+  std::string text, remedy;
+  std::size_t named = 0, more = 0;
+  for (const std::string& line : said) {
+    const auto kept = kept_path(line);
+    if (!kept) {
+      more += line.starts_with('+') ? std::strtoul(line.c_str() + 1, nullptr, 10) : 0;
+    } else if (named++ == 0) {
+      text = kept->path + " cannot be deleted by user ID " + kept->uid + " and stays: " + kept->why;
+      const auto kind = std::ranges::find_if(kKinds, [&](const Kind& it) { return has(kept->why, it.says); });
+      if (kind != kKinds.end()) remedy = "; " + std::string(kind->remedy);
+    } else if (named <= kMostPlaces) {
+      text += (named == 2 ? "; also " : ", ") + kept->path + " (" + kept->why + ")";
+    } else {
+      ++more;
+    }
+  }
+  if (named == 0) return {};
+  return clean(text + (more > 0 ? " and " + std::to_string(more) + " more" : "") + remedy);
 }
 
 bool only_metadata_failed(std::string_view err, std::string& warning) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/desired/delivery.h"
@@ -31,5 +32,9 @@ bool only_metadata_failed(std::string_view err, std::string& warning);
 // A file that has become root's, as its owner could not be given back (rule 4.4), where that is all that was
 // said.
 std::optional<std::string> lost_owner(std::string_view err);
+
+// One sentence about what could not be deleted, of the lines that begin with `kStays`; nothing where there are
+// none.
+std::optional<std::string> not_deleted(const std::vector<std::string>& said);
 
 }  // namespace live_update

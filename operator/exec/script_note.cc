@@ -22,11 +22,11 @@ Noted find_note(std::string_view err) {
   return noted;
 }
 
-void take_lacking(std::string& err, const std::function<void(std::string)>& lacks) {
-  for (std::size_t at = err.find(kLacks); at != std::string::npos; at = err.find(kLacks, at)) {
+void take_lines(std::string& err, std::string_view mark, const std::function<void(std::string)>& take) {
+  for (std::size_t at = err.find(mark); at != std::string::npos; at = err.find(mark, at)) {
     const std::size_t end = err.find('\n', at);
     if (end == std::string::npos) return;
-    lacks(err.substr(at + kLacks.size(), end - at - kLacks.size()));
+    take(err.substr(at + mark.size(), end - at - mark.size()));
     err.erase(at, end + 1 - at);
   }
 }

@@ -11,6 +11,7 @@
 #include "core/api/signals.h"
 #include "core/desired/changed_paths.h"
 #include "core/desired/delivery.h"
+#include "operator/tar/batch_script.h"
 #include "operator/tar/tar_stream.h"
 
 namespace live_update {
@@ -21,142 +22,6 @@ constexpr std::string_view kOnTheWay =
     "from "
     "another place, or sync what it points to";
 constexpr std::size_t kArgumentOverhead = 10;  // "&command=" and a little
-
-// $1: 1 if an archive follows on stdin. $2: number of arguments up to and with ".". Then the entries: a kind
-// (one of the words below) stands for all paths after it; "/path" is a path, "./name" one below the directory
-// that "@/dir" named. After ".": files that are to be deleted. Missing directories on the way get the mode
-// that the umask gives them; what the archive names gets the mode it says there, for which busybox needs the
-// umask 0 unless it is root.
-//   root       a sync root that must be a directory or a link to one
-//   mkdir      one that is created now
-//   on         a directory on the way to a write
-//   made       the same, and on the way for another sync
-//   off        a directory on the way to a delete
-//   dir        a directory that is written
-//   file       a file or link that is written
-//   only       one that is itself a sync root
-//   gone       a directory to be deleted, deepest first
-//   mode/0644/HEX  a file that gets this mode if it has this SHA-256; else `lacks` it, which is said
-// `leave` reads the rest of the archive: an exec whose stdin nobody reads does not end.
-constexpr std::string_view kBatchScript = R"sh(export LC_ALL=C EXTRACT_UNSAFE_SYMLINKS=1
-uid() { id -u 2>/dev/null || echo unknown; }
-leave() {
-  [ "$tar" = 0 ] || cat >/dev/null 2>&1
-  exit "$1"
-}
-fail() { printf 'live-update: %s uid=%s %s\n' "$1" "$(uid)" "$2" >&2; leave 181; }
-walk() {
-  step=$1 dir= kind=; shift
-  for a do
-    case $a in
-      /*) path=$a ;;
-      ./*) path=$dir${a#.} ;;
-      @*) dir=${a#@}; continue ;;
-      .) return 0 ;;
-      *) kind=$a; continue ;;
-    esac
-    $step
-  done
-}
-check() {
-  case $path in "$gone"/*) return 0 ;; esac
-  [ -L "$path" ] || return 0
-  case $kind in
-    on|off|made|mode/*) fail symlink "$path" ;;
-    dir) gone=$path ;;
-  esac
-}
-unmounted() {
-  [ -r /proc/self/mountinfo ] || return 0
-  while read -r _ _ _ _ at _; do
-    case $at in "$path"|"$path"/*) fail mount "$at" ;; esac
-  done </proc/self/mountinfo
-}
-swap() {
-  case $kind in
-    root|on|dir)
-      if [ -d "$path" ]; then [ $kind = dir ] && [ -L "$path" ] || return 0
-      elif [ -L "$path" ]; then [ $kind = dir ] || return 0
-      elif [ ! -e "$path" ]; then
-        [ $kind = dir ] || mkdir -p -- "$path" || fail create "$path"
-        return 0
-      fi
-      rm -f -- "$path" || fail remove "$path"
-      [ $kind = dir ] || mkdir -- "$path" || fail create "$path" ;;
-    mkdir|made)
-      [ -d "$path" ] && return
-      [ ! -e "$path" ] || rm -f -- "$path" || fail remove "$path"
-      mkdir -p -- "$path" || fail create "$path" ;;
-    file)
-      [ -d "$path" ] && [ ! -L "$path" ] || return
-      unmounted
-      rm -rf -- "$path" || fail remove "$path" ;;
-    only)
-      [ ! -d "$path" ] || [ -L "$path" ] || fail directory "$path" ;;
-    mode/*)
-      if [ -f "$path" ] && [ "$(sha256sum 2>/dev/null <"$path")" = "${kind##*/}  -" ]; then
-        kept=${kind#mode/}
-        chmod "${kept%/*}" "$path" || fail chmod "$path"
-      else
-        printf 'live-update: lacks %s\n' "$path" >&2
-      fi ;;
-  esac
-}
-whose() {
-  case $kind in file|only) ;; *) return 0 ;; esac
-  [ -f "$path" ] && [ ! -L "$path" ] || return 0
-  { [ -O "$path" ] && [ -G "$path" ]; } 2>/dev/null && return
-  [ "${user:=$(uid)}" = 0 ] || return 0
-  set -- $(ls -ldn "$path")
-  [ $# -ge 4 ] && [ "$3:$4" != 0:0 ] || return 0
-  if [ "$tar" = 0 ]; then lost=$path; return; fi
-  owners=$((owners + 1))
-  eval "path_$owners=\$path owner_$owners=\$3:\$4"
-}
-give_back() {
-  while [ $owners -gt 0 ]; do
-    eval "path=\$path_$owners owner=\$owner_$owners"
-    owners=$((owners - 1))
-    [ ! -f "$path" ] || chown -h "$owner" "$path" 2>/dev/null || lost=$path
-  done
-}
-say_lost() { [ -z "$lost" ] || printf 'live-update: owner uid=%s %s\n' "$user" "$lost" >&2; }
-empty() {
-  said=$(rmdir -- "$1" 2>&1) && return
-  case $said in *'not empty'*|*'File exists'*|*busy*|*'No such file'*) return ;; esac
-  printf '%s\n' "$said" >&2
-  fail remove "$1"
-}
-unlink() {
-  if [ -d "$1" ] && [ ! -L "$1" ]; then empty "$1"; return; fi
-  said=$(rm -f -- "$1" 2>&1) && return
-  case $said in *'Not a directory'*) return ;; esac
-  printf '%s\n' "$said" >&2
-  fail remove "$1"
-}
-sweep() {
-  [ "$kind" = gone ] || return 0
-  if [ -d "$path" ] || [ -e "$path" ] || [ -L "$path" ]; then unlink "$path"; fi
-}
-tar=$1 count=$2 gone=: owners=0 user= lost=; shift 2
-[ "$tar" = 0 ] || command -v tar >/dev/null 2>&1 || fail tool tar
-walk check "$@"
-walk whose "$@"
-walk swap "$@"
-remove() {
-  shift "$count"
-  [ $# = 0 ] || rm -f -- "$@" 2>/dev/null || for p do unlink "$p"; done
-}
-remove "$@"
-walk sweep "$@"
-if [ "$tar" = 0 ]; then say_lost; exit 0; fi
-umask 0
-tar -x -m -v -o -p -f - -C /
-code=$?
-give_back
-[ $code != 0 ] || say_lost
-[ $code = 0 ] || printf 'live-update: tar uid=%s \n' "$(uid)" >&2
-leave $code)sh";
 
 // $1: the working directory or "". $2: sequence. $3: changed paths. $4: how many. Then the command.
 constexpr std::string_view kRunScript =
@@ -256,13 +121,10 @@ class Survey {
     std::ranges::sort(sorted, by_component, [](const auto& it) -> const std::string& { return it.first; });
     return sorted;
   }
-  const Argv& deleted_files() const { return files_; }
   // The deepest first.
-  Argv deleted_directories() const {
-    Argv sorted = directories_;
-    std::ranges::sort(sorted, std::ranges::greater{});
-    return sorted;
-  }
+  using Deletes = std::vector<const RemoteDelete*>;
+  Deletes deleted_files() const { return deepest_first(files_); }
+  Deletes deleted_directories() const { return deepest_first(directories_); }
   bool with_tar() const { return with_tar_; }
 
  private:
@@ -295,12 +157,21 @@ class Survey {
 
   Result<> take_delete(const RemoteDelete& gone) {
     if (auto inside = confined(gone.to, gone.root, true); !inside) return inside;
-    // What is written in the place of its directory takes it away (it may be there already: a batch can come
-    // twice).
+    // What is written in the place of it or of its directory takes it away (it may be there already: a batch
+    // can come twice).
     if (ends_.contains(gone.to) || under_an_end(gone.to)) return {};
     if (gone.to != gone.root) take_parents(gone.to, gone.root, "off");
-    (gone.type == FileType::Directory ? directories_ : files_).push_back(gone.to);
+    const auto written = kinds_.find(gone.to);
+    if (written == kinds_.end() || written->second == "off")
+      (gone.type == FileType::Directory ? directories_ : files_).push_back(&gone);
+    else if (written->second == "on")
+      written->second = "anew";
     return {};
+  }
+
+  static Deletes deepest_first(Deletes sorted) {
+    std::ranges::sort(sorted, std::ranges::greater{}, &RemoteDelete::to);
+    return sorted;
   }
 
   static Result<> confined(const std::string& to, const std::string& root, bool may_be_slash) {
@@ -353,7 +224,7 @@ class Survey {
   std::unordered_set<std::string> ends_;                // paths below which nothing can be
   std::unordered_map<std::string, std::string> kinds_;  // by path
   std::tuple<std::string, std::string, std::string> last_;
-  Argv files_, directories_;
+  Deletes files_, directories_;
   bool with_tar_ = false;
 };
 
@@ -363,14 +234,17 @@ class Packer {
  public:
   void entry(const std::string& path, const std::string& kind) {
     make_room();
-    if (kind != kind_) add(entries_, kind_ = kind);
-    const std::string directory = parent(path);
-    if (directory != directory_) add(entries_, "@" + *(directory_ = directory));
-    add(entries_, "./" + path.substr(directory.size() + 1));
+    add_entry(path, kind);
   }
-  void remove(const std::string& path) {
+  void remove(const RemoteDelete& it) {
     make_room();
-    add(deletes_, path);
+    look_on_the_way(it);
+    add(deletes_, it.to);
+  }
+  void remove_directory(const RemoteDelete& it) {
+    make_room();
+    look_on_the_way(it);
+    add_entry(it.to, "gone");
   }
   std::vector<BatchCommand> finish(bool with_tar) {
     flush(with_tar);
@@ -378,6 +252,18 @@ class Packer {
   }
 
  private:
+  void add_entry(const std::string& path, const std::string& kind) {
+    if (kind != kind_) add(entries_, kind_ = kind);
+    const std::string directory = parent(path);
+    if (directory != directory_) add(entries_, "@" + *(directory_ = directory));
+    add(entries_, "./" + path.substr(directory.size() + 1));
+    named_.insert(path);
+  }
+  // Each command sees for itself whether there is a link.
+  void look_on_the_way(const RemoteDelete& it) {
+    for (std::string up = parent(it.to); below(up, it.root); up = parent(up))
+      if (!named_.contains(up)) add_entry(up, "off");
+  }
   void add(Argv& to, std::string argument) {
     size_ += argument.size() + kArgumentOverhead;
     to.push_back(std::move(argument));
@@ -395,10 +281,12 @@ class Packer {
     commands_.push_back({shell(kBatchScript, std::move(arguments)), with_tar});
     kind_.clear();
     directory_.reset();
+    named_.clear();
     size_ = 0;
   }
 
   Argv entries_, deletes_;
+  std::unordered_set<std::string> named_;  // paths that this command looks at
   std::string kind_;
   std::optional<std::string> directory_;  // nothing: none named yet; the root is ""
   std::size_t size_ = 0;
@@ -410,14 +298,13 @@ class Packer {
 Result<std::vector<BatchCommand>> batch_commands(const Delivery& delivery) {
   Survey survey;
   if (auto taken = survey.take(delivery); !taken) return std::unexpected(taken.error());
-  const Argv directories = survey.deleted_directories();
+  const auto files = survey.deleted_files(), directories = survey.deleted_directories();
   const auto kinds = survey.kinds();
-  if (kinds.empty() && survey.deleted_files().empty() && directories.empty())
-    return std::vector<BatchCommand>{};
+  if (kinds.empty() && files.empty() && directories.empty()) return std::vector<BatchCommand>{};
   Packer packer;
   for (const auto& [path, kind] : kinds) packer.entry(path, kind);
-  for (const std::string& path : survey.deleted_files()) packer.remove(path);
-  for (const std::string& path : directories) packer.entry(path, "gone");
+  for (const RemoteDelete* it : files) packer.remove(*it);
+  for (const RemoteDelete* it : directories) packer.remove_directory(*it);
   return packer.finish(survey.with_tar());
 }
 

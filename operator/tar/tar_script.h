@@ -27,9 +27,11 @@ struct BatchCommand {
 // Usually one; more where the paths do not fit into one command (`kArgumentLimit`). Empty: there is nothing
 // to do.
 //
-// Each command first looks at every directory on the way (rule 4.3): a symbolic link below the sync root ends
-// it before anything is changed. Then directories take the place of files and files that of directories,
-// deleted files are removed, and deleted directories, if nothing is left in them (rule 4.5); then tar runs.
+// Each command first looks at every directory on the way (rule 4.3): a symbolic link below the sync root, on
+// the way to a write, ends it before anything is changed; behind one on the way to a delete there is nothing of
+// ours. Then directories take the place of files and files that of directories, and what is deleted is removed,
+// whatever it is, directories if nothing is left in them (rule 4.5); then tar runs. What cannot be deleted stays,
+// and is said (`kStays`).
 // Error Invalid: a path does not lie in its sync root, or in a symbolic link of the same batch. Nothing may
 // be sent.
 Result<std::vector<BatchCommand>> batch_commands(const Delivery& delivery);

@@ -30,6 +30,8 @@ class ContentCheck {
   // Looks at about `budget` bytes more. True: all is well; false: call again. Error Invalid: names the file
   // and says how it differs; comes again with every further call.
   Result<bool> step(std::uint64_t budget);
+  // The file that the error is about.
+  const DeliveryWrite& wrong() const { return delivery_.writes[next_]; }
 
  private:
   Result<bool> look(const DeliveryWrite& write);

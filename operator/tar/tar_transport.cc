@@ -1,20 +1,29 @@
 #include "operator/tar/tar_transport.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <set>
 #include <utility>
 
 #include "core/api/conditions.h"
 #include "core/api/signals.h"
+#include "core/desired/mirror.h"
 #include "operator/exec/exec_diagnosis.h"
+#include "operator/exec/run_limits.h"
 #include "operator/exec/script_note.h"
 #include "operator/tar/run_step.h"
+#include "operator/tar/tar_sweep.h"
 
 namespace live_update {
 namespace {
 
 constexpr std::uint64_t kCheckedPerTurn = 512 * 1024;  // about a millisecond
 constexpr std::size_t kLongestName = 64 * 1024;
+// A run is a request of its own, with the command in its URL, which must stay below a megabyte when each byte
+// has become three.
+constexpr std::size_t kLongestCommand = 256 * 1024;
+constexpr std::size_t kAnyLength = std::numeric_limits<std::size_t>::max();
 
 // One delivery to one container. Each step ends in `next`, on a turn of its own.
 class TarDelivery {
@@ -37,6 +46,8 @@ class TarDelivery {
     if (!prepared_->commands)
       return finish_later(
           {std::string(reason::kPathEscapes), about(prepared_->commands.error().message), false});
+    if (const auto trouble = run_trouble(delivery_, {kLongestCommand, kAnyLength}))
+      return finish_later({std::string(reason::kUnsupported), about(*trouble), false});
     if (!prepared_->wide) return check();
     place_ = places_.place(to_.ns, [this] { check(); });
   }
@@ -47,9 +58,9 @@ class TarDelivery {
     const auto checked = prepared_->check.step(kCheckedPerTurn);
     if (!checked) {
       return finish_later(
-          {std::string(reason::kDigestMismatch),
-           about(checked.error().message + "; nothing of the batch was written, save the file again"),
-           false});
+          {.reason = std::string(reason::kDigestMismatch),
+           .message = about(checked.error().message + "; the rest goes without it, save the file again"),
+           .wrong = wanted_content(prepared_->check.wrong())});
     }
     if (*checked) place_.reset();
     later_ = after_(Millis(0), [this, done = *checked] { done ? next() : check(); });
@@ -59,13 +70,28 @@ class TarDelivery {
     exec_.reset();
     run_.reset();
     place_.reset();
+    sweep_.reset();
     if (before_ < delivery_.before_sync.size()) return start_run(delivery_.before_sync[before_++]);
+    if (!swept_ && delivery_.mirror && delivery_.mirror->compares) return sweep();
     if (command_ < commands().size()) return begin_command(commands()[command_++]);
     if (after_sync_ < delivery_.after_sync.size()) return start_run(delivery_.after_sync[after_sync_++]);
     if (delivery_.restart && !restarted_ && !stopped_) return restart(*delivery_.restart);
     if (delivery_.restart && !restarted_) delivered_.skipped.push_back(delivery_.restart_step);
     delivered_.wanted = wanted();
+    if (auto kept = not_deleted(kept_)) delivered_.warnings.push_back(about(*kept));
     finish(std::move(delivered_));
+  }
+
+  // Rule 4.5: what only the container has goes first. A save costs no exec for it.
+  void sweep() {
+    sweep_ = std::make_unique<TarSweep>(api_, after_, to_, delivery_.mirror,
+                                        [this](TarSweep::Outcome outcome) { swept(std::move(outcome)); });
+  }
+  void swept(TarSweep::Outcome outcome) {
+    swept_ = true;
+    delivered_.held = std::move(outcome.held);
+    for (const std::string& it : outcome.warnings) delivered_.warnings.push_back(about(it));
+    next();
   }
 
   const std::vector<BatchCommand>& commands() const { return *prepared_->commands; }
@@ -95,13 +121,16 @@ class TarDelivery {
                                        [this](ExecReport report) { command_ended(std::move(report)); });
   }
 
-  // A line may come in pieces: what may become one of `kLacks` waits for its end.
+  // A line may come in pieces: what may become one of ours waits for its end.
   void take_said(std::string& said) {
     said_ += said;
-    take_lacking(said_, [this](std::string path) { lacking_.insert(std::move(path)); });
+    take_lines(said_, kLacks, [this](std::string path) { lacking_.insert(std::move(path)); });
+    take_lines(said_, kStays, [this](std::string line) { kept_.push_back(std::move(line)); });
     const std::size_t open = said_.rfind('\n') + 1;  // 0: there is none
     const std::string_view rest = std::string_view(said_).substr(open);
-    const bool may_become = rest.starts_with(kLacks) || kLacks.starts_with(rest);
+    const bool may_become = std::ranges::any_of(std::array{kLacks, kStays}, [&](std::string_view mark) {
+      return rest.starts_with(mark) || mark.starts_with(rest);
+    });
     said = said_.substr(0, may_become ? open : said_.size());
     said_.erase(0, said.size());
   }
@@ -227,12 +256,14 @@ class TarDelivery {
   Delivered delivered_;
   std::string said_;               // of stderr: a line that is not complete
   std::set<std::string> lacking_;  // paths that the container lacks
+  std::vector<std::string> kept_;  // what could not be deleted, in the script's words
   std::string unpacking_;          // names that tar has said: the last whole one, and what came after it
   std::size_t before_ = 0, command_ = 0, after_sync_ = 0;
   bool stopped_ = false;  // a run failed: no further runs, no restart
-  bool restarted_ = false;
+  bool restarted_ = false, swept_ = false;
   Handle later_, place_;
   std::unique_ptr<ExecStep> exec_;
+  std::unique_ptr<TarSweep> sweep_;
   std::unique_ptr<RunStep> run_;
 };
 

@@ -63,7 +63,8 @@ void deny(const Setup& setup) {
     _exit(99);
   if (setup.openat2_error || setup.exchange_error || setup.pidfd_error) deny(setup);
   auto words = setup.before;
-  for (auto& word : agent_command()) words.push_back(word);
+  for (auto& word : setup.program.empty() ? agent_command() : std::vector{setup.program})
+    words.push_back(word);
   words.insert(words.end(), setup.arguments.begin(), setup.arguments.end());
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
@@ -236,9 +237,9 @@ std::vector<Request> operator+(std::vector<Request> all, std::vector<Request> mo
 }
 
 std::string failure_of(const Answer& answer) {
-  static constexpr const char* kCodes[] = {"Protocol", "Version",      "",         "BadRequest", "Escapes",
-                                           "Digest",   "Missing",      "NoSpace",  "ReadOnly",   "Permission",
-                                           "Io",       "NotRestarted", "TakenOver"};
+  static constexpr const char* kCodes[14] = {
+      "Protocol", "Version",  "",           "BadRequest", "Escapes",      "Digest",    "Missing",
+      "NoSpace",  "ReadOnly", "Permission", "Io",         "NotRestarted", "TakenOver", "Outdated"};
   const auto* failure = std::get_if<Failed>(&answer);
   if (!failure) return "";
   auto text = std::string(kCodes[static_cast<int>(failure->code)]) + ": " + failure->reason;

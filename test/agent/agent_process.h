@@ -23,6 +23,7 @@ struct Setup {
   std::vector<std::string> env;               // without LIVE_UPDATE_FENCE: a container of its own
   std::vector<std::string> arguments = {"serve"};
   std::vector<std::string> before;  // words before the program: nsenter ...
+  std::string program;              // a copy of it; empty: agent_command()
 };
 
 // argv of the agent under test: LIVE_UPDATE_AGENT (words, for an emulator), else the one that was built.

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "test/agent/agent_process.h"
+#include "test/agent/look.h"
 #include "test/fakes/temp_tree.h"
 
 namespace live_update::agent {
@@ -20,12 +21,6 @@ using namespace std::string_literals;
 using Tree = std::map<std::string, std::string>;
 
 TEST_SUITE_BEGIN("agent: applying");
-
-struct stat look(const std::string& path) {
-  struct stat there{};
-  REQUIRE(lstat(path.c_str(), &there) == 0);
-  return there;
-}
 
 TEST_CASE("4.2 one save is one write by the operator, and one answer by the agent") {
   TempTree container;
@@ -218,38 +213,6 @@ TEST_CASE("4.4 where the container's user is root, a file that is replaced keeps
   CHECK(may_not.warnings[0].text ==
         "belonged to 33:34 and belongs to 0:0 now: its owner could not be kept: Operation not permitted "
         "(EPERM)");
-}
-
-TEST_CASE("4.5 deletes: what is tracked goes, what only the container has stays") {
-  TempTree container;
-  for (const auto* path : {"app/a", "app/d/mine", "app/d/theirs", "app/e/mine", "app/keep/x"})
-    container.write(path, "x");
-  AgentProcess agent;
-  const auto answer =
-      agent.apply({container.at("app")},
-                  {Delete{0, "d", DeleteHow::Tracked}, Delete{0, "e", DeleteHow::Tracked}, Delete{0, "a"},
-                   Delete{0, "d/mine"}, Delete{0, "e/mine"}, Delete{0, "never/was"}, Delete{0, "keep"}});
-  REQUIRE(confirmed(answer));
-  CHECK(tree_of(container.at("app")) ==
-        Tree{{"d", "dir"}, {"d/theirs", "file 644 x"}, {"keep", "dir"}, {"keep/x", "file 644 x"}});
-  REQUIRE(agent.warnings.size() == 1);
-  CHECK(agent.warnings[0].path == container.at("app/keep"));
-  CHECK(agent.warnings[0].text ==
-        "is a directory in the container, not the file that was to be deleted: it stays");
-}
-
-TEST_CASE("4.5 Mirror: a directory goes with all that is in it, and may come again in the same batch") {
-  TempTree container;
-  for (const auto* path : {"app/d/a", "app/d/e/f/g", "app/other"}) container.write(path, "x");
-  AgentProcess agent;
-  REQUIRE(confirmed(agent.apply(
-      {container.at("app")}, std::vector<Request>{Delete{0, "d", DeleteHow::Whole}} + file("d/e/new", "n"))));
-  CHECK(soon([&] {
-    return tree_of(container.at("app")) ==
-           Tree{{"d", "dir"}, {"d/e", "dir"}, {"d/e/new", "file 644 n"}, {"other", "file 644 x"}};
-  }));
-  REQUIRE(confirmed(agent.apply({container.at("app")}, {Delete{0, "d", DeleteHow::Whole}})));
-  CHECK(soon([&] { return tree_of(container.at("app")) == Tree{{"other", "file 644 x"}}; }));
 }
 
 TEST_CASE("3.3 3.4 a sync of a single file, and a sync root that is deleted or not a directory yet") {

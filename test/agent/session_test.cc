@@ -22,7 +22,7 @@ TEST_CASE("Hello tells who the agent is, and which file it was started from") {
   AgentProcess agent;
   CHECK(agent.hello().program.starts_with("live-update-agent "));
   CHECK(agent.hello().newest == kVersion);
-  CHECK(agent.hello().features == kFeatureChanged);
+  CHECK(agent.hello().features == (kFeatureChanged | kFeatureRecord | kFeatureList));
   CHECK(agent.hello().uid == geteuid());
   TempTree container;
   if (!emulated()) {
@@ -193,7 +193,7 @@ TEST_CASE("killed at each boundary of frames: a new session and the same batches
       std::vector<Request>{Symlink{0, "l", "a", {}}, Commit{1}} + begin(2) +
       std::vector<Request>{Delete{0, "d/e/f"}, Delete{0, "d/e", DeleteHow::Tracked}, Directory{0, "n"}} +
       file("a", "2") + file("n/g", "2") + std::vector<Request>{Commit{2}} + begin(3) +
-      std::vector<Request>{Delete{0, "n", DeleteHow::Whole}} + file("d", "3") +
+      std::vector<Request>{Delete{0, "n/g"}, Delete{0, "n", DeleteHow::Tracked}} + file("d", "3") +
       std::vector<Request>{Commit{3}};
   const std::vector<Tree> after{
       {},

@@ -46,6 +46,8 @@ def one_file(record):
             yield Gate(f"{name}, p50 without the debounce / floor", (p50(name) - QUIET) / sum(floor), 2, "")
             yield Gate(f"{name}, p50 / `kubectl exec true`", p50(name) / exec_true, 0.15, "")
             yield Gate(f"{name}, p99 / p50", record.at(OURS, name, 0.99) / p50(name), 5, "")
+    yield Gate(save.OPERATOR_CPU, record.value(OURS, save.OPERATOR_CPU), 4)
+    yield Gate(save.WATCHER_CPU, record.value(OURS, save.WATCHER_CPU), 1.5)
     one = p50(save.IN_PLACE)
     yield gate(f"{save.TEN}, p50", p50(save.TEN), one, 1.5)
     # Both end with the watcher's report, which is a write to the API server of its own: like is compared with like.

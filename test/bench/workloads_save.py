@@ -5,11 +5,13 @@ import time
 
 from eye import NEVER, Probe, Trial, timed
 from record import percentile
+from usage import cpu_seconds, operator_process
 
 POST, ECHO = "POST until watch event, 1 KiB", "echo over an open exec session"
 EXEC, KUBECTL_EXEC = "exec of `true`, own client", "`kubectl exec true`"
 IN_PLACE, BY_RENAME = "W1 one file, in place", "W1 one file, temp + rename"
 TEN = "W2 10 files of 4 KiB"
+OPERATOR_CPU, WATCHER_CPU = "W1 CPU of the operator for one save", "W1 CPU of the watcher for one save"
 SAME_SIZE, BESIDE_GENERATOR = "W8 two edits of one size, 200 ms apart", "W9 one file beside a generator"
 
 
@@ -20,7 +22,10 @@ def one_file(stage):
     ways = {IN_PLACE: ("inplace.txt", "inplace"), BY_RENAME: ("rename.txt", "rename")}
     for name, (file, how) in ways.items():
         stage.measure(name, 0, lambda patience: stage.save({file: 1024}, how, patience))
-    mark = stage.subject.watcher.mark() if stage.name == "live-update" else None
+    own = stage.name == "live-update"
+    mark = stage.subject.watcher.mark() if own else None
+    processes = {OPERATOR_CPU: [operator_process(stage.bench.product)], WATCHER_CPU: stage.subject.processes()} if own else {}
+    before = {name: cpu_seconds(pids) for name, pids in processes.items()}
     for number in range(stage.arguments.saves):
         for name, (file, how) in ways.items():
             stage.think()
@@ -29,6 +34,8 @@ def one_file(stage):
             floor.measure()
     for name in ways:
         stage.record.say(stage.name, name)
+    for name, pids in processes.items():
+        stage.record.fact(stage.name, name, 1000 * (cpu_seconds(pids) - before[name]) / (len(ways) * stage.arguments.saves), "ms")
     floor.close()
     if mark is not None:
         way(stage, [file for file, _ in ways.values()], mark)

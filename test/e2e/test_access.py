@@ -8,10 +8,11 @@ import subprocess
 import threading
 
 import pytest
+import yaml
 
 from harness import cluster as clusters
 from harness.access import Kubeconfig, service_account
-from harness.workspace import write
+from harness.workspace import default_steps, write
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,27 @@ def test_user_role_is_enough_to_watch_and_cannot_exec(shared, app):
     watcher.stop()
     may = shared.cluster.run("--kubeconfig", kubeconfig, "-n", shared.namespace, "auth", "can-i", "create", "pods/exec")
     assert may.stdout.strip() == "no"
+
+
+def test_a_user_watches_by_a_file(shared, app):
+    """Who may not write LiveUpdates watches by a file all the same, as long as the cluster has what it says."""
+    kubeconfig = service_account(shared, "fay", "live-update-user")
+
+    def write_file(**more):
+        write(shared.root / "liveupdate.yaml", yaml.safe_dump({
+            "apiVersion": "liveupdate.dev/v1alpha1", "kind": "LiveUpdate", "metadata": {"name": "app"},
+            "spec": {"transport": shared.transport, "target": {"workload": {"kind": "Deployment", "name": "app"}}, "steps": default_steps(), **more}}))
+    write_file()
+    watcher = shared.watch("-f", "liveupdate.yaml", kubeconfig=kubeconfig)
+    write(shared.root / "src/b", "saved by fay")
+    shared.in_sync(app)
+    mark = watcher.mark()
+    write_file(suspend=True)
+    watcher.wait_line(r"liveupdate\.yaml was edited, but LiveUpdate .*/app stays as it was: .*have it applied by somebody who may write LiveUpdates", after=mark)
+    watcher.stop()
+    done = shared.run("watch", "-f", "liveupdate.yaml", kubeconfig=kubeconfig)
+    assert done.returncode == 1
+    assert "says something else than the LiveUpdate in the cluster; have it applied by somebody who may, or watch that one, without -f" in done.stderr
 
 
 @pytest.fixture

@@ -92,19 +92,21 @@ def test_content_that_is_not_what_it_says(hand, wrong):
     bad = {"digest": change("src/a", digest="sha256:" + "0" * 64), "size": change("src/a", size=3),
            "content": change("src/a", content=base64.b64encode(b"something else, longer").decode())}[wrong]
     hand.post(1, bad)
-    status = hand.wait_phase(1, "Failed", "Refused")
-    assert "src/a" in status["message"] or f"{hand.remote}/a" in status["message"]
+    hand.live_update.wait_condition("Synced", "False", reason="ContentNeeded", message="src/a (what a ChangeSet brought as that is something else)")
+    assert "src/a" in hand.wait_phase(1, "Waiting")["message"]
     assert hand.container.read(f"{hand.remote}/a") is None
-    hand.live_update.wait_condition("Synced", "False")
-    assert hand.live_update.condition("Stalled")["status"] == "True"
-    hand.post(2, change("src/a"))
+    hand.post(2, change("src/b"))
     hand.wait_phase(2, "Applied")
+    assert hand.container.read(f"{hand.remote}/b") == "content\n"
+    assert [it["path"] for it in hand.live_update.get()["status"]["wanted"]] == ["src/a"]
+    hand.post(3, change("src/a"))
+    hand.wait_phase(3, "Applied")
     hand.live_update.wait_synced(1)
 
 
 def test_content_that_is_not_zstd(hand):
     hand.post(1, change("src/a", encoding="Zstd"))
-    hand.wait_phase(1, "Failed", "Refused")
+    hand.live_update.wait_condition("Synced", "False", reason="ContentNeeded", message="src/a")
     assert hand.container.read(f"{hand.remote}/a") is None
 
 

@@ -88,12 +88,20 @@ def test_accepted(name, module_kubectl):
 
 def test_as_large_as_it_may_be(module_kubectl):
     """The limits of lists leave room below the API server's budget for CEL."""
-    steps = [{"fallBackOn": {"paths": [f"{'f' * 100}/{i}/{k}" for k in range(32)]}} for i in range(20)]
-    steps += [{"sync": {"from": f"{'s' * 100}/{i}", "to": f"/app/{i}"}} for i in range(20)]
-    steps += [{"run": {"shell": "true", "triggers": [f"{'s' * 100}/{i}/{k}" for k in range(32)]}} for i in range(24)]
-    context = [f"{'z' * 100}/{i}" for i in range(22)] + ["f" * 100, "s" * 100]
+    steps = [{"fallBackOn": {"paths": [f"{'f' * 50}/{i}/{k}" for k in range(10)]}} for i in range(20)]
+    steps += [{"sync": {"from": f"{'s' * 50}/{i}", "to": f"/app/{i}"}} for i in range(20)]
+    steps += [{"run": {"shell": "true", "triggers": [f"{'s' * 50}/{i}/{k}" for k in range(9)]}} for i in range(24)]
+    context = [f"{'z' * 50}/{i}" for i in range(18)] + ["f" * 50, "s" * 50]
     large = changed(REFUSED["LiveUpdate"]["base"], {"spec.steps": steps, "spec.source": {"context": context}})
     module_kubectl("create", "--dry-run=server", "-f", "-", stdin=large)
+    more = changed(large, {"spec.steps[63].run.triggers": [f"{'s' * 50}/{k}" for k in range(16)], "spec.steps[62].run.triggers": [f"{'s' * 50}/{k}" for k in range(32)]})
+    assert "must have at most 500 paths and patterns in all" in module_kubectl.refused("create", "--dry-run=server", "-f", "-", stdin=more)
+    longer = changed(large, {"spec.steps[63].run.triggers": [f"{'s' * 500}/{k}" for k in range(9)], "spec.source.ignore": ["i" * 500] * 16})
+    assert "must have at most 32768 characters in all" in module_kubectl.refused("create", "--dry-run=server", "-f", "-", stdin=longer)
+    scripts = changed(large, {f"spec.steps[{i}]": {"run": {"shell": "s" * 16384}} for i in range(61, 64)})
+    module_kubectl("create", "--dry-run=server", "-f", "-", stdin=scripts)
+    longer = changed(scripts, {"spec.steps[60]": {"run": {"command": ["s" * 8192] * 2}}})
+    assert "must have at most 65536 characters in all its commands" in module_kubectl.refused("create", "--dry-run=server", "-f", "-", stdin=longer)
     one_more = changed(large, {"spec.steps[64]": {"run": {"shell": "true"}}})
     assert "must have at most 64 items" in module_kubectl.refused("create", "--dry-run=server", "-f", "-", stdin=one_more)
 

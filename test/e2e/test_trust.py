@@ -80,6 +80,19 @@ def test_a_spec_that_an_author_widens_sends_nothing_from_here(machine, given):
     watcher.stop()
 
 
+def test_an_edit_of_the_file_is_taken_while_it_is_watched(machine):
+    content = write_file(machine)
+    watcher = machine.watch("-f", "liveupdate.yaml")
+    mark = watcher.mark()
+    write(machine.root / "docs/d.txt", "wanted")
+    content["spec"]["steps"].append({"sync": {"from": "docs", "to": "/app/docs"}})
+    write(machine.root / "liveupdate.yaml", yaml.safe_dump(content))
+    watcher.wait_line(r"liveupdate\.yaml was edited: LiveUpdate .*/app was applied again", after=mark)
+    machine.in_sync(machine.app, "docs", "/app/docs")
+    assert "nothing is sent until" not in watcher.text(mark)
+    watcher.stop()
+
+
 def test_a_wider_spec_needs_a_word_at_the_start_and_keeps_it(machine):
     machine.live_update()
     refused = machine.run("watch", "app", accept=False)

@@ -68,6 +68,19 @@ class ChangeSetBuilder {
     it_.spec.user = user;
     return *this;
   }
+  ChangeSetBuilder& reach(const std::string& reach) {
+    it_.spec.reach = reach;
+    return *this;
+  }
+  ChangeSetBuilder& folder(const std::string& path) {
+    it_.spec.changes.push_back({.path = path, .type = FileType::Directory, .mode = 0755});
+    return *this;
+  }
+  // What the machine ignores beside the spec, for `deletes: Mirror`.
+  ChangeSetBuilder& ignores(const std::string& patterns, const std::string& incomplete = "") {
+    it_.spec.ignores = HostIgnores{patterns, incomplete};
+    return *this;
+  }
   ChangeSetBuilder& named(const std::string& name) {
     it_.meta.name = name;
     return *this;

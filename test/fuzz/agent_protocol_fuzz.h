@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/wire/agent_protocol.h"
-#include "test/fuzz/records.h"
+#include "test/fuzz/input_frames.h"
 
 namespace live_update::agent {
 
@@ -53,18 +53,18 @@ void again(const Message& message, Decode decode) {
 }
 
 // A byte each: in which pieces the stream comes, the bit that is damaged (8 and above: none), what was
-// printed before; two bytes: where the damage is; then records.
+// printed before; two bytes: where the damage is; then frames.
 template <typename Decode>
 void take_stream(std::string_view bytes, std::size_t noise, Decode decode) {
   using Message = typename decltype(decode(Frame{}))::value_type;
   if (bytes.size() < 5) return;
   const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
-  const auto records = records_of(bytes.substr(5));
+  const auto frames = input_frames(bytes.substr(5));
   std::vector<Message> sent;
   FrameWriter writer;
   std::string stream(std::min<std::size_t>(byte(2), noise), ' ');
-  for (const auto& record : records) {
-    auto message = decode(Frame{record.type, record.last, record.payload});
+  for (const auto& frame : frames) {
+    auto message = decode(Frame{frame.type, frame.last, frame.payload});
     if (message) writer.append(stream, *message), sent.push_back(std::move(*message));
   }
   if (sent.empty()) return;

@@ -19,7 +19,7 @@
 #include "agent/session.h"
 #include "test/fakes/temp_tree.h"
 #include "test/fuzz/agent_protocol_fuzz.h"
-#include "test/fuzz/records.h"
+#include "test/fuzz/input_frames.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
@@ -96,6 +96,8 @@ void tame(const Place& place, Request& request) {
     for (auto& root : begin->roots) tame(place, root);
   } else if (auto* have = std::get_if<Have>(&request)) {
     tame(place, have->root);
+  } else if (auto* list = std::get_if<List>(&request)) {
+    tame(place, list->root);
   } else if (auto* run = std::get_if<Run>(&request)) {
     run->argv[0] = "/no/such/program";
   } else if (auto* restart = std::get_if<Restart>(&request)) {
@@ -162,7 +164,8 @@ Heard listen(std::string_view bytes) {
     const bool more = std::holds_alternative<Hello>(*answer) || std::holds_alternative<Warning>(*answer) ||
                       std::holds_alternative<RunOutput>(*answer);
     const auto* result = std::get_if<HaveResult>(&*answer);
-    if (!more && (!result || result->last)) ++heard.answers;
+    const auto* listing = std::get_if<Listing>(&*answer);
+    if (!more && (!result || result->last) && (!listing || listing->last)) ++heard.answers;
     if (std::holds_alternative<Confirmed>(*answer)) ++heard.confirmed;
   }
   must(reader.at_boundary());
@@ -171,15 +174,16 @@ Heard listen(std::string_view bytes) {
 
 bool is_asked(const Request& request) {
   return std::holds_alternative<Begin>(request) || std::holds_alternative<Run>(request) ||
-         std::holds_alternative<Restart>(request) || std::holds_alternative<Have>(request);
+         std::holds_alternative<Restart>(request) || std::holds_alternative<Have>(request) ||
+         std::holds_alternative<List>(request);
 }
 
 void test_one(std::string_view input) {
   static Place place;
   std::vector<Request> requests{Hello{}};
-  const auto records = records_of(input);
-  for (const auto& record : records) {
-    auto request = decode_request(Frame{record.type, record.last, record.payload});
+  const auto frames = input_frames(input);
+  for (const auto& frame : frames) {
+    auto request = decode_request(Frame{frame.type, frame.last, frame.payload});
     if (!request) continue;
     tame(place, *request);
     requests.push_back(std::move(*request));
@@ -211,5 +215,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most,
                                                unsigned seed) {
-  return live_update::agent::mutate_records(data, size, most, seed, LLVMFuzzerMutate);
+  return live_update::agent::mutate_frames(data, size, most, seed, LLVMFuzzerMutate);
 }

@@ -14,6 +14,7 @@
 #include "run/content.h"
 #include "run/uv_loop.h"
 #include "test/fakes/local_exec.h"
+#include "test/fakes/mirrors.h"
 #include "test/fakes/temp_tree.h"
 #include "test/fakes/turns.h"
 
@@ -451,12 +452,48 @@ TEST_CASE("5.3 what the batch itself deletes is sent again, whatever was there b
   save_all();
   CHECK(world.deliver() == "by Agent");
   save_all();
-  world.delivery().compare = world.delivery().mirror = true;
+  world.delivery().compare = true;
   CHECK(world.remove("app/d", FileType::Directory).deliver() == "by Agent");
   int wrong = 0;
   for (int i = 0; i < 50; ++i)
     wrong += world.text("app/d/" + std::to_string(i)) != "text " + std::to_string(i);
   CHECK(wrong == 0);
+}
+
+TEST_CASE(
+    "4.5 Mirror: what only the container has goes in the same batch, what is ignored or not meant stays") {
+  const Container container;
+  World world(container);
+  for (const char* path : {"app/old", "app/gone/deep/x", "app/line\nbreak", "app/kept/log", "app/d/a.log",
+                           "elsewhere/y", "app/.git/HEAD"})
+    container.tree.write(path, "left");
+  fs::create_symlink("../elsewhere", world.at("app/link"));
+  world.save("app/a", "one").save("app/d/b", "two");
+  mirror(world.delivery(), world.at("app"), "**/kept\n**/*.log\n");
+  CHECK(world.deliver() == "by Agent");
+  CHECK(std::get<Delivered>(world.outcome).warnings.empty());
+  for (const char* path : {"app/old", "app/gone", "app/line\nbreak", "app/link"})
+    CHECK_FALSE(fs::exists(fs::symlink_status(world.at(path))));
+  for (const char* path : {"app/kept/log", "app/d/a.log", "elsewhere/y", "app/.git/HEAD", "app/a", "app/d/b"})
+    CHECK(fs::exists(world.at(path)));
+}
+
+TEST_CASE("4.5 Mirror: more than maxDeletes stay, and the files arrive; many folders are looked through") {
+  const Container container;
+  World world(container);
+  for (int i = 0; i < 3000; ++i)
+    container.tree.write("app/d" + std::to_string(i % 300) + "/" + std::to_string(i), "left");
+  world.save("app/a", "one");
+  mirror(world.delivery(), world.at("app"), "", 3299);
+  CHECK(world.deliver() == "by Agent");
+  CHECK(std::get<Delivered>(world.outcome).held.contains("maxDeletes (3299): " + world.at("app/d0") + ", "));
+  CHECK(world.text("app/a") == "one");
+  CHECK(fs::exists(world.at("app/d7/7")));
+  world.save("app/a", "one");
+  mirror(world.delivery(), world.at("app"), "", 3300);
+  CHECK(world.deliver() == "by Agent");
+  CHECK(std::get<Delivered>(world.outcome).held.empty());
+  CHECK(std::distance(fs::directory_iterator(world.at("app")), fs::directory_iterator()) == 1);
 }
 
 TEST_CASE("5.3 of many files the agent computes digests while others are being sent") {

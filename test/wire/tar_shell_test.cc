@@ -2,6 +2,7 @@
 // directories.
 
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -11,10 +12,13 @@
 #include <filesystem>
 #include <fstream>
 
+#include "operator/tar/list_script.h"
 #include "operator/tar/tar_transport.h"
 #include "run/content.h"
 #include "run/uv_loop.h"
 #include "test/fakes/local_exec.h"
+#include "test/fakes/mirrors.h"
+#include "test/fakes/temp_tree.h"
 #include "test/fakes/watched.h"
 
 using namespace live_update;
@@ -330,7 +334,9 @@ TEST_CASE("4.5: a deleted directory takes only what came from us") {
     c.put("src/file", "was a directory on the host");
     c.put("src/dir/x", "was a file on the host");
     d.deletes = {gone(c, "src/file", FileType::Directory), gone(c, "src/dir")};
-    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(told(c.deliver(d)) == "delivered; shop/web-1, container web: " + c.at("src/dir") +
+                                    " cannot be deleted by user ID " + std::to_string(geteuid()) +
+                                    " and stays: Directory not empty");
     CHECK(!c.has("src/file"));
     CHECK(c.has("src/dir/x"));
   });
@@ -390,13 +396,40 @@ TEST_CASE("4.3: nothing is written or deleted through a link, whichever componen
         CHECK(told(refused).contains(c.at(planted) + " is a symbolic link"));
         Delivery remove;
         remove.deletes = {gone(c, "ok"), gone(c, "a/b/c/x")};
-        CHECK(reason(c.deliver(remove)) == "PathEscapes");
-        CHECK(c.get("ok") == "old");
+        remove.deletes.push_back(gone(c, "a/b/c", FileType::Directory));
+        CHECK(told(c.deliver(remove)) == "delivered");
+        CHECK(!c.has("ok"));
+        CHECK(c.has(planted) == (planted != "a/b/c"));
         for (const char* it : {"x", "b/x", "b/c/x", "c/x"}) {
           std::ifstream in(outside / it);
           CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == "untouched");
         }
       }
+    }
+  });
+}
+
+TEST_CASE("4.3: a link that the batch deletes is in nobody's way") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("outside/x", "untouched");
+    for (const char* link : {"a", "b", "kept"}) fs::create_directory_symlink("outside", c.at(link));
+    c.put("was_file", "f");
+    Delivery d;
+    d.writes = {file(c, "a/x", "in the real one"), file(c, "b/x", "too"), file(c, "was_file/x", "y")};
+    d.writes.push_back(file(c, "kept", "#!", 0750));
+    d.writes.back().pieces.clear();
+    d.deletes = {gone(c, "a"), gone(c, "b", FileType::Directory), gone(c, "was_file")};
+    for (const int twice : {1, 2}) {
+      CAPTURE(twice);
+      const auto outcome = c.deliver(d);
+      REQUIRE(told(outcome) == "delivered");
+      CHECK(std::get<Delivered>(outcome).wanted.size() == 1);
+      CHECK(c.get("a/x") == "in the real one");
+      CHECK(c.get("b/x") == "too");
+      CHECK(c.get("was_file/x") == "y");
+      CHECK(mode_of(c.at("a")) == 0755);
+      CHECK(c.get("outside/x") == "untouched");
     }
   });
 }
@@ -496,9 +529,11 @@ TEST_CASE("4.9: not writable, no space, no tar: the reason, the path and the use
                                  std::to_string(c.uid ? c.uid : getuid())));
     d = {};
     d.deletes = {gone(c, "old")};
-    const auto removal = c.deliver(d);
-    CHECK(reason(removal) == "NotWritable");
-    CHECK(told(removal).contains(c.at("old") + " is not writable"));
+    CHECK(told(c.deliver(d)) ==
+          "delivered; shop/web-1, container web: " + c.at("old") + " cannot be deleted by user ID " +
+              std::to_string(c.uid ? c.uid : getuid()) +
+              " and stays: Permission denied; make it writable for that user (chown in the Dockerfile, or "
+              "securityContext.runAsUser or fsGroup of the pod), or sync to another directory");
     fs::permissions(c.root(), fs::perms(0755));
 
     if (set.shell == "/bin/busybox") return;  // Debian's runs its own tar and rm whatever PATH says
@@ -533,6 +568,42 @@ TEST_CASE("4.9: several places that are not writable are named together") {
     CHECK(told(c.deliver(d))
               .contains("; also " + c.at("b/x") + ", " + c.at("c/x") + ", " + c.at("d/x") + ", " +
                         c.at("e/x") + " and 2 more; make it writable"));
+  });
+}
+
+TEST_CASE("4.5: what cannot be deleted stays, with a warning, and the rest of the batch goes on") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("fine", "x");
+    c.put("single", "x");
+    fs::create_directory(c.at("ro"));
+    fs::create_directory(c.at("mounted"));
+    if (mount("tmpfs", c.at("ro").c_str(), "tmpfs", 0, nullptr) != 0) {
+      MESSAGE("cannot mount a tmpfs here, left out");
+      return;
+    }
+    REQUIRE(mount("tmpfs", c.at("mounted").c_str(), "tmpfs", 0, nullptr) == 0);
+    REQUIRE(mount(c.at("fine").c_str(), c.at("single").c_str(), nullptr, MS_BIND, nullptr) == 0);
+    Delivery d;
+    for (const std::string name : {"a", "b", "c", "d", "e"}) {
+      c.put("ro/" + name, "x");
+      d.deletes.push_back(gone(c, "ro/" + name));
+    }
+    REQUIRE(mount(nullptr, c.at("ro").c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+    for (const char* name : {"fine", "single"}) d.deletes.push_back(gone(c, name));
+    d.deletes.push_back(gone(c, "mounted", FileType::Directory));
+    d.writes = {file(c, "new", "n")};
+    const auto outcome = c.deliver(d);
+    const auto said = told(outcome);
+    CAPTURE(said);
+    CHECK(said.starts_with("delivered; shop/web-1, container web: " + c.at("single") +
+                           " cannot be deleted by user ID 0 and stays: "));
+    CHECK(said.contains("; also " + c.at("ro/e") + " (Read-only file system), " + c.at("ro/d") + " ("));
+    CHECK(said.contains(" and 2 more; mount its directory"));
+    CHECK(c.get("new") == "n");
+    CHECK(c.get("ro/a") == "x");
+    CHECK(!c.has("fine"));
+    for (const char* at : {"ro", "single", "mounted"}) umount(c.at(at).c_str());
   });
 }
 
@@ -647,4 +718,113 @@ TEST_CASE("4.6: a run that hangs is ended with its whole process group") {
       CHECK(ended(c.get("pid")));
     }
   }
+}
+
+TEST_CASE("4.5: Mirror: what only the container has goes, what is ignored or not meant stays") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    for (const char* path : {"old", "gone/deep/x", "line\nbreak", "-rf", "* ?", "a b/c", "kept/log",
+                             "d/a.log", ".git/HEAD", ".hidden", "...", "d/\\0"})
+      c.put(path, "left");
+    fs::create_directory_symlink("/etc", c.at("link"));
+    Delivery d;
+    d.writes = {file(c, "a", "one"), file(c, "d/b", "two")};
+    mirror(d, c.root().string(), "**/kept\n**/*.log\n");
+    CHECK(told(c.deliver(d)) == "delivered");
+    for (const char* path :
+         {"old", "gone", "line\nbreak", "-rf", "* ?", "a b", ".hidden", "...", "d/\\0", "link"}) {
+      CAPTURE(path);
+      CHECK_FALSE(c.has(path));
+    }
+    for (const char* path : {"kept/log", "d/a.log", ".git/HEAD", "a", "d/b"}) {
+      CAPTURE(path);
+      CHECK(c.has(path));
+    }
+    CHECK(fs::exists("/etc/passwd"));
+  });
+}
+
+TEST_CASE("4.5: Mirror: a link on the way is not followed, a folder that cannot be read stays") {
+  with_each([](const Toolset& set) {
+    if (geteuid() != 0) return;
+    Container c(set);
+    c.uid = kNobody;
+    c.put("closed/x", "1");
+    c.put("open/old", "1");
+    c.put("target/precious", "1");
+    fs::create_directory_symlink("../target", c.at("open/way"));
+    for (const char* path : {"", "open", "target"}) REQUIRE(chown(c.at(path).c_str(), kNobody, kNobody) == 0);
+    fs::permissions(c.at("closed"), fs::perms(0700));
+    Delivery d;
+    d.writes = {file(c, "a", "one"), file(c, "target/precious", "1")};
+    mirror(d, c.root().string());
+    CHECK(told(c.deliver(d)) ==
+          "delivered; shop/web-1, container web: spec.source.deletes: Mirror: " + c.at("closed") +
+              " cannot be listed, so what only this container has there stays");
+    CHECK_FALSE(c.has("open"));
+    CHECK(c.has("closed/x"));
+    CHECK(c.get("target/precious") == "1");
+  });
+}
+
+TEST_CASE("4.5: Mirror: what is mounted stays, binds too") {
+  if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0) return;
+  REQUIRE(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+  with_each([](const Toolset& set) {
+    Container c(set);
+    c.put("data/x", "1");
+    c.put("a b/bound/gone", "1");
+    c.put("file", "1");
+    c.put("old/y", "1");
+    const TempTree other;
+    other.write("precious", "1");
+    REQUIRE(mount(other.root().c_str(), c.at("a b/bound").c_str(), nullptr, MS_BIND, nullptr) == 0);
+    REQUIRE(mount(other.at("precious").c_str(), c.at("file").c_str(), nullptr, MS_BIND, nullptr) == 0);
+    Delivery d;
+    d.writes = {file(c, "a", "one")};
+    mirror(d, c.root().string());
+    CHECK(told(c.deliver(d)) == "delivered");
+    CHECK(other.read("precious") == "1");
+    CHECK(c.has("a b/bound/precious"));
+    CHECK_FALSE(c.has("old"));
+    CHECK_FALSE(c.has("data"));
+    CHECK(c.has("file"));
+    umount2(c.at("a b/bound").c_str(), MNT_DETACH);
+    umount2(c.at("file").c_str(), MNT_DETACH);
+  });
+}
+
+TEST_CASE("4.5: Mirror: more than maxDeletes stay, and the files arrive") {
+  with_each([](const Toolset& set) {
+    Container c(set);
+    for (int i = 0; i < 6; ++i) c.put("old" + std::to_string(i), "left");
+    Delivery d;
+    d.writes = {file(c, "a", "one")};
+    mirror(d, c.root().string(), "", 5);
+    const auto outcome = c.deliver(d);
+    CHECK(std::get<Delivered>(outcome).held.contains("maxDeletes (5): " + c.at("old0") + ", "));
+    CHECK(c.get("a") == "one");
+    CHECK(c.has("old5"));
+  });
+}
+
+TEST_CASE("4.5: what makes no sense in a listing deletes nothing") {
+  const auto read = [](std::string_view said) {
+    std::string text;
+    ListReader reader(
+        1, {.found = [&](std::size_t, const std::string& name, FoundKind) { text += name + ";"; },
+            .unlisted = [&](std::size_t, bool absent) { text += absent ? "absent;" : "unlisted;"; }});
+    for (const char c : said) reader.feed({&c, 1});
+    return text + reader.trouble();
+  };
+  using namespace std::string_view_literals;
+  CHECK(read("L1\0m/\0R/app\0F/app\0fx\0E\0"sv) == "x;");
+  CHECK(read("L1\0m/\0R/app\0F/app\0fx\0"sv) == "x;its sh did not tell all of it");
+  CHECK(read("L1\0m/\0R/app\0E\0"sv) == "what its sh says makes no sense");
+  CHECK(read("Welcome\n\0"sv) == "what its sh says makes no sense");
+  CHECK(read("L1\0fx\0"sv) == "what its sh says makes no sense");
+  CHECK(read("L1\0F/app\0fx\0E\0"sv) == "unlisted;");
+  CHECK(read("L1\0m/app/vol\\040ume\0R/app\0F/app\0dvol ume\0E\0"sv) == "vol ume;");
+  CHECK(read("L1\0m/app\0R/\0F/app/d\0fx\0E\0"sv) == "unlisted;");
+  CHECK(read("L1\0N\0"sv) == "/proc/self/mountinfo cannot be read there, so it is not known what is mounted");
 }

@@ -62,7 +62,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   verbs: [get, list, watch]
 - apiGroups: [liveupdate.dev]
   resources: [changesets]
-  verbs: [get, list, watch, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [liveupdate.dev]
   resources: [liveupdates/status, changesets/status]
   verbs: [patch]

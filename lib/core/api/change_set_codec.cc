@@ -25,6 +25,7 @@ void read_change(ObjectReader& change, Change& out) {
   change.read("target", out.target);
   change.read("encoding", out.encoding);
   change.read("offset", out.offset);
+  change.read("stamp", out.stamp);
   const rapidjson::Value* content = change.find("content");
   if (!content) return;
   if (!content->IsString()) return change.wrong("content", "must be base64, is " + describe(*content));
@@ -36,6 +37,19 @@ void read_change(ObjectReader& change, Change& out) {
 void read_unknown(ObjectReader& unknown, UnknownPath& out) {
   unknown.read("path", out.path);
   unknown.read("below", out.below);
+}
+
+void read_ignores(ObjectReader ignores, std::optional<HostIgnores>& out) {
+  if (!ignores.present()) return;
+  out.emplace();
+  ignores.read("patterns", out->patterns);
+  ignores.read("incomplete", out->incomplete);
+}
+
+void read_checkpoint(ObjectReader& checkpoint, CheckpointOf& out) {
+  checkpoint.read("snapshot", out.snapshot);
+  checkpoint.read("reach", out.reach);
+  read_ignores(checkpoint.object("ignores"), out.ignores);
 }
 
 void read_build(ObjectReader& build, BuildResult& out) {
@@ -78,6 +92,10 @@ void read_place(ObjectReader& spec, ChangeSetSpec& out) {
   spec.read("postedAt", out.posted_at);
   spec.read("part", out.part);
   spec.read("parts", out.parts);
+  spec.read("reach", out.reach);
+  read_ignores(spec.object("ignores"), out.ignores);
+  if (ObjectReader it = spec.object("checkpoint"); it.present())
+    read_checkpoint(it, out.checkpoint.emplace());
 }
 
 void read_spec(ObjectReader spec, ChangeSetSpec& out, FieldErrors& errors) {
@@ -122,7 +140,24 @@ void write_change(JsonWriter& json, const Change& change) {
     json.field_if("target", change.target);
     json.field_unless("encoding", change.encoding, standard.encoding);
     json.field_unless("offset", change.offset, standard.offset);
+    json.field_unless("stamp", change.stamp, standard.stamp);
     if (change.content) json.field("content", encode_base64(*change.content));
+  });
+}
+
+void write_ignores(JsonWriter& json, const std::optional<HostIgnores>& ignores) {
+  if (!ignores) return;
+  json.object("ignores", [&] {
+    json.field("patterns", ignores->patterns);
+    json.field_if("incomplete", ignores->incomplete);
+  });
+}
+
+void write_checkpoint(JsonWriter& json, const CheckpointOf& checkpoint) {
+  json.object("checkpoint", [&] {
+    json.field("snapshot", checkpoint.snapshot);
+    json.field_if("reach", checkpoint.reach);
+    write_ignores(json, checkpoint.ignores);
   });
 }
 
@@ -162,6 +197,9 @@ void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
     json.field_if("postedAt", spec.posted_at);
     json.field_unless("part", spec.part, 1);
     json.field_unless("parts", spec.parts, 1);
+    json.field_if("reach", spec.reach);
+    write_ignores(json, spec.ignores);
+    if (spec.checkpoint) write_checkpoint(json, *spec.checkpoint);
     if (packs(spec.changes)) {
       JsonWriter packed;
       packed.object([&] { write_changes(packed, spec.changes); });

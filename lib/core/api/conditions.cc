@@ -96,10 +96,24 @@ constexpr std::array kReasons = {
            "Start `live-update watch` or `live-update push` for this LiveUpdate."},
     Reason{reason::kHistoryLost, "ChangeSets that a container still needs are gone from the API server.",
            "Start `live-update watch` or `live-update push` for this LiveUpdate: it posts everything anew."},
+    Reason{
+        reason::kRulesChanged,
+        "Which paths count, or where syncs lead, has changed, so containers must be compared with all that "
+        "the machine has.",
+        "Nothing while `live-update watch` runs; else start it, or `live-update push`, for this "
+        "LiveUpdate."},
     Reason{reason::kContentNeeded,
            "A container needs files whose content nobody in the cluster holds, such as those that a new sync "
            "maps.",
            "Start `live-update watch` for this LiveUpdate: it sends what status.wanted lists."},
+    Reason{reason::kTooManyDeletes,
+           "With spec.source.deletes: Mirror more than spec.source.maxDeletes files and folders that only a "
+           "container "
+           "has would be deleted there, so none of them was; all else has arrived.",
+           "The message names five. Ignore what is to stay (spec.source.ignore or the ignore file), or raise "
+           "spec.source.maxDeletes: then it is looked at again. After deleting them in the container by hand "
+           "run "
+           "`live-update push`."},
 };
 
 auto position(std::vector<Condition>& conditions, std::string_view type) {

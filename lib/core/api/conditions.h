@@ -72,6 +72,8 @@ inline constexpr std::string_view kSnapshotNeeded = "SnapshotNeeded";
 inline constexpr std::string_view kInitialSync = "InitialSync";
 inline constexpr std::string_view kHistoryLost = "HistoryLost";
 inline constexpr std::string_view kContentNeeded = "ContentNeeded";
+inline constexpr std::string_view kRulesChanged = "RulesChanged";
+inline constexpr std::string_view kTooManyDeletes = "TooManyDeletes";
 }  // namespace reason
 
 std::span<const Reason> all_reasons();

@@ -183,6 +183,7 @@ struct ContainerStatus {
   std::vector<int> failed_steps;  // runs that are due again with the next batch (rule 4.7): spec.steps[...]
   std::string rules;              // by which it has that: a mark of what the spec said (rule 5.7)
   bool older_rules = false;       // others before these may have put something elsewhere
+  bool replace_pod = false;       // it is due to be restarted, which only the deletion of its pod does
   bool operator==(const ContainerStatus&) const = default;
 };
 
@@ -260,6 +261,9 @@ struct LiveUpdateStatus {
   std::vector<std::string> due;
   std::vector<WantedFile> wanted;  // at most 1,000 at a time, by path
   std::string history;             // the sequences of the ChangeSets that are needed: "3 7-9 12"
+  // Rule 5.8. "Assumed": what no ChangeSet named is taken to be in the image as it was on the machine at the first
+  // start. "Compared": a Snapshot named it. And the mark of the rules (baseline_mark) for which that holds.
+  std::string baseline, baseline_rules;
   std::optional<FallBackStatus> fall_back;
   std::int64_t unmatched = 0;
   std::optional<LastApplied> last_applied;
@@ -304,6 +308,7 @@ struct Change {
   // The encoded bytes (raw, not base64); shared because stores, trees and lanes hold the same content. Null:
   // none.
   std::shared_ptr<const std::string> content;
+  std::int64_t stamp = 0;  // of a Checkpoint: the sequence that last said something of this path (rule 7.5)
   bool operator==(const Change&) const;  // by the bytes of the content, not by where they are
 };
 
@@ -315,12 +320,32 @@ struct UnknownPath {
   bool operator==(const UnknownPath&) const = default;
 };
 
+// What a machine ignores beside what the spec says and what is built in, for `deletes: Mirror` (rule 4.5): what is
+// ignored there is in no Snapshot, and stays where it is.
+struct HostIgnores {
+  static constexpr std::size_t kMostPatterns = 1000, kMostBytes = 32 * 1024;
+  std::string patterns;    // the ignore file's, a line each; empty: there is none
+  std::string incomplete;  // why that is not all of it; empty: it is
+  bool operator==(const HostIgnores&) const = default;
+};
+
 struct BuildResult {
   bool succeeded = false;
   std::int64_t started_after = 0;  // the sequence that the build contains (rule 6.3)
   int exit_code = 0;
   std::string image, output;
   bool operator==(const BuildResult&) const = default;
+};
+
+// What the operator makes of confirmed ChangeSets, to keep few of them: a Delta that says what is left of all up to
+// its sequence, each change with its stamp (rule 7.5). Only the operator's own account may create one.
+struct CheckpointOf {
+  // The newest Snapshot among them and its reach; 0: there was none, so paths that are not named are as the image
+  // has them.
+  std::int64_t snapshot = 0;
+  std::string reach;
+  std::optional<HostIgnores> ignores = {};  // of that Snapshot; its unknown paths are the Checkpoint's
+  bool operator==(const CheckpointOf&) const = default;
 };
 
 struct ChangeSetSpec {
@@ -333,6 +358,11 @@ struct ChangeSetSpec {
       parts = 1;  // one batch split over `parts` ChangeSets of consecutive sequences; applied as one
   SharedList<Change> changes;        // held once, however many have this spec
   std::vector<UnknownPath> unknown;  // of a Snapshot: what it would name if it could
+  // Of a Snapshot: by which rules it looked (reach_mark of core/rules/rules_mark.h): what these do not count, it says
+  // nothing of. Empty: an older watcher's.
+  std::string reach = {};
+  std::optional<HostIgnores> ignores = {};  // likewise; of its last part. None: it does not tell
+  std::optional<CheckpointOf> checkpoint = {};
   std::optional<BuildResult> build;
   bool operator==(const ChangeSetSpec&) const = default;
 };

@@ -83,13 +83,26 @@ void read_containers(ObjectReader& spec, std::string_view list, bool init, const
   });
 }
 
-void read_container_state(ObjectReader state, PodContainer& out) {
+// " (exit code 137, OOMKilled)".
+std::string how_it_ended(ObjectReader& terminated) {
+  if (!terminated.present()) return "";
+  int exit_code = 0;
+  std::string reason;
+  terminated.read("exitCode", exit_code);
+  terminated.read("reason", reason);
+  return " (exit code " + std::to_string(exit_code) + (reason.empty() ? "" : ", " + reason) + ")";
+}
+
+void read_container_state(ObjectReader state, ObjectReader last, PodContainer& out) {
   if (ObjectReader running = state.object("running"); running.present()) {
     out.running = true;
     running.read("startedAt", out.started);
   }
-  out.terminated = state.object("terminated").present();
+  ObjectReader end = state.object("terminated"), end_before = last.object("terminated");
+  out.terminated = end.present();
   state.object("waiting").read("reason", out.waiting_reason);
+  if (out.terminated) out.waiting_reason = "the container has ended" + how_it_ended(end);
+  if (out.waiting_reason == "CrashLoopBackOff") out.waiting_reason += how_it_ended(end_before);
 }
 
 // A status without its container in the spec does not happen; it is skipped.
@@ -101,7 +114,7 @@ void read_statuses(ObjectReader& status, std::string_view list, std::vector<PodC
     if (to == out.end()) return;
     container.read("containerID", to->container_id);
     container.read("restartCount", to->restarts);
-    read_container_state(container.object("state"), *to);
+    read_container_state(container.object("state"), container.object("lastState"), *to);
   });
 }
 

@@ -8,7 +8,7 @@ namespace live_update {
 namespace {
 
 // The bounds of crds/liveupdate.yaml; a test compares them.
-class Limits {
+class Bounds {
  public:
   std::vector<FieldError> check(const LiveUpdate& live_update) {
     const LiveUpdateSpec& spec = live_update.spec;
@@ -74,6 +74,6 @@ class Limits {
 
 }  // namespace
 
-std::vector<FieldError> limits(const LiveUpdate& live_update) { return Limits().check(live_update); }
+std::vector<FieldError> limits(const LiveUpdate& live_update) { return Bounds().check(live_update); }
 
 }  // namespace live_update

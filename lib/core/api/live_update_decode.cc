@@ -164,6 +164,7 @@ void read_standing(ObjectReader& reader, auto& out) {
 
 void read_container(ObjectReader& container, ContainerStatus& out) {
   read_standing(container, out);
+  container.read("replacePod", out.replace_pod);
   container.read("pod", out.pod);
   container.read("container", out.container);
   container.read("containerID", out.container_id);
@@ -180,6 +181,13 @@ void read_others(ObjectReader& others, OtherContainers& out) {
 void read_wanted(ObjectReader& file, WantedFile& out) {
   file.read("path", out.path);
   file.read("digest", out.digest);
+}
+
+// What of the files' history is known.
+void read_known(ObjectReader& status, LiveUpdateStatus& out) {
+  status.read("history", out.history);
+  status.read("baseline", out.baseline);
+  status.read("baselineRules", out.baseline_rules);
 }
 
 void read_status(ObjectReader status, LiveUpdateStatus& out) {
@@ -203,7 +211,7 @@ void read_status(ObjectReader status, LiveUpdateStatus& out) {
                    [&](ObjectReader& c, int) { read_container(c, out.containers.emplace_back()); });
   status.read_list("others", [&](ObjectReader& it, int) { read_others(it, out.others.emplace_back()); });
   status.read("due", out.due);
-  status.read("history", out.history);
+  read_known(status, out);
   status.read_list("wanted", [&](ObjectReader& file, int) { read_wanted(file, out.wanted.emplace_back()); });
   if (ObjectReader fall_back = status.object("fallBack"); fall_back.present()) {
     FallBackStatus& to = out.fall_back.emplace();

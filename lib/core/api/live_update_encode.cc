@@ -137,6 +137,7 @@ void write_container(JsonWriter& json, const ContainerStatus& container) {
     json.field("lastMilliseconds", container.last_milliseconds);
     json.field_if("rules", container.rules);
     json.field_unless("olderRules", container.older_rules, false);
+    json.field_unless("replacePod", container.replace_pod, false);
     if (!container.failed_steps.empty()) json.field("failedSteps", container.failed_steps);
   });
 }
@@ -203,6 +204,8 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
     if (!status.others.empty())
       json.list("others", status.others, [&](const OtherContainers& it) { write_others(json, it); });
     json.field_if("history", status.history);
+    json.field_if("baseline", status.baseline);
+    json.field_if("baselineRules", status.baseline_rules);
     if (!status.due.empty()) json.field("due", status.due);
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);
     json.field("unmatched", status.unmatched);

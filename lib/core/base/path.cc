@@ -1,6 +1,7 @@
 #include "core/base/path.h"
 
 #include <algorithm>
+#include <climits>
 #include <ranges>
 
 namespace live_update {
@@ -60,6 +61,10 @@ std::string_view parent_path(std::string_view path) {
   return path.substr(0, std::max<std::size_t>(slash, 1));
 }
 
+bool has_long_name(std::string_view path) {
+  return std::ranges::any_of(path | std::views::split('/'), [](auto part) { return part.size() > NAME_MAX; });
+}
+
 std::vector<std::string> host_path_errors(std::string_view path) {
   if (path.empty()) return {"must not be empty: write . for the root"};
   std::vector<std::string> errors;
@@ -83,6 +88,8 @@ std::vector<std::string> remote_path_errors(std::string_view path) {
     errors.emplace_back("must not contain . or .. components: write the path without them");
   }
   if (path.contains('\0')) errors.emplace_back(kNoNul);
+  if (has_long_name(path))
+    errors.emplace_back("must not have a component of more than 255 bytes: no file system takes one");
   if (is_kernel_path(path)) {
     errors.emplace_back(
         "must not be /proc, /sys or /dev or below, which belong to the kernel: choose another folder");

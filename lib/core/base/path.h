@@ -30,6 +30,9 @@ std::string join_path(std::string_view directory, std::string_view relative);
 std::string_view base_name(std::string_view path);    // "a/b" -> "b"
 std::string_view parent_path(std::string_view path);  // "a/b" -> "a", "a" -> ".", "/a" -> "/"
 
+// Whether a component is longer than a name can be in any file system of Linux: more than 255 bytes.
+bool has_long_name(std::string_view path);
+
 // What is wrong with a host path as a user wrote it (rule 1.5), in the words of the CRD; empty: nothing.
 std::vector<std::string> host_path_errors(std::string_view path);
 // What is wrong with sync.to (rule 1.4), likewise.

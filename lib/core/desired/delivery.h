@@ -60,6 +60,8 @@ struct DeliveryRun {
   DueIf due = {};
 };
 
+struct Mirror;
+
 // What one container gets in one go; immutable, shared by all replicas that need the same. Order of
 // execution: rule 4.1.
 struct Delivery {
@@ -68,6 +70,7 @@ struct Delivery {
   std::int64_t generation = 0;
   std::shared_ptr<const StepMarks> steps;
   std::string rules = {};
+  std::string live_update = {};  // its UID
   std::vector<DeliveryRun> before_sync;
   std::vector<RemoteDelete> deletes;
   std::vector<DeliveryWrite> writes;
@@ -76,7 +79,10 @@ struct Delivery {
   int restart_step = 0;
   DueIf restart_due = {};
   Transport transport = Transport::Auto;
-  bool mirror = false;   // a deleted directory goes with whatever only the container has below it (rule 4.5)
+  // What only the container has is looked for, and deleted with the rest (core/desired/mirror.h); null: it stays.
+  std::shared_ptr<const Mirror> mirror = {};
+  std::vector<std::string> notes = {};  // warnings of whoever made it
+  bool whole = false;    // all that there is, so that what it does not ask for is wanted no more
   bool compare = false;  // much of it may be there already: ask for digests before sending (rule 5.3)
 };
 
@@ -110,6 +116,7 @@ struct Delivered {
   std::optional<Time> sent;  // when the last byte was handed to the container's session
   std::string transport;     // that it took, as in status: "Agent", "Tar"
   bool replace_pod = false;  // the container cannot be restarted from inside: its pod must be deleted for it
+  std::string held = {};  // why nothing was deleted that only the container has: it was too much (rule 4.5)
 };
 
 // The batch did not arrive in whole. `reason` is a condition reason (core/api/conditions.h); `curable` ones are
@@ -119,6 +126,8 @@ struct NotDelivered {
   bool curable = true;
   // Steps that what differed made due. It may differ no more, so they are due with the next attempt.
   std::vector<int> begun = {};
+  // The file whose content is not what was announced of it: what is held of it is of no use (rule 5.9).
+  std::optional<WantedContent> wrong = {};
 };
 
 using DeliveryOutcome = std::variant<Delivered, NotDelivered>;

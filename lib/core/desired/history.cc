@@ -4,24 +4,16 @@
 #include <iterator>
 
 #include "core/api/limits.h"
-#include "core/base/path.h"
 #include "core/base/text.h"
-#include "core/rules/credentials.h"
+#include "core/desired/checkpoint.h"
 
 namespace live_update {
 
 namespace {
 
-constexpr std::size_t kLongestPath = 4096;
-
 bool before(const std::shared_ptr<const ChangeSet>& a, const std::shared_ptr<const ChangeSet>& b) {
   return std::tie(a->spec.sequence, a->meta.created, a->meta.name) <
          std::tie(b->spec.sequence, b->meta.created, b->meta.name);
-}
-
-bool is_digest(const std::string& digest) {
-  return digest.size() == 71 && digest.starts_with("sha256:") &&
-         digest.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
 }
 
 // A change of mode alone comes without the bytes (rule 2.7).
@@ -33,49 +25,26 @@ PathChange as_change(const Tree::Map::value_type& item) {
   return {&item.first, item.second.deleted ? Op::Delete : Op::Write, item.second.type};
 }
 
-bool is_clean_host_path(const std::string& path) {
-  return path != "." && clean_path(path) == path && host_path_errors(path).empty();
+// Of a Checkpoint, what was said after `sequence`.
+ChangeSetSpec later_part(const Batch& batch, std::int64_t sequence) {
+  ChangeSetSpec spec = batch.spec;
+  std::erase_if(spec.changes.edit(), [&](const Change& it) { return batch.stamp_of(it) <= sequence; });
+  return spec;
 }
 
-std::string not_clean(const std::string& path) {
-  return "\"" + visible(path) +
-         "\": is not a clean path below the root: remove '..', '.', empty components and a leading '/'";
-}
-
-std::string refusal_of(const Change& change) {
-  const std::string where = "\"" + visible(change.path) + "\": ";
-  if (!is_clean_host_path(change.path)) return not_clean(change.path);
-  if (change.path.size() > kLongestPath || change.target.size() > kLongestPath)
-    return where.substr(0, 100) + "...: a path or target has more than 4096 bytes, which no system takes";
-  if (change.op == Op::Delete) return {};
-  if (change.type == FileType::Symlink &&
-      (change.target.empty() || change.target.find('\0') != std::string::npos))
-    return where + "a symlink needs a target";
-  if (change.type != FileType::File) return {};
-  if (!is_digest(change.digest))
-    return where + "digest must be sha256: and 64 hex digits, not \"" +
-           visible(change.digest.substr(0, 100)) + "\"";
-  if (change.size > kLargestFile)
-    return where + "has more than 1 GiB, the most that a ChangeSet may announce";
-  if (change.offset > change.size) return where + "offset lies behind the end of the file";
-  return {};
+// That something is gone says so of all that is known below it (rule 4.5): each container gets its delete.
+void name_what_was_below(const Tree& all, ChangeSetSpec& batch) {
+  std::set<std::string> below;
+  for (const Change& it : batch.changes)
+    if (it.op == Op::Delete)
+      for (std::string& path : all.below(it.path)) below.insert(std::move(path));
+  if (below.empty()) return;
+  for (const Change& it : batch.changes) below.erase(it.path);
+  for (const std::string& path : below)
+    batch.changes.push_back({.path = path, .op = Op::Delete, .type = *all.type(path)});
 }
 
 }  // namespace
-
-std::string refusal(const ChangeSetSpec& spec) {
-  if (spec.sequence < 1) return "sequence must be 1 or more";
-  if (spec.parts < 1 || spec.part < 1 || spec.part > spec.parts) return "part must be between 1 and parts";
-  if (spec.part > spec.sequence)
-    return "part " + std::to_string(spec.part) + " cannot have sequence " + std::to_string(spec.sequence);
-  if (spec.changes.size() > kMostChanges) return "has more than 4096 changes: split them over parts";
-  if (spec.unknown.size() > kMostChanges) return "has more than 4096 unknown paths: split them over parts";
-  for (const Change& change : spec.changes)
-    if (std::string why = refusal_of(change); !why.empty()) return why;
-  for (const UnknownPath& it : spec.unknown)
-    if (it.path != "." && !is_clean_host_path(it.path)) return not_clean(it.path);
-  return {};
-}
 
 std::vector<PathChange> paths_of(const Tree& tree) {
   std::vector<PathChange> all;
@@ -113,15 +82,12 @@ bool has_no_room(const ChangeSetStatus& status) {
 
 void History::update(ChangeSets change_sets, std::int64_t accepted, std::optional<Time> now) {
   std::ranges::sort(change_sets, before);
-  const bool misses = misses_expected(change_sets);
+  auto checkpoint = newest_checkpoint(change_sets);
+  const std::int64_t merged = checkpoint.empty() ? 0 : checkpoint.back()->spec.sequence;
+  const bool misses = misses_expected(change_sets, merged);
   expected_.clear();
-  if (!can_go_on(change_sets)) {
-    History fresh;
-    fresh.lost_ = misses_needed(change_sets) ? newest() : lost_;
-    fresh.accepted_ = newest();
-    fresh.missed_ = missed_;
-    *this = std::move(fresh);
-  }
+  if (merged != merged_ || !can_go_on(change_sets))
+    begin_anew(std::move(checkpoint), misses_needed(change_sets, merged));
   accepted_ = std::max(accepted_, accepted);
   if (misses || change_sets.empty()) lost_ = accepted_;
   take(change_sets);
@@ -129,28 +95,46 @@ void History::update(ChangeSets change_sets, std::int64_t accepted, std::optiona
   refresh_status(change_sets);
 }
 
+// What is remembered of before is only what the ChangeSets that are there do not tell.
+void History::begin_anew(ChangeSets checkpoint, bool lost) {
+  History fresh(limits_);
+  fresh.lost_ = lost ? newest() : lost_;
+  fresh.accepted_ = newest();
+  fresh.missed_ = missed_;
+  *this = std::move(fresh);
+  if (checkpoint.empty()) return;
+  std::vector<const ChangeSet*> parts;
+  for (const auto& it : checkpoint) parts.push_back(it.get());
+  add_batch(parts);
+  merged_ = batches_.front().last;
+  merged_at_ = batches_.front().meta().created;
+  accepted_ = std::max(accepted_, merged_);
+}
+
 void History::assume_lost(std::int64_t sequence) {
   if (sequence > 0 && !snapshot_since(sequence)) lost_ = std::max(lost_, sequence);
 }
 
-bool History::misses_needed(const ChangeSets& sorted) const {
+// What a Checkpoint says, which has come meanwhile, is needed of nobody else.
+bool History::misses_needed(const ChangeSets& sorted, std::int64_t merged) const {
   std::set<std::string_view> present;
   for (const auto& change_set : sorted) present.insert(change_set->meta.name);
   return std::ranges::any_of(batches_, [&](const Batch& batch) {
-    return needed(batch) && std::ranges::any_of(batch.parts, [&](const ObjectMeta& part) {
-             return !present.contains(part.name);
-           });
+    return batch.last > merged && needed(batch) &&
+           std::ranges::any_of(batch.parts,
+                               [&](const ObjectMeta& part) { return !present.contains(part.name); });
   });
 }
 
-bool History::misses_expected(const ChangeSets& sorted) const {
+bool History::misses_expected(const ChangeSets& sorted, std::int64_t merged) const {
   std::set<std::int64_t> present;
   for (const auto& change_set : sorted)
     if (change_set->flaw.empty() && !is_sequence_used(change_set->status))
       present.insert(change_set->spec.sequence);
   return std::ranges::any_of(ranges_from(expected_), [&](const SequenceRange& it) {
-    return std::distance(present.lower_bound(it.first), present.upper_bound(it.last)) !=
-           it.last - it.first + 1;
+    const std::int64_t first = std::max(it.first, merged + 1);
+    return first <= it.last &&
+           std::distance(present.lower_bound(first), present.upper_bound(it.last)) != it.last - first + 1;
   });
 }
 
@@ -167,7 +151,7 @@ std::string History::needed() const {
   for (const SequenceRange& it : ranges) {
     std::string next = (text.empty() ? "" : " ") + std::to_string(it.first);
     if (it.last > it.first) next += "-" + std::to_string(it.last);
-    if (text.size() + next.size() > kLongestNeeded) break;
+    if (text.size() + next.size() > limits_.needed) break;
     text += next;
   }
   return text;
@@ -248,16 +232,14 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
   }
   batch.spec = join(specs);
   const bool snapshot = batch.spec.type == ChangeSetType::Snapshot;
-  const bool knew_all = knows_all();
+  const bool knew_all = knows_all(batch.spec.reach);
   const Tree before = snapshot ? all_ : Tree();
   if (snapshot) {
-    const Unknowns unknown(batch.spec.unknown);
-    silence(last_word_, unknown);
-    silence(content_, unknown);
     if (batch.last > lost_) lost_ = 0;
     missed_.reset();
   }
   batch.only_content = brings_only_content(batch.spec);
+  name_what_was_below(all_, batch.spec);
   all_.merge(batch.spec);
   if (snapshot) {
     auto differs = diff(before, all_);
@@ -268,15 +250,34 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     batch.differs = std::move(differs);
   }
   batches_.push_back(std::move(batch));
+  // Whoever named what a Snapshot does not is needed on: that this is gone is known only because of that. And whoever
+  // has the bytes, where it brings a digest alone.
   for (const Change& change : batches_.back().spec.changes) {
     speak(last_word_, change.path, batches_.back().last);
     if (!only_mode(change) || !holds(change.path)) speak(content_, change.path, batches_.back().last);
+    if (!only_mode(change)) disbelieved_.erase(change.path);
   }
 }
 
 bool History::holds(const std::string& path) const {
   const Entry* entry = all_.find(path);
   return entry && entry->has_content();
+}
+
+void History::disbelieve(const WantedContent& content) {
+  const auto& [path, digest, size] = content;
+  if (const Entry* known = all_.find(path); known && known->digest == digest) {
+    all_.drop_content(path);
+    disbelieved_.insert(path);
+  }
+  const auto is_wrong = [&](const Change& it) {
+    return it.path == path && it.digest == digest && it.content;
+  };
+  for (Batch& batch : batches_) {
+    if (std::ranges::none_of(batch.spec.changes, is_wrong)) continue;
+    for (Change& it : batch.spec.changes.edit())
+      if (is_wrong(it)) it.content.reset();
+  }
 }
 
 bool History::brings_only_content(const ChangeSetSpec& batch) const {
@@ -286,15 +287,6 @@ bool History::brings_only_content(const ChangeSetSpec& batch) const {
     return change.op == Op::Write && change.content && known && known->type == FileType::File &&
            change.type == FileType::File && known->digest == change.digest && known->mode == change.mode &&
            !known->has_content();
-  });
-}
-
-// A Snapshot takes the word from all that came before, but not about what it does not know itself.
-void History::silence(Words& about, const Unknowns& unknown) {
-  std::erase_if(about, [&](const auto& word) {
-    if (unknown.spares(std::string(word.first)) || is_credential(word.first)) return false;
-    release(word.second);
-    return true;
   });
 }
 
@@ -329,36 +321,64 @@ void History::refresh_status(const ChangeSets& sorted) {
     if (auto it = by_name.find(refused.meta.name); it != by_name.end()) refused.status = it->second->status;
 }
 
-bool History::snapshot_since(std::int64_t sequence) const {
+bool History::knows_all(std::string_view reach, std::optional<Time> asked) const {
+  if (lost_ > 0 || gap()) return false;
   return std::ranges::any_of(batches_, [&](const Batch& batch) {
-    return batch.last > sequence && batch.spec.type == ChangeSetType::Snapshot;
+    if (batch.snapshot() == 0) return false;
+    const auto& made = batch.parts.front().created;
+    return batch.reach() == reach || (batch.reach().empty() && (!asked || !made || *made >= *asked));
   });
+}
+
+const Batch* History::newest_snapshot() const {
+  const auto found = std::ranges::find_if(batches_.rbegin(), batches_.rend(),
+                                          [](const Batch& batch) { return batch.snapshot() > 0; });
+  return found == batches_.rend() ? nullptr : &*found;
+}
+
+bool History::snapshot_since(std::int64_t sequence) const {
+  return std::ranges::any_of(batches_, [&](const Batch& batch) { return batch.snapshot() > sequence; });
 }
 
 bool History::says_again_since(std::int64_t sequence) const {
   return std::ranges::any_of(batches_, [&](const Batch& batch) {
-    return batch.last > sequence && (batch.only_content || batch.spec.type == ChangeSetType::Snapshot);
+    return batch.last > sequence &&
+           (batch.only_content || batch.spec.checkpoint || batch.spec.type == ChangeSetType::Snapshot);
   });
 }
 
 Tree History::since(std::int64_t sequence, const std::set<std::int64_t>& without) const {
-  if (snapshot_since(sequence) && without.empty()) return all_;
-  Tree tree;
   const bool whole = snapshot_since(sequence);
-  for (const Batch& batch : batches_)
-    if ((whole || batch.last > sequence) && !without.contains(batch.last)) tree.merge(batch.spec);
+  if (whole && without.empty()) {
+    Tree tree = all_;
+    tree.keep_if([left = left_alone(sequence)](const std::string& path) { return !left(path); });
+    return tree;
+  }
+  Tree tree;
+  for (const Batch& batch : batches_) {
+    if ((!whole && batch.last <= sequence) || without.contains(batch.last)) continue;
+    if (whole || !batch.spec.checkpoint)
+      tree.merge(batch.spec);
+    else
+      tree.merge(later_part(batch, sequence));
+  }
   return tree;
 }
 
 // A path that a batch has named is in the merged tree, unless what came later has taken its place: there it is
 // what all batches after `sequence` have made of it.
 std::vector<PathChange> History::changed_since(std::int64_t sequence) const {
-  if (snapshot_since(sequence)) return paths_of(all_);
+  if (snapshot_since(sequence)) {
+    auto all = paths_of(all_);
+    std::erase_if(all, [left = left_alone(sequence)](const PathChange& it) { return left(*it.path); });
+    return all;
+  }
   std::vector<PathChange> changes;
   for (const Batch& batch : batches_) {
     if (batch.last <= sequence || batch.spec.type == ChangeSetType::Build) continue;
     for (const Change& change : batch.spec.changes)
-      if (const auto found = all_.entries().find(change.path); found != all_.entries().end())
+      if (const auto found = all_.entries().find(change.path);
+          found != all_.entries().end() && batch.stamp_of(change) > sequence)
         changes.push_back(as_change(*found));
   }
   std::ranges::sort(changes, {}, [](const PathChange& it) -> const std::string& { return *it.path; });
@@ -378,7 +398,7 @@ std::vector<ObjectMeta> History::superseded(std::int64_t confirmed) const {
   for (std::size_t i = 0; i + 1 < batches_.size(); ++i) {
     const Batch& batch = batches_[i];
     if (batch.last > confirmed || needed(batch)) continue;
-    if (batch.spec.type == ChangeSetType::Snapshot && !snapshot_since(batch.last)) continue;
+    if (batch.snapshot() > 0 && !snapshot_since(batch.last)) continue;
     result.insert(result.end(), batch.parts.begin(), batch.parts.end());
   }
   return result;

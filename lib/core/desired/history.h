@@ -7,6 +7,7 @@
 // confirmed, is superseded and may be deleted. What comes behind a gap waits for what is missing or for a
 // Snapshot. Usually only newer ones have come and superseded ones gone: then the history goes on from where it
 // is. Where something is missing that is needed all is joined anew, and `lost` says up to where nothing is known.
+// A Checkpoint (core/desired/checkpoint.h) is the first batch, in the place of all up to its sequence.
 //
 // Pure. Contents are shared, never copied.
 #pragma once
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +25,8 @@
 #include <vector>
 
 #include "core/api/kinds.h"
+#include "core/api/limits.h"
+#include "core/desired/delivery.h"
 #include "core/desired/tree.h"
 #include "core/rules/plan.h"
 
@@ -41,6 +45,18 @@ struct Batch {
   std::vector<ObjectMeta> parts;  // of its ChangeSets, in order
   ChangeSetStatus status;         // as last seen, of its last part: that is where we write it
   const ObjectMeta& meta() const { return parts.back(); }
+  // The sequence of the newest Snapshot in it, and that one's reach; 0: it has none.
+  std::int64_t snapshot() const {
+    if (spec.checkpoint) return spec.checkpoint->snapshot;
+    return spec.type == ChangeSetType::Snapshot ? last : 0;
+  }
+  const std::string& reach() const { return spec.checkpoint ? spec.checkpoint->reach : spec.reach; }
+  // And what its machine ignored; the paths that it did not know are spec.unknown.
+  const std::optional<HostIgnores>& ignores() const {
+    return spec.checkpoint ? spec.checkpoint->ignores : spec.ignores;
+  }
+  // The sequence that said this change of it.
+  std::int64_t stamp_of(const Change& change) const { return change.stamp > 0 ? change.stamp : last; }
   // What has become different by it.
   const SharedList<Change>& changed() const {
     return spec.type == ChangeSetType::Snapshot ? differs : spec.changes;
@@ -64,10 +80,10 @@ std::vector<SequenceRange> ranges_from(std::string_view text);
 
 class History {
  public:
-  // A sequence further ahead of the newest one is no gap, but refused: nobody comes there by counting.
-  static constexpr std::int64_t kFarthestAhead = 10'000;
   // So long an unfinished batch, and what is behind a gap, may wait for the rest (rule 7.5).
   static constexpr std::chrono::minutes kPatience{10};
+
+  explicit History(const Limits& limits = {}) : limits_(limits) {}
 
   // Takes in what the API server holds now of one LiveUpdate, in any order. `accepted` is status.sequence:
   // what comes up to there needs no predecessor, because superseded ones are deleted. `now`: not given, nothing
@@ -82,8 +98,11 @@ class History {
   // The sequence that is missing though later ones are there, or were there until they were given up: only a
   // Snapshot goes on from there then.
   std::optional<std::int64_t> gap() const { return gap_ ? gap_ : missed_; }
-  // Whether it is known of each path what it was: a Snapshot said so, and nothing is missing since.
-  bool knows_all() const { return lost_ == 0 && !gap() && snapshot_since(0); }
+  // Whether it is known of each path that rules of this reach count what it is: a Snapshot made by such rules said so,
+  // and nothing is missing since. An older watcher's tells no reach: it counts if it is not older than `asked`.
+  bool knows_all(std::string_view reach, std::optional<Time> asked = std::nullopt) const;
+  // The batch with the newest Snapshot; null: there is none.
+  const Batch* newest_snapshot() const;
   // When the first of those that wait was made: posts on their way may overtake each other, so a young gap
   // means nothing yet. Nothing: long ago.
   std::optional<Time> gap_since() const { return missed_ ? std::nullopt : gap_since_; }
@@ -97,23 +116,30 @@ class History {
   // Before the first `update`, what was needed when the status was written (`needed`): if some of that is not
   // there any more, it is lost.
   void expect(std::string_view needed) { expected_ = needed; }
-  // The sequences of the ChangeSets that are needed, as ranges: "3 7-9 12". At most kLongestNeeded characters:
-  // what is behind that is not named.
-  static constexpr std::size_t kLongestNeeded = 16 * 1024;
+  // The sequences of the ChangeSets that are needed, as ranges: "3 7-9 12". At most Limits::needed characters.
   std::string needed() const;
   void assume_gap(std::int64_t missing) { missed_ = missing; }
+  // The bytes that are held as this are something else: they count as not held (rule 5.9), until a batch brings them.
+  void disbelieve(const WantedContent& content);
+  // Whether that is why the content of this path is not held.
+  bool is_disbelieved(const std::string& path) const { return disbelieved_.contains(path); }
   // Everything merged, deleted paths as tombstones.
   const Tree& all() const { return all_; }
   // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3);
-  // with content.
+  // with content. Without what a Snapshot does not know and the container was told before (rule 7.6): some of that may
+  // be lost, and what is held be older than what it has.
   Tree since(std::int64_t sequence, const std::set<std::int64_t>& without = {}) const;
   // The same paths, sorted, where nothing is left out: what each of them is now is found in all(). They hold
   // until the next update.
   std::vector<PathChange> changed_since(std::int64_t sequence) const;
-  // Whether there is a Snapshot after `sequence`.
+  // Whether there is a Snapshot after `sequence`, or one is part of a Checkpoint.
   bool snapshot_since(std::int64_t sequence) const;
   // Whether there is a batch after it that names what may be in containers already.
   bool says_again_since(std::int64_t sequence) const;
+  // The sequence of the Checkpoint that it begins with; 0: there is none.
+  std::int64_t merged() const { return merged_; }
+  // Parts of a Checkpoint that is not complete: it is being made, or whoever made it has ended.
+  const std::vector<ObjectMeta>& half_checkpoint() const { return half_checkpoint_; }
   // ChangeSets of which nothing is needed any more: every path of theirs has a later state, all targets have
   // confirmed them (`confirmed`), and a newer batch exists.
   std::vector<ObjectMeta> superseded(std::int64_t confirmed) const;
@@ -122,19 +148,20 @@ class History {
   using ChangeSets = std::vector<std::shared_ptr<const ChangeSet>>;
   using Names = std::set<std::string_view>;
   bool needed(const Batch& batch) const { return uses_.contains(batch.last); }
-  bool misses_needed(const ChangeSets& sorted) const;
-  bool misses_expected(const ChangeSets& sorted) const;
+  bool misses_needed(const ChangeSets& sorted, std::int64_t merged) const;
+  bool misses_expected(const ChangeSets& sorted, std::int64_t merged) const;
   bool can_go_on(const ChangeSets& sorted);
   bool drop_superseded(const Names& present);
   Names settled() const;
+  std::function<bool(const std::string&)> left_alone(std::int64_t sequence) const;
   bool holds(const std::string& path) const;
   bool brings_only_content(const ChangeSetSpec& batch) const;
   // By path, which lies in the changes of that batch.
   using Words = std::map<std::string_view, std::int64_t>;
-  void silence(Words& about, const Unknowns& unknown);
   void release(std::int64_t batch);
   void speak(Words& about, std::string_view path, std::int64_t batch);
   class Joining;
+  void begin_anew(ChangeSets checkpoint, bool lost);
   void take(const ChangeSets& sorted);
   void give_up(Time now);
   void add_batch(const std::vector<const ChangeSet*>& parts);
@@ -142,9 +169,13 @@ class History {
   void refuse(const ChangeSet& change_set, std::string phase, std::string message);
   void refresh_status(const ChangeSets& sorted);
 
+  Limits limits_;
   std::int64_t accepted_ = 0;
+  std::int64_t merged_ = 0;  // the last sequence of the Checkpoint; 0: there is none
+  std::optional<Time> merged_at_;
   std::vector<Batch> batches_;
   std::vector<Refused> refused_;
+  std::vector<ObjectMeta> half_checkpoint_;   // parts of one that is not complete
   std::vector<ObjectMeta> remains_;           // of superseded batches that are being deleted, part by part
   std::optional<std::int64_t> gap_, missed_;  // missed: what came after it was given up
   std::optional<Time> gap_since_;
@@ -156,10 +187,19 @@ class History {
   Words content_;                             // the one that holds its bytes (not a change of mode alone)
   std::map<std::int64_t, std::size_t> uses_;  // batch -> how many entries of these two it has
   std::set<std::string> known_;               // names in batches_
+  std::set<std::string> disbelieved_;         // paths whose bytes were not what their digest says
 };
 
 // All of a tree, sorted, for as long as it is not changed.
 std::vector<PathChange> paths_of(const Tree& tree);
+
+// The sequence of the last part of the batch that this is a part of.
+inline std::int64_t end_of_batch(const ChangeSetSpec& part) { return part.sequence + part.parts - part.part; }
+
+// The sequence that counts as accepted, where a status tells one and we have come to another. What another operator has
+// accepted counts once its newest ChangeSet, which nobody deletes, is here, too: else that would be taken for known.
+std::int64_t accepted_here(std::int64_t told, std::int64_t ours,
+                           const std::vector<std::shared_ptr<const ChangeSet>>& here);
 
 // Whether a ChangeSet is of this very LiveUpdate, and not left from an older one of its name.
 bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set);
@@ -167,28 +207,18 @@ bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set);
 // The newest sequence in use once a watcher that knows of `newest` has seen this one: it numbers on from there.
 // One that is refused, of another LiveUpdate, or so far ahead that nobody comes there by counting is of no
 // matter.
-std::int64_t newest_with(std::int64_t newest, const ObjectMeta& live_update, const ChangeSet& change_set);
+std::int64_t newest_with(std::int64_t newest, const ObjectMeta& live_update, const ChangeSet& change_set,
+                         const Limits& limits = {});
 
 // Those that such a watcher has to do with, by sequence.
 std::vector<ChangeSet> own_in_order(const ObjectMeta& live_update, std::int64_t newest,
-                                    std::vector<ChangeSet> change_sets);
-
-// What an operator keeps of a ChangeSet: nothing that it does not use; and of one that must be refused, its
-// place and the flaw.
-ChangeSet kept(ChangeSet change_set);
-ObjectMeta kept(ObjectMeta change_set);
-ChangeSet without_content(ChangeSet change_set, std::string flaw);
-
-// Why no operator may carry out this ChangeSet, or empty: paths that lead out of the root (rules 1.5, 4.3),
-// contradictory fields, a bad digest. The API server refuses most of it already; a hand-written one must not
-// get further either way.
-std::string refusal(const ChangeSetSpec& spec);
+                                    std::vector<ChangeSet> change_sets, const Limits& limits = {});
 
 // Whether a ChangeSet was refused only because another session's has its sequence: with the next one it is
 // taken (rule 7.3).
 inline constexpr std::string_view kSequenceUsed = " is already used by another ChangeSet";
 bool is_sequence_used(const ChangeSetStatus& status);
-// Whether it was only because of a sequence that the LiveUpdate is far from (kFarthestAhead).
+// Whether it was only because of a sequence that the LiveUpdate is far from (Limits::farthest_ahead).
 inline constexpr std::string_view kTooFarAhead = " is too far ahead: the newest is ";
 bool is_too_far_ahead(const ChangeSetStatus& status);
 // Whether it was only because there is no room for it now, whatever it holds: too much waits behind a gap, or

@@ -8,20 +8,8 @@ namespace live_update {
 
 namespace {
 
-constexpr std::size_t kLongestFlaw = 1000, kMostOwners = 4;
-constexpr std::size_t kMostWaiting = 32
-                                     << 20;  // bytes; four parts of a batch that overtake others are far less
-
 // A LiveUpdate may be named; others that a ChangeSet belongs to are of no matter.
 bool is_live_update(const ObjectMeta::OwnerReference& owner) { return owner.kind == "LiveUpdate"; }
-
-std::size_t bytes_of(const ChangeSetSpec& spec) {
-  std::size_t bytes = 0;
-  for (const Change& it : spec.changes)
-    bytes += sizeof(Change) + it.path.size() + it.target.size() + (it.content ? it.content->size() : 0);
-  for (const UnknownPath& it : spec.unknown) bytes += sizeof(UnknownPath) + it.path.size();
-  return bytes;
-}
 
 bool old(const ChangeSet& it, Time now) {
   return it.meta.created && *it.meta.created + History::kPatience <= now;
@@ -40,6 +28,8 @@ class History::Joining {
 
   void take(const std::shared_ptr<const ChangeSet>& it) {
     if (h_.known_.contains(it->meta.name) || settled_.contains(it->meta.name)) return;
+    if (it->spec.checkpoint && it->flaw.empty()) return take_checkpoint(*it);
+    if (is_merged(*it)) return h_.remains_.push_back(it->meta);
     if (std::string why = flaw(*it); !why.empty()) return h_.refuse(*it, "Refused", std::move(why));
     if (continues(*it)) return join(it);
     if (begins(*it)) {
@@ -60,6 +50,19 @@ class History::Joining {
   std::int64_t newest() const { return std::max(h_.accepted_, last_.value_or(0)); }
   std::int64_t expected() const { return (parts_.empty() ? newest() : parts_.back()->spec.sequence) + 1; }
 
+  // What stands in the Checkpoint that is there. What is posted after that with such a sequence is another matter.
+  bool is_merged(const ChangeSet& it) const {
+    if (it.spec.sequence > h_.merged_ || !it.flaw.empty() || is_sequence_used(it.status)) return false;
+    return !it.status.phase.empty() || !it.meta.created || !h_.merged_at_ ||
+           *it.meta.created < *h_.merged_at_;
+  }
+
+  // One that is not the newest complete one is older, or not whole yet; or it never will be.
+  void take_checkpoint(const ChangeSet& it) {
+    if (end_of_batch(it.spec) <= h_.merged_) return h_.remains_.push_back(it.meta);
+    h_.half_checkpoint_.push_back(it.meta);
+  }
+
   // Why it is no part of the history, or empty.
   std::string flaw(const ChangeSet& it) const {
     if (!it.flaw.empty()) return it.flaw;
@@ -67,7 +70,7 @@ class History::Joining {
     const std::int64_t sequence = it.spec.sequence;
     if (last_ && sequence <= *last_)
       return "sequence " + std::to_string(sequence) + std::string(kSequenceUsed);
-    if (sequence > newest() + kFarthestAhead)
+    if (sequence > newest() + h_.limits_.farthest_ahead)
       return "sequence " + std::to_string(sequence) + std::string(kTooFarAhead) + std::to_string(newest()) +
              ", so post with " + std::to_string(newest() + 1);
     return {};
@@ -117,7 +120,7 @@ class History::Joining {
   // Behind a gap. A Snapshot that was made later has told all of it, whatever the sequence.
   void wait(const std::shared_ptr<const ChangeSet>& it) {
     if (snapshot_made_ && it->meta.created && *it->meta.created < *snapshot_made_) return replaced(*it);
-    if (waiting_bytes_ += it->bytes; waiting_bytes_ > kMostWaiting)
+    if (waiting_bytes_ += it->bytes; waiting_bytes_ > h_.limits_.waiting)
       return h_.refuse(*it, "Refused",
                        std::string(kMuchWaits) + std::to_string(*h_.gap_) + ", which is missing");
     h_.waiting_.push_back(it);
@@ -142,6 +145,7 @@ void History::take(const ChangeSets& sorted) {
   gap_since_.reset();
   waiting_.clear();
   unfinished_.clear();
+  half_checkpoint_.clear();
   std::erase_if(refused_, [&](const Refused& it) {  // what is not settled is judged again
     return batches_.empty() || it.sequence > batches_.back().last;
   });
@@ -178,6 +182,21 @@ std::optional<Time> History::gives_up_at() const {
   return next;
 }
 
+// Of what the newest Snapshot does not know, what was said up to `sequence`: that is as it was (rule 7.6).
+std::function<bool(const std::string&)> History::left_alone(std::int64_t sequence) const {
+  return [this, sequence, unknown = Unknowns(newest_snapshot()->spec.unknown)](const std::string& path) {
+    if (!unknown.hides(path)) return false;
+    const auto word = last_word_.find(path);
+    return word != last_word_.end() && word->second <= sequence;
+  };
+}
+
+std::int64_t accepted_here(std::int64_t told, std::int64_t ours,
+                           const std::vector<std::shared_ptr<const ChangeSet>>& here) {
+  const bool seen = std::ranges::any_of(here, [&](const auto& it) { return it->spec.sequence >= told; });
+  return seen ? std::max(told, ours) : ours;
+}
+
 bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set) {
   const auto mine = [&](const auto& it) { return is_live_update(it) && it.uid == live_update.uid; };
   if (std::ranges::any_of(change_set.owners, mine)) return true;
@@ -185,50 +204,25 @@ bool is_of(const ObjectMeta& live_update, const ObjectMeta& change_set) {
   return !change_set.created || !live_update.created || *change_set.created >= *live_update.created;
 }
 
-std::int64_t newest_with(std::int64_t newest, const ObjectMeta& live_update, const ChangeSet& it) {
+std::int64_t newest_with(std::int64_t newest, const ObjectMeta& live_update, const ChangeSet& it,
+                         const Limits& limits) {
   // Half of it, so that what is posted next is not too far ahead for the operator, which has seen less.
   const bool counts = it.status.phase != "Refused" && is_of(live_update, it.meta) &&
-                      it.spec.sequence <= newest + History::kFarthestAhead / 2;
+                      it.spec.sequence <= newest + limits.farthest_ahead / 2;
   return counts ? std::max(newest, it.spec.sequence) : newest;
 }
 
 std::vector<ChangeSet> own_in_order(const ObjectMeta& live_update, std::int64_t newest,
-                                    std::vector<ChangeSet> change_sets) {
+                                    std::vector<ChangeSet> change_sets, const Limits& limits) {
   std::erase_if(change_sets, [&](const ChangeSet& it) {
     return it.status.phase == "Refused" || !is_of(live_update, it.meta);
   });
   std::ranges::sort(change_sets, {}, [](const ChangeSet& it) { return it.spec.sequence; });
   std::erase_if(change_sets, [&](const ChangeSet& it) {
-    newest = newest_with(newest, live_update, it);
+    newest = newest_with(newest, live_update, it, limits);
     return it.spec.sequence > newest;
   });
   return change_sets;
-}
-
-ObjectMeta kept(ObjectMeta it) {
-  it.annotations.clear();
-  it.labels.clear();
-  std::erase_if(it.owners, [](const auto& owner) { return !is_live_update(owner); });
-  if (it.owners.size() > kMostOwners) it.owners.resize(kMostOwners);
-  return it;
-}
-
-ChangeSet kept(ChangeSet it) {
-  it.meta = kept(std::move(it.meta));
-  if (it.flaw.empty()) it.flaw = refusal(it.spec);
-  if (!it.flaw.empty()) return without_content(std::move(it), it.flaw);
-  it.bytes = bytes_of(it.spec);
-  return it;
-}
-
-ChangeSet without_content(ChangeSet it, std::string flaw) {
-  if (flaw.size() > kLongestFlaw) flaw.resize(kLongestFlaw);
-  it.flaw = visible(flaw);
-  it.spec.changes.clear();
-  std::vector<UnknownPath>().swap(it.spec.unknown);
-  it.spec.build.reset();
-  it.bytes = 0;
-  return it;
 }
 
 }  // namespace live_update

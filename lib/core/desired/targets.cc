@@ -88,18 +88,26 @@ std::vector<const PodContainer*> matching_containers(const TargetSpec& target, c
   return all;
 }
 
-std::string names_of(const Pod& pod) {
+enum class Naming { Names, WithImages };
+std::string names_of(const Pod& pod, Naming naming = Naming::Names) {
   std::string text;
   for (const PodContainer& it : pod.containers)
-    if (eligible(it)) text += (text.empty() ? "" : ", ") + it.name;
+    if (eligible(it))
+      text += (text.empty() ? "" : ", ") + it.name +
+              (naming == Naming::WithImages ? " (" + visible(it.image) + ")" : "");
   return text;
+}
+
+// Its own reason is better than the pod's phase, which says "Running" of one whose only container has ended.
+std::string why_not_running(const Pod& pod, const PodContainer& container) {
+  if (!container.waiting_reason.empty()) return container.waiting_reason;
+  return pod.phase == "Running" ? "the container has not started" : "pod is " + pod.phase;
 }
 
 Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContainer& container) {
   Target target{pod.meta.name, pod.meta.uid, container.name, container.container_id};
   target.running = container.running && !container.container_id.empty();
-  target.waiting_reason = visible(
-      container.waiting_reason.empty() && !target.running ? "pod is " + pod.phase : container.waiting_reason);
+  if (!target.running) target.waiting_reason = visible(why_not_running(pod, container));
   target.restarts = container.restarts;
   target.pod_created = pod.meta.created;
   target.started = container.started;
@@ -174,8 +182,10 @@ TargetSearch find_targets(const LiveUpdate& live_update, const std::vector<const
     const std::string wanted =
         visible(target.container.empty() ? "image " + target.image : "container " + target.container);
     search.reason = "NoSuchContainer";
-    search.message = "no container of pod " + matching.front()->meta.name + " is " + wanted + "; it has " +
-                     names_of(*matching.front());
+    const Naming naming = target.container.empty() ? Naming::WithImages : Naming::Names;
+    search.message = "no container of pod " + matching.front()->meta.name +
+                     (naming == Naming::WithImages ? " has " : " is ") + wanted + "; it has " +
+                     names_of(*matching.front(), naming);
   }
   return search;
 }

@@ -102,16 +102,17 @@ void Tree::write_change(const Change& change) {
 }
 
 void Tree::bury_unnamed(const ChangeSetSpec& snapshot) {
-  const Unknowns unknown(snapshot.unknown);
+  Unknowns unknown(snapshot.unknown);
   std::set<std::string_view> named;
   for (const Change& change : snapshot.changes) named.insert(change.path);
-  // Hosts hold credentials back (rule 2.8): that one is not named does not mean that it is gone.
   const auto is_left_out = [&](const auto& item) {
-    return !item.second.deleted && !named.contains(item.first) && !unknown.spares(item.first) &&
-           !is_credential(item.first);
+    return !item.second.deleted && !named.contains(item.first);
   };
+  // Hosts hold credentials back (rule 2.8): that one is not named does not mean that it is gone, nor its folder.
+  for (const auto& item : entries_)
+    if (is_left_out(item) && is_credential(item.first)) unknown.add(item.first);
   for (auto& item : entries_)
-    if (is_left_out(item)) bury(item.second, item.second.type);
+    if (is_left_out(item) && !unknown.spares(item.first)) bury(item.second, item.second.type);
   // It is there again: an older word that it is gone holds no more.
   if (!unknown.empty())
     std::erase_if(entries_,
@@ -198,7 +199,12 @@ void Tree::drop_content(const std::string& path) {
 void Tree::doubt(const Unknowns& unknown) {
   if (unknown.empty()) return;
   for (auto& [path, entry] : entries_)
-    if (unknown.hides(path)) entry.doubted = true;
+    if (!entry.deleted && unknown.hides(path)) entry.doubted = true;
+}
+
+void Tree::suspect(const std::string& path, FileType type) {
+  const auto [known, is_new] = entries_.try_emplace(path, Entry{.type = type, .deleted = true});
+  known->second.doubted = true;
 }
 
 Change change_to(const std::string& path, const Entry& entry) {
@@ -230,7 +236,8 @@ std::vector<Change> diff(const Tree& from, const Tree& to, const Unknowns& unkno
     const int order = old == old_end ? 1 : now == now_end ? -1 : old->first.compare(now->first);
     const bool had = order <= 0 && exists(old->second);
     const bool has = order >= 0 && exists(now->second);
-    if (had && !has && !is_implied(*old, to) && !unknown.spares(old->first))
+    const bool may_have = order <= 0 && old->second.deleted && old->second.doubted && !to.type(old->first);
+    if ((may_have || (had && !is_implied(*old, to))) && !has && !unknown.spares(old->first))
       changes.push_back({.path = old->first, .op = Op::Delete, .type = old->second.type});
     if (has && !(had && old->second.same_state(now->second)))
       changes.push_back(change_to(now->first, now->second));

@@ -36,7 +36,7 @@ struct Entry {
   std::string digest;         // of files: "sha256:<hex>"
   std::string target;         // of symlinks
   std::vector<Piece> pieces;  // by offset; empty where the content is not held here
-  bool doubted = false;       // all this may be out of date: it equals nothing
+  bool doubted = false;       // all this may be out of date: it equals nothing, a tombstone not even absence
 
   // Rule 2.7: type, digest, mode and link target count; times do not, nor does the mode of a directory.
   bool same_state(const Entry& other) const;
@@ -97,6 +97,8 @@ class Tree : public HostTree {
   void drop_content(const std::string& path);
   // What is unknown stays, and differs from whatever is found there.
   void doubt(const Unknowns& unknown);
+  // Something of this type may be there, or not: where nothing is known, a tombstone that `diff` does not rely on.
+  void suspect(const std::string& path, FileType type);
   bool operator==(const Tree& other) const { return entries_ == other.entries_; }
 
  private:
@@ -110,7 +112,7 @@ class Tree : public HostTree {
 
 // What leads from one tree to the other, sorted by path, at most one change per path (rule 2.7: a rename is a
 // delete and a write; a touch is nothing). Tombstones in `to` delete what `from` has; tombstones in `from`
-// count as absent. What is `unknown` in `to` is not deleted.
+// count as absent, but those in doubt are deleted again where nothing is. What is `unknown` in `to` is not deleted.
 std::vector<Change> diff(const Tree& from, const Tree& to, const Unknowns& unknown = {});
 
 // The part of a tree that concerns these paths: each one, and everything below it. Sorted paths make it

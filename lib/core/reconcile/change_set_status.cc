@@ -88,14 +88,23 @@ class ChangeSetDescriber {
       status.message = told ? batch.status.message : answers.failure;
     } else if (status.targets == 0 || status.containers < status.targets) {
       status.phase = "Waiting";
-      status.message =
-          status.targets == 0 ? o_.search.message : first_message(d_.status.containers, "Waiting");
+      status.message = waits_for();
     } else {
       status.phase = "Applied";
     }
     if (status.message.empty() && judged != o_.judgements.end()) status.message = judged->second.refused;
+    // Without the container: with many, it would change with each answer.
+    if (status.message.empty() && status.phase == "Waiting")
+      status.message = "sequence " + std::to_string(batch.last) + " is being applied";
     status.milliseconds = milliseconds_of(batch, status.phase == "Applied");
     return status;
+  }
+
+  std::string waits_for() const {
+    if (d_.status.targets == 0) return o_.search.message;
+    for (const char* state : {"Waiting", "Suspended", "Retrying", "FallBack"})
+      if (std::string message = first_message(d_.status.containers, state); !message.empty()) return message;
+    return "";
   }
 
   Answers answers_to(const Batch& batch) const {

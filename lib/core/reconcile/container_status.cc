@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/base/text.h"
+#include "core/reconcile/baseline.h"
 
 namespace live_update {
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::string_view kOlderRules =
     "what syncs that are gone have put elsewhere in this container stays until it is new";
-constexpr std::size_t kMostWanted = 1000, kMostNamed = 5;
+constexpr std::size_t kMostNamed = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
@@ -28,16 +29,19 @@ std::map<std::string, WantedContent> all_wanted(const Observed& o) {
 }
 
 // "docs/x, docs/y and 3 more".
-std::string name_paths(const std::vector<const WantedContent*>& wanted) {
+std::string name_paths(const std::vector<const WantedContent*>& wanted, const History& history) {
   std::string text;
-  for (std::size_t i = 0; i < wanted.size() && i < kMostNamed; ++i)
+  for (std::size_t i = 0; i < wanted.size() && i < kMostNamed; ++i) {
     text += (i ? ", " : "") + visible(wanted[i]->path);
+    if (history.is_disbelieved(wanted[i]->path))
+      text += " (what a ChangeSet brought as that is something else)";
+  }
   return wanted.size() > kMostNamed ? text + " and " + std::to_string(wanted.size() - kMostNamed) + " more"
                                     : text;
 }
 
-std::string say_lacked(const std::vector<const WantedContent*>& lacked) {
-  return "lacks the content of " + name_paths(lacked) + ", which nobody in the cluster holds";
+std::string say_lacked(const std::vector<const WantedContent*>& lacked, const History& history) {
+  return "lacks the content of " + name_paths(lacked, history) + ", which nobody in the cluster holds";
 }
 
 class Describer {
@@ -68,7 +72,7 @@ class Describer {
  private:
   void wanted() {
     for (const auto& [path, it] : all_wanted(o_)) {
-      if (d_.status.wanted.size() == kMostWanted) return;
+      if (d_.status.wanted.size() == o_.limits.wanted) return;
       d_.status.wanted.push_back({path, it.digest});
     }
   }
@@ -80,8 +84,9 @@ class Describer {
     ContainerStatus status{target.pod, target.container, target.container_id, lane.applied, lane.applied_at};
     status.transport = lane.transport;
     status.last_milliseconds = lane.last_milliseconds;
-    status.rules = lane.wanted.empty() ? lane.rules : std::string(kWithoutContent);
+    status.rules = lane.wanted.empty() && lane.held.empty() ? lane.rules : std::string(kWithoutContent);
     status.older_rules = lane.older_rules;
+    status.replace_pod = lane.replace_pod;
     status.failed_steps = lane.failed_steps;
     std::tie(status.state, status.message) = state_of(target, lane);
     return status;
@@ -113,11 +118,13 @@ class Describer {
               "what it lacks was deleted; live-update watch on the developer's machine brings it again"};
     if ((lane.applied < newest_ || doubtful) && !is_confirmed(target))
       return spec_.suspend ? std::pair{"Suspended", "changes wait until spec.suspend is false"}
-                           : std::pair{"Waiting", ""};
+                           : std::pair{"Waiting", "sequence " + number(newest_) + " is due"};
     if (const auto lacked = lacked_content(lane, o_.history.all()); !lacked.empty())
-      return {"Waiting", say_lacked(lacked)};
+      return {"Waiting", say_lacked(lacked, o_.history)};
     if (!lane.failed_steps.empty()) return {"RunFailed", lane.run_message};
     if (snapshot_missing(o_)) return {"Waiting", "waits for the watcher's first full sync"};
+    if (must_compare(o_.checked, d_.status)) return {"Waiting", std::string(kMustCompare)};
+    if (!lane.held.empty()) return {"Waiting", lane.held};
     if (!lane.warnings.empty()) return {"Synced", lane.warnings.front()};
     return {"Synced", lane.older_rules ? std::string(kOlderRules) : ""};
   }
@@ -182,7 +189,7 @@ std::string say_wanted(const Observed& o) {
   const auto& session = o.before.session;
   const std::string holder = session && !session->holder.empty() ? " of " + visible(session->holder) : "";
   return "the content of " + files + " (" + std::to_string(bytes) +
-         " bytes) is needed, and nobody in the cluster holds it: " + name_paths(wanted) +
+         " bytes) is needed, and nobody in the cluster holds it: " + name_paths(wanted, o.history) +
          "; live-update watch " + o.live_update.meta.name + " on the machine" + holder + " sends it";
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/digest64.h"
+#include "core/desired/mirror.h"
 #include "core/rules/rules_mark.h"
 
 namespace live_update {
@@ -26,11 +27,29 @@ bool asks_fall_back(const Delivery& delivery, int step) {
   return std::ranges::any_of(delivery.before_sync, asks) || std::ranges::any_of(delivery.after_sync, asks);
 }
 
-std::string describe(const RunFailure& failure) {
-  std::string text =
-      "run step " + std::to_string(failure.step) +
-      (failure.timed_out ? " was ended by its timeout" : " exited with " + std::to_string(failure.exit_code));
-  return failure.tail.empty() ? text : text + ": " + failure.tail;
+std::string say_end(const RunFailure& failure) {
+  return "run step " + std::to_string(failure.step) +
+         (failure.timed_out ? " was ended by its timeout"
+                            : " exited with " + std::to_string(failure.exit_code));
+}
+
+bool goes_on(const Delivery& delivery, int step) {
+  const auto does = [&](const DeliveryRun& it) {
+    return it.step == step && it.on_failure == OnFailure::Continue;
+  };
+  return std::ranges::any_of(delivery.before_sync, does) || std::ranges::any_of(delivery.after_sync, does);
+}
+
+// The one that ended the steps in full, and all others.
+std::string describe(const Delivery& delivery, const std::vector<RunFailure>& failures) {
+  if (failures.empty()) return "";
+  auto main = std::ranges::find_if(failures, [&](const auto& it) { return !goes_on(delivery, it.step); });
+  if (main == failures.end()) main = failures.begin();
+  std::string text = say_end(*main), others;
+  for (auto it = failures.begin(); it != failures.end(); ++it)
+    if (it != main) others += (others.empty() ? "" : ", ") + say_end(*it);
+  if (!others.empty()) text += " (also " + others + ")";
+  return main->tail.empty() ? text : text + ": " + main->tail;
 }
 
 // Where the status said something else of the container, the run's own words are lost with the operator.
@@ -45,13 +64,20 @@ void take_rules(Lane& lane, const std::string& rules) {
   if (lane.rules == rules) return;
   lane.older_rules |= leaves_behind(lane.rules, rules);
   lane.wanted.clear();
+  lane.held.clear();
   lane.rules = rules;
 }
 
 void take_wanted(Lane& lane, const Delivery& delivery, const std::vector<WantedContent>& wanted) {
+  if (delivery.whole) lane.wanted.clear();
   for (const DeliveryWrite& it : delivery.writes) lane.wanted.erase(it.from);
   for (const RemoteDelete& it : delivery.deletes) lane.wanted.erase(it.from);
   for (const WantedContent& it : wanted) lane.wanted[it.path] = it;
+}
+
+// Without a look nothing more is known; one below some folders tells of these only.
+void take_held(Lane& lane, const Delivery& delivery, const std::string& held) {
+  if (delivery.mirror && (delivery.mirror->compares || !held.empty())) lane.held = held;
 }
 
 // The spec may have changed while the attempt was under way.
@@ -102,7 +128,8 @@ Lanes lanes_from(const LiveUpdateStatus& status) {
   }
   for (const ContainerStatus& it : status.containers) {
     Lane& lane = lanes[it.container_id] = lane_from(it, steps);
-    lane.replace_pod = it.message.starts_with(kPodGoes);
+    lane.replace_pod =
+        it.replace_pod || it.message.starts_with(kPodGoes);  // older ones have the message only
     lane.applied_at = it.applied_at;
     lane.last_milliseconds = it.last_milliseconds;
     if (it.state == "RunFailed" && !it.message.empty()) lane.run_message = it.message;
@@ -123,6 +150,11 @@ std::vector<const WantedContent*> lacked_content(const Lane& lane, const Tree& a
   for (const auto& [path, it] : lane.wanted)
     if (const Entry* entry = all.find(path); entry && entry->digest == it.digest) lacked.push_back(&it);
   return lacked;
+}
+
+bool may_have_more(const Lane& lane, const Tree& all) {
+  return std::ranges::any_of(lacked_content(lane, all),
+                             [&](const auto* it) { return all.find(it->path)->has_content(); });
 }
 
 std::int64_t known_up_to(const Lane& lane, const std::string& rules) {
@@ -178,7 +210,7 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, 
     const auto backoff = std::min(kLongestBackoff, kFirstBackoff * (1 << std::min(lane.attempts, 7)));
     ++lane.attempts;
     lane.failed_at = now;
-    lane.not_before = now + backoff;
+    lane.not_before = problem->wrong ? now : now + backoff;  // without that content it is another delivery
     keep_begun(lane, *delivery, problem->begun);
     return;
   }
@@ -193,18 +225,19 @@ void settle(Lane& lane, const DeliveryOutcome& outcome, Instant now, Time wall, 
   lane.problem.reset();
   lane.attempts = 0;
   lane.warnings = delivered.warnings;
+  lane.warnings.insert(lane.warnings.end(), delivery->notes.begin(), delivery->notes.end());
+  take_held(lane, *delivery, delivered.held);
   lane.transport = delivered.transport;
   lane.replace_pod |= delivered.replace_pod;
   lane.failed_steps = delivered.skipped;
   lane.steps = delivery->steps;
-  lane.run_message.clear();
   lane.run_wants_fall_back = false;
   if (!delivered.failures.empty()) lane.failed_at = now;
   for (const RunFailure& failure : delivered.failures) {
     lane.failed_steps.push_back(failure.step);
     lane.run_wants_fall_back |= asks_fall_back(*delivery, failure.step);
-    if (lane.run_message.empty()) lane.run_message = describe(failure);
   }
+  lane.run_message = describe(*delivery, delivered.failures);
   std::ranges::sort(lane.failed_steps);
 }
 

@@ -45,8 +45,9 @@ struct Lane {
   std::string run_message;           // why they failed; after a restart perhaps only that they did
   bool run_wants_fall_back = false;  // one of them has onFailure: FallBack
   std::vector<std::string> warnings;
-  std::string transport;                      // that the last delivery took
-  bool replace_pod = false;                   // the container could not be restarted from inside (rule 4.8)
+  std::string held;          // why what only it has was not deleted, as it is too much (rule 4.5)
+  std::string transport;     // that the last delivery took
+  bool replace_pod = false;  // the container could not be restarted from inside (rule 4.8)
   std::shared_ptr<const Delivery> under_way;  // null: none is
   std::string place;                          // its pod's uid and its name there, of the last delivery
   std::optional<Instant> signalled, stopped;  // by that delivery; and when it was seen not to run any more
@@ -83,6 +84,9 @@ void follow(Lanes& lanes, const std::shared_ptr<const StepMarks>& steps, const s
 
 // What of this a container still lacks, as things are now.
 std::vector<const WantedContent*> lacked_content(const Lane& lane, const Tree& all);
+
+// Whether some of that is held by now: a Checkpoint has brought it, or batches that are joined anew.
+bool may_have_more(const Lane& lane, const Tree& all);
 
 // Takes in that containers stop, and that others take their place: what a signal of ours has ended would be
 // ended by the next one, too.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/path.h"
+#include "core/desired/mirror.h"
 #include "core/rules/plan.h"
 
 namespace live_update {
@@ -81,7 +82,7 @@ class Maker {
 
   std::shared_ptr<const Delivery> make() {
     Plan planned =
-        plan(spec_, *o_.checked.rules, rest_ ? paths_of(*rest_) : o_.history.changed_since(lacking_.since()),
+        plan(spec_, o_.checked.rules(), rest_ ? paths_of(*rest_) : o_.history.changed_since(lacking_.since()),
              o_.history.all(), PlanMode::CatchUp, o_.checked.other_roots);
     Update* update = std::get_if<Update>(&planned.decision);
     if (!update) return made_;
@@ -89,11 +90,13 @@ class Maker {
     made_->generation = o_.checked.generation;
     made_->steps = o_.checked.steps;
     made_->rules = o_.checked.mark;
+    made_->live_update = o_.live_update.meta.uid;
     made_->transport = spec_.transport;
-    made_->mirror = spec_.source.deletes == DeletePolicy::Mirror;
+    made_->whole = lacking_.since() == 0 && lacking_.without.empty();
     made_->compare = lacking_.compare;
     files(*update);
     steps(*update);
+    mirror();
     return made_;
   }
 
@@ -131,6 +134,20 @@ class Maker {
     if (lacking_.looks && !again) made_->restart_due = due_if(*restart, how.triggers);
   }
 
+  // Rule 4.5. Not in a container that is to be replaced: what it is kept from is there by its own image's word.
+  void mirror() {
+    const bool asked = lacking_.mirrors || std::ranges::any_of(made_->deletes, [](const RemoteDelete& it) {
+                         return it.type == FileType::Directory;
+                       });
+    if (spec_.source.deletes != DeletePolicy::Mirror || !asked || !lacking_.without.empty() ||
+        !mirror_obstacle(o_.history, o_.checked.reach).empty())
+      return;
+    const auto rules = MirrorRules::make(spec_, o_.checked.foreign_roots, o_.history,
+                                         std::make_shared<PathRules>(compile_rules(spec_)));
+    if (!rules) return made_->notes.push_back(rules.error().message);
+    made_->mirror = mirror_of(*rules, o_.history, *made_, spec_.source.max_deletes, lacking_.mirrors);
+  }
+
   // Rule 3.7. What no sync maps has no place in the container where it could differ.
   DueIf due_if(int step, const std::vector<std::string>& triggers) const {
     if (triggers.empty()) return {DueIf::AnyDiffers, {}};
@@ -152,13 +169,14 @@ class Maker {
     return std::ranges::any_of(o_.history.batches(), [&](const Batch& batch) {
       return batch.last > lacking_.applied && !batch.only_content && !lacking_.without.contains(batch.last) &&
              std::ranges::any_of(batch.changed(), [&](const Change& change) {
-               return !mapped.contains(change.path) && is_triggered(step, change.path);
+               return batch.stamp_of(change) > lacking_.applied && !mapped.contains(change.path) &&
+                      is_triggered(step, change.path);
              });
     });
   }
 
   bool is_triggered(int step, const std::string& path) const {
-    const PathRules::Said& said = o_.checked.rules->of(path);
+    const PathRules::Said& said = o_.checked.rules().of(path);
     return said.inside && !said.ignored.ignored &&
            std::ranges::find(said.triggered, step) != said.triggered.end();
   }
@@ -178,7 +196,7 @@ std::shared_ptr<const Delivery> make_delivery(const Observed& observed, const La
 
 bool empty(const Delivery& delivery) {
   return delivery.before_sync.empty() && delivery.deletes.empty() && delivery.writes.empty() &&
-         delivery.after_sync.empty() && !delivery.restart;
+         delivery.after_sync.empty() && !delivery.restart && !delivery.mirror;
 }
 
 }  // namespace live_update

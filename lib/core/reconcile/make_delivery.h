@@ -24,7 +24,8 @@ struct Lacking {
   std::vector<int> due;            // steps that are due again (rule 4.7)
   Spared spared = Spared::Nothing;
   bool compare = false;
-  bool looks = false;  // runs and restart look at what differs in it, not at what was named (rule 3.7)
+  bool looks = false;    // runs and restart look at what differs in it, not at what was named (rule 3.7)
+  bool mirrors = false;  // all that only it has is looked for, where spec.source.deletes is Mirror (rule 4.5)
   auto operator<=>(const Lacking&) const = default;
 
   std::int64_t since() const { return doubtful ? 0 : applied; }

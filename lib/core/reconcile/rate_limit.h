@@ -21,6 +21,8 @@ class RateLimit {
   Instant next() const { return full_ - (burst_ - 1) * period_; }
   bool allows(Instant now) const { return next() <= now; }
   void take(Instant now) { full_ = std::max(full_, now) + period_; }
+  // What was taken last was not done.
+  void give_back() { full_ -= period_; }
 
  private:
   int burst_;

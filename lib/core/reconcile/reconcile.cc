@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr std::ptrdiff_t kMostErrors = 4;  // that are held of a spec: the first one is told
+
 std::string say_refused(const std::vector<FieldError>& refused) {
   if (refused.empty()) return {};
   const std::string text = "not all of it is sent: " + refused.front().field + " " + refused.front().message;
@@ -90,7 +92,8 @@ class Judge {
     const Lane& lane = lane_of(target);
     if (lane.replace_pod && target.has_controller) replace(target, lane);
     if (o_.live_update.spec.transport != Transport::Tar) decision_.expected.push_back(target);
-    const bool doubtful = is_doubtful(lane, o_.checked.mark);
+    const bool doubtful = is_doubtful(lane, o_.checked.mark) ||
+                          (lane.applied >= newest_ && may_have_more(lane, o_.history.all()));
     if (lane.under_way || (lane.applied >= newest_ && !doubtful)) return;
     if (known_up_to(lane, o_.checked.mark) < o_.history.lost() || blocked(lane)) return;
     const Lacking lacking = lacking_of(target, lane, doubtful);
@@ -108,6 +111,7 @@ class Judge {
     it.spared = !is_new(target, lane)  ? Spared::Nothing
                 : lane.ended_by_signal ? Spared::Signals
                                        : Spared::Restarts;
+    it.mirrors = lane.applied == 0 || doubtful || o_.history.snapshot_since(lane.applied);
     const bool known_before = lane.applied > 0 && (doubtful || o_.history.says_again_since(lane.applied));
     it.compare = lane.applied == 0 || known_before || lane.attempts > 0;
     it.looks = (lane.applied == 0 || known_before) && !lane.resumed;
@@ -189,20 +193,35 @@ class Judge {
 
 }  // namespace
 
-CheckedSpec check_spec(const LiveUpdate& live_update) {
+PathRules compile_rules(const LiveUpdateSpec& spec) {
+  return {spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec))};
+}
+
+CheckedSpec check_spec(const LiveUpdate& live_update, RulesSource rules) {
   const LiveUpdateSpec& spec = live_update.spec;
+  const std::string mark = rules_mark(spec);
+  if (!rules)
+    rules = [own = std::make_shared<PathRules>(compile_rules(spec))]() -> PathRules& { return *own; };
+  auto errors = validate(spec);
+  if (std::ssize(errors) > kMostErrors) errors = {errors.begin(), errors.begin() + kMostErrors};
   return {live_update.meta.generation,
-          validate(spec),
-          std::make_shared<PathRules>(spec, std::make_shared<IgnoreRules>(IgnoreRules::from_spec(spec))),
+          std::move(errors),
+          std::move(rules),
           std::make_shared<StepMarks>(marks_of(spec.steps)),
-          rules_mark(spec),
+          mark,
+          mark,
+          reach_mark(spec),
+          baseline_mark(spec),
           sync_roots(spec),
+          {},
           {}};
 }
 
 void take_other_roots(CheckedSpec& checked, Judgements& judgements, std::vector<std::string> roots) {
+  roots = reaching_into(std::move(roots), checked.roots);
   if (checked.other_roots == roots) return;
   checked.other_roots = std::move(roots);
+  checked.mark = rules_mark(checked.spec_mark, checked.other_roots);
   judgements.clear();
 }
 
@@ -217,13 +236,17 @@ bool judge(const LiveUpdate& live_update, const CheckedSpec& checked, const Hist
     const auto known = judgements.find(batch.last);
     if (known != judgements.end() && known->second.generation == checked.generation) continue;
     const auto judged = [&](const std::vector<Change>& changes) {
-      const Plan planned = plan(live_update.spec, *checked.rules, changes, history.all(), PlanMode::Verdict,
+      const Plan planned = plan(live_update.spec, checked.rules(), changes, history.all(), PlanMode::Verdict,
                                 checked.other_roots);
       return judgement_of(planned, checked.generation);
     };
+    if (batch.spec.checkpoint) {  // all have had it, whatever it led to then
+      judgements[batch.last] = {.generation = checked.generation, .kind = Judgement::Update};
+      continue;
+    }
     const bool snapshot = batch.spec.type == ChangeSetType::Snapshot;
-    if (!checked.rules->prepare(batch.spec.changes, history.all(), budget) ||
-        (snapshot && !checked.rules->prepare(batch.differs, history.all(), budget)))
+    if (!checked.rules().prepare(batch.spec.changes, history.all(), budget) ||
+        (snapshot && !checked.rules().prepare(batch.differs, history.all(), budget)))
       return false;
     Judgement& judgement = judgements[batch.last] = judged(batch.changed());
     if (snapshot) judgement.refused = judged(batch.spec.changes).refused;
@@ -243,7 +266,7 @@ bool prepare(const Observed& o, WorkBudget& budget) {
   }
   if (o.history.snapshot_since(since)) since = 0;
   return std::ranges::all_of(o.history.batches(), [&](const Batch& batch) {
-    return batch.last <= since || o.checked.rules->prepare(batch.spec.changes, o.history.all(), budget);
+    return batch.last <= since || o.checked.rules().prepare(batch.spec.changes, o.history.all(), budget);
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "core/api/kinds.h"
+#include "core/desired/checkpoint.h"
 #include "core/desired/delivery.h"
 #include "core/desired/history.h"
 #include "core/desired/targets.h"
@@ -30,17 +32,26 @@
 
 namespace live_update {
 
-// What a spec says by itself. Made once for each generation: its patterns are dear to compile.
+// The compiled patterns of a spec; what is given holds until the end of the look.
+using RulesSource = std::function<PathRules&()>;
+PathRules compile_rules(const LiveUpdateSpec& spec);
+
+// What a spec says by itself. Made once for each generation.
 struct CheckedSpec {
   std::int64_t generation = -1;
-  std::vector<FieldError> errors;  // of `validate`
-  std::shared_ptr<PathRules> rules;
+  std::vector<FieldError> errors;  // of `validate`, the first few
+  RulesSource rules;               // asked only where there is something to match
   std::shared_ptr<const StepMarks> steps;
-  std::string mark;                      // of what decides what is where (core/rules/rules_mark.h)
-  std::vector<std::string> roots;        // where its syncs lead
-  std::vector<std::string> other_roots;  // where those of other LiveUpdates of its containers lead (rule 4.3)
+  // Of what decides what is where, and of parts of that (core/rules/rules_mark.h).
+  std::string mark, spec_mark, reach, baseline;  // spec_mark: without the roots of others
+  std::vector<std::string> roots;                // where its syncs lead
+  std::vector<std::string>
+      other_roots;  // of where others' lead in its containers, what counts here (rule 4.3)
+  std::vector<std::string>
+      foreign_roots;  // all of them: what is there is theirs, too, and not to be mirrored (rule 4.5)
 };
-CheckedSpec check_spec(const LiveUpdate& live_update);
+// With rules that it holds itself, unless they come from elsewhere, as an operator of many LiveUpdates has it.
+CheckedSpec check_spec(const LiveUpdate& live_update, RulesSource rules = {});
 
 // What became of one batch under the rules of semantics.md 3.
 struct Judgement {
@@ -86,6 +97,8 @@ struct Observed {
   std::string redeploy_problem;          // why the last redeploy could not be asked for
   Instant now;
   Time wall;
+  Limits limits = {};
+  bool merging = false;  // a Checkpoint is being posted, or has been, and is not seen yet
 };
 
 struct DeliverTo {
@@ -136,6 +149,7 @@ struct Decision {
   LiveUpdateStatus status;
   std::vector<ChangeSetNote> change_sets;  // whose status is to be written
   std::vector<ObjectMeta> superseded;      // ChangeSets to delete
+  std::optional<std::int64_t> merge;       // all up to this sequence into a Checkpoint (rule 7.5)
   std::vector<ObjectMeta> refused;    // those to delete that were told so: who posted them may still read it
   std::vector<EventNote> events;      // for what has become different
   std::optional<Instant> look_again;  // when time alone makes a difference

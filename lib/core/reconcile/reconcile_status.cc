@@ -1,6 +1,7 @@
 #include "core/reconcile/reconcile_status.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -9,6 +10,8 @@
 
 #include "core/api/conditions.h"
 #include "core/base/text.h"
+#include "core/desired/mirror.h"
+#include "core/reconcile/baseline.h"
 #include "core/reconcile/change_set_status.h"
 #include "core/reconcile/container_status.h"
 #include "core/rules/plan.h"
@@ -18,7 +21,9 @@ namespace live_update {
 namespace {
 
 constexpr std::chrono::seconds kGapPatience{3};
-constexpr std::size_t kMaxContainers = 100, kMaxOthers = 16, kMaxOtherIds = 10'000, kMaxPaths = 5;
+// So long ago nobody posts the next part of a Checkpoint any more.
+constexpr std::chrono::seconds kPosting{60};
+constexpr std::size_t kMaxPaths = 5;
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
@@ -53,6 +58,9 @@ class Describer {
     status.observed_generation = o_.live_update.meta.generation;
     status.sequence = newest_;
     status.history = o_.history.needed();
+    const Baseline baseline = baseline_of(o_);
+    status.baseline = baseline.compared ? kCompared : kAssumed;
+    status.baseline_rules = baseline.rules;
     status.target = live_update::describe(spec_.target);
     describe_containers(o_, pending_, d_);
     fall_back();
@@ -162,9 +170,28 @@ class Describer {
       return {"Waiting", "ContentNeeded", lacking, false, true};
     if (snapshot_missing(o_))
       return {"Waiting", "SnapshotNeeded", "waits for the watcher's first full sync", false, true};
+    if (must_compare(o_.checked, d_.status))
+      return {"Waiting", "SnapshotNeeded", std::string(kMustCompare), false, true};
+    if (const std::string held = held_deletes(); !held.empty())
+      return {"Waiting", std::string(reason::kTooManyDeletes), held, true};
     if (d_.status.synced_targets < d_.status.targets)
       return {"Waiting", "Waiting", message_of_first("Waiting"), false, true};
-    return {"Synced", "Synced", d_.status.synced + " containers have sequence " + number(newest_)};
+    return {"Synced", "Synced",
+            d_.status.synced + " containers have sequence " + number(newest_) + mirror_note()};
+  }
+
+  // Rule 4.5: of the first container in which nothing was deleted, as it was too much.
+  std::string held_deletes() const {
+    for (const Target& target : o_.search.targets)
+      if (auto it = o_.lanes.find(target.container_id); it != o_.lanes.end() && !it->second.held.empty())
+        return "pod " + target.pod + ", container " + target.container + ": " + it->second.held;
+    return {};
+  }
+
+  std::string mirror_note() const {
+    if (spec_.source.deletes != DeletePolicy::Mirror) return {};
+    const std::string why = mirror_obstacle(o_.history, o_.checked.reach);
+    return why.empty() ? "" : "; " + why;
   }
 
   std::string failed_reason() const {
@@ -214,6 +241,7 @@ class Describer {
       return {true, "HistoryLost",
               "ChangeSets up to sequence " + number(o_.history.lost()) +
                   " were deleted while they were still needed"};
+    if (must_compare(o_.checked, d_.status)) return {true, "RulesChanged", std::string(kMustCompare)};
     if (snapshot_missing(o_))
       return {true, "InitialSync", "spec.steps has initialSync, and no Snapshot was posted yet"};
     return {false, "HistoryComplete", ""};
@@ -236,6 +264,10 @@ class Describer {
       if (const std::int64_t pending = pending_.oldest(target)) confirmed = std::min(confirmed, pending - 1);
     }
     d_.superseded = o_.history.superseded(confirmed);
+    if (!o_.merging) {
+      d_.merge = checkpoint_due(o_.history, confirmed, o_.limits.checkpoints);
+      half_checkpoint();
+    }
     if (d_.superseded.empty()) return;
     // Only what the API server's status does not call needed any more: else the next operator took it for lost.
     std::set<std::string_view> kept;
@@ -245,6 +277,16 @@ class Describer {
           it != ranges.end() && it->first <= batch.last)
         for (const ObjectMeta& part : batch.parts) kept.insert(part.name);
     std::erase_if(d_.superseded, [&](const ObjectMeta& it) { return kept.contains(it.name); });
+  }
+
+  // Not while another operator may be posting it: it would become complete without what was deleted of it.
+  void half_checkpoint() {
+    const auto& parts = o_.history.half_checkpoint();
+    const auto newest = std::ranges::max_element(parts, {}, &ObjectMeta::created);
+    if (newest == parts.end()) return;
+    const auto until = newest->created.value_or(Time::min()) + kPosting;
+    if (until > o_.wall) return d_.look_again_at(o_.now + (until - o_.wall));
+    std::ranges::copy(parts, std::back_inserter(d_.superseded));
   }
 
   // Those that have been told so. Whoever posted one reads that in its status.
@@ -286,16 +328,17 @@ class Describer {
   void trim() {
     auto& all = d_.status.containers;
     std::ranges::stable_sort(all, {}, [](const ContainerStatus& it) { return it.state == "Synced"; });
-    if (all.size() <= kMaxContainers) return;
+    const Limits& limits = o_.limits;
+    if (all.size() <= limits.containers) return;
     std::map<std::tuple<std::int64_t, std::string, std::string, std::string, bool, std::vector<int>>,
              std::size_t>
         groups;
-    for (auto it = all.begin() + kMaxContainers; it != all.end(); ++it) {
+    for (auto it = all.begin() + static_cast<std::ptrdiff_t>(limits.containers); it != all.end(); ++it) {
       if (it->container_id.empty()) continue;
       const auto [group, first] = groups.try_emplace(
           {it->applied_sequence, it->state, it->transport, it->rules, it->older_rules, it->failed_steps},
           groups.size());
-      if (group->second >= kMaxOthers) continue;  // as if it were new, should the operator end now
+      if (group->second >= limits.others) continue;  // as if it were new, should the operator end now
       if (first)
         d_.status.others.push_back({it->applied_sequence,
                                     it->state,
@@ -305,9 +348,9 @@ class Describer {
                                     it->failed_steps,
                                     {}});
       auto& ids = d_.status.others[group->second].ids;
-      if (ids.size() < kMaxOtherIds) ids.push_back(id_digest(it->container_id));
+      if (ids.size() < limits.other_ids) ids.push_back(id_digest(it->container_id));
     }
-    all.resize(kMaxContainers);
+    all.resize(limits.containers);
   }
 
   const Observed& o_;
@@ -347,6 +390,8 @@ PendingFallBacks::PendingFallBacks(const Observed& observed) {
     if (judgement.kind != Judgement::FallBack) continue;
     const auto batch = std::ranges::lower_bound(batches, sequence, {}, &Batch::last);
     if (batch == batches.end() || batch->last != sequence) continue;
+    // All that were there had it, or were made after it. Judged anew, it may seem to have fallen back.
+    if (batch->status.phase == "Applied") continue;
     for (const Target& target : observed.search.targets)
       if (!made_after(target, *batch, observed.older_pods)) pending_[&target].push_back(sequence);
   }

@@ -9,6 +9,12 @@ using std::chrono::milliseconds;
 
 namespace {
 
+// A laptop may sleep over a weekend with a save that was not sent; and clocks differ, but not by much.
+constexpr std::chrono::hours kOldest{7 * 24};
+constexpr std::chrono::minutes kSkew{5};
+
+bool can_be(Time time, Time received) { return time >= received - kOldest && time <= received + kSkew; }
+
 // All but the last, which is the whole.
 template <typename Stages>
 auto single_stages() {
@@ -27,12 +33,13 @@ void reached(BatchTimesMap& batches, std::int64_t after, std::int64_t upto,
 }
 
 SaveTimes save_times(const ChangeSetSpec& spec, const BatchTimes& times) {
-  if (!spec.observed_at) return {};
+  if (!spec.observed_at || !can_be(*spec.observed_at, times.received)) return {};
+  const bool posted = spec.posted_at && can_be(*spec.posted_at, times.received);
   const auto since = [&](const std::optional<Time>& time) -> std::optional<microseconds> {
     if (!time) return std::nullopt;
     return std::max(microseconds(0), *time - *spec.observed_at);
   };
-  return {.posted = since(spec.posted_at),
+  return {.posted = posted ? since(spec.posted_at) : std::nullopt,
           .received = since(times.received),
           .planned = since(times.planned),
           .sent = since(times.sent),

@@ -32,8 +32,9 @@ using BatchTimesMap = std::map<std::int64_t, BatchTimes>;  // by the batch's seq
 void reached(BatchTimesMap& batches, std::int64_t after, std::int64_t upto,
              std::optional<Time> BatchTimes::* stage, Time time);
 
-// Since spec.observedAt, never negative; empty when the ChangeSet does not tell that. The developer's clock
-// and the operator's must agree for what follows `posted`.
+// Since spec.observedAt, never negative; empty when the ChangeSet does not tell that, or tells what cannot be: more
+// than a week before the operator received it, or 5 minutes after. So is `posted` alone. The developer's clock and the
+// operator's must agree for what follows `posted`.
 using SaveTimes = SaveStages<std::chrono::microseconds>;
 SaveTimes save_times(const ChangeSetSpec& spec, const BatchTimes& times);
 SaveMilliseconds in_milliseconds(const SaveTimes& times);

@@ -54,6 +54,7 @@ Mapping::Mapping(const LiveUpdateSpec& spec, std::vector<std::string> others) : 
     }
     routes_.push_back(route);
     tops_.push_back(route.to);
+    if (route.into) inside_.push_back(route.remote(route.from, false));
   }
   for (Route& route : routes_) {
     route.tree_root = outermost(route.to);
@@ -67,6 +68,10 @@ std::string Mapping::outermost(const std::string& remote) const {
     if (at_or_below(found, top)) found = top;
   }
   return std::string(found);
+}
+
+bool Mapping::shared(std::string_view remote) const {
+  return overlapping_ || std::ranges::find(inside_, remote) != inside_.end();
 }
 
 bool Mapping::leads_to_root(std::string_view remote) const {
@@ -90,6 +95,16 @@ std::vector<std::string> sync_roots(const LiveUpdateSpec& spec) {
   for (const Step& step : spec.steps)
     if (const auto* sync = std::get_if<Sync>(&step)) roots.push_back(clean_remote(sync->to));
   return roots;
+}
+
+std::vector<std::string> reaching_into(std::vector<std::string> others,
+                                       const std::vector<std::string>& roots) {
+  std::erase_if(others, [&](const std::string& other) {
+    return std::ranges::none_of(roots, [&](const std::string& root) {
+      return strictly_below(other, root) || strictly_below(root, other);
+    });
+  });
+  return others;
 }
 
 std::vector<std::string> context_of(const LiveUpdateSpec& spec) {

@@ -44,6 +44,8 @@ class Mapping {
   bool leads_to_root(std::string_view remote) const;
   // Whether host paths that are not below each other can land on one remote path or below one another there.
   bool overlapping() const { return overlapping_; }
+  // Whether two host paths can land on this one: so does `from` as a file in `to/`, and what was below it as a folder.
+  bool shared(std::string_view remote) const;
   // In the order of declaration.
   const std::vector<Route>& routes() const { return routes_; }
 
@@ -51,12 +53,17 @@ class Mapping {
   std::string outermost(const std::string& remote) const;
 
   std::vector<Route> routes_;
-  std::vector<std::string> tops_;  // of all syncs, those of others too
+  std::vector<std::string> tops_;    // of all syncs, those of others too
+  std::vector<std::string> inside_;  // where a `from` that is a file lands in its `to/`
   bool overlapping_ = false;
 };
 
 // Where a spec's syncs lead, clean.
 std::vector<std::string> sync_roots(const LiveUpdateSpec& spec);
+// Of where the syncs of others lead, what decides how far those that lead to `roots` may go (rule 4.3): what lies above or
+// below one of them. Folders beside each other are of no matter to each other.
+std::vector<std::string> reaching_into(std::vector<std::string> others,
+                                       const std::vector<std::string>& roots);
 
 // Rule 3.2: spec.source.context, or, where that is not given or empty, all sync.from, literal fallBackOn
 // paths and literal triggers of runs with `when: Always`. Clean, sorted, without paths below others.

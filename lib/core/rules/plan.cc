@@ -217,7 +217,7 @@ class Planner {
   };
   std::vector<Other> others_at(const std::string& remote, const std::string& except) const {
     std::vector<Other> out;
-    if (!mapping_.overlapping()) return out;
+    if (!mapping_.shared(remote)) return out;
     for (const Route& route : mapping_.routes()) {
       std::set<std::string> candidates;
       if (at_or_below(remote, route.to))

@@ -1,5 +1,6 @@
 #include "core/rules/rules_mark.h"
 
+#include <algorithm>
 #include <set>
 
 #include "core/base/digest64.h"
@@ -36,6 +37,7 @@ std::string rules_mark(const LiveUpdateSpec& spec) {
   add(all, spec.target);
   all.add_all(context_of(spec)).add_all(spec.source.ignore);
   all.add(spec.source.on_unmatched).add(spec.source.deletes);
+  if (spec.source.deletes == DeletePolicy::Mirror) all.add(spec.source.max_deletes);
   for (const Step& step : spec.steps) {
     if (const auto* it = std::get_if<FallBackOn>(&step)) all.add(step.index()).add_all(it->paths);
     if (const auto* it = std::get_if<Run>(&step); it && it->when == RunWhen::Always)
@@ -47,6 +49,31 @@ std::string rules_mark(const LiveUpdateSpec& spec) {
     }
   }
   return all.text() + syncs;
+}
+
+std::string rules_mark(const std::string& of_spec, const std::vector<std::string>& other_roots) {
+  if (other_roots.empty()) return of_spec;
+  const auto syncs = std::min(of_spec.find(' '), of_spec.size());
+  return Digest64().add(of_spec.substr(0, syncs)).add_all(other_roots).text() + of_spec.substr(syncs);
+}
+
+// Without a context all that a sync maps counts; what else counts then leads nowhere.
+std::string reach_mark(const LiveUpdateSpec& spec) {
+  Digest64 mark;
+  if (spec.source.context && !spec.source.context->empty())
+    mark.add_all(context_of(spec));
+  else
+    for (const Step& step : spec.steps)
+      if (const auto* it = std::get_if<Sync>(&step)) mark.add(it->from);
+  return mark.add_all(spec.source.ignore).text();
+}
+
+std::string baseline_mark(const LiveUpdateSpec& spec) {
+  Digest64 mark;
+  mark.add(reach_mark(spec));
+  for (const Step& step : spec.steps)
+    if (const auto* it = std::get_if<Sync>(&step)) mark.add(it->from).add(it->to);
+  return mark.text();
 }
 
 bool leaves_behind(std::string_view before, std::string_view now) {

@@ -11,6 +11,10 @@
 namespace live_update {
 namespace {
 
+constexpr std::size_t kMostTexts = 500, kMostTextCharacters = 32'768;  // paths and patterns of one spec
+constexpr std::size_t kLongestWord = 128 << 10;         // MAX_ARG_STRLEN of Linux, its NUL included
+constexpr std::size_t kMostCommandCharacters = 65'536;  // of all commands of one spec
+
 std::string step_field(std::size_t step, std::string_view rest = {}) {
   return "spec.steps[" + std::to_string(step) + "]" + std::string(rest);
 }
@@ -60,6 +64,7 @@ class Validator {
     rest();
     ignored();
     pattern_cost();
+    texts();
     return std::move(errors_);
   }
 
@@ -187,7 +192,24 @@ class Validator {
       wrong(field + ".workingDir",
             "must be an absolute path in the container: write it with a leading /, such as /app");
     }
+    command(run, field);
     patterns(field + ".triggers", run.triggers);
+  }
+  // What no program can be started with: execve takes words that end with a NUL, each of a bounded size.
+  void command(const Run& run, const std::string& field) {
+    if (!run.command.empty() && run.command.front().empty())
+      wrong(field + ".command", "must begin with the program to run, not with an empty word");
+    for (std::size_t i = 0; i < run.command.size(); ++i)
+      word(entry_field(field + ".command", i), run.command[i]);
+    word(field + ".shell", run.shell);
+    if (run.working_dir.contains('\0'))
+      wrong(field + ".workingDir", "must not contain a NUL character: no file name has one");
+  }
+  void word(const std::string& field, const std::string& text) {
+    if (text.contains('\0')) wrong(field, "must not contain a NUL character: no program can be given one");
+    if (text.size() >= kLongestWord)
+      wrong(field,
+            "must be shorter than 128 KiB, the most that Linux takes for one word: put it into a file");
   }
   void check(const Restart& restart, std::size_t i) {
     const std::string field = step_field(i, ".restart");
@@ -316,6 +338,34 @@ class Validator {
           "must have globs of at most 8192 characters in all, together with the patterns of "
           "spec.source.ignore: use "
           "fewer or shorter ones");
+  }
+
+  // An operator holds the LiveUpdates of all: what one of them may name and run has a bound.
+  void texts() {
+    std::size_t count = 0, characters = 0, commands = 0;
+    auto add = [&](const std::vector<std::string>& all) {
+      count += all.size();
+      for (const std::string& text : all) characters += count_characters(text);
+    };
+    add(spec_.source.context.value_or(std::vector<std::string>{}));
+    add(spec_.source.ignore);
+    add(spec_.source.credentials);
+    for (const Step& step : spec_.steps) {
+      if (const auto* it = std::get_if<FallBackOn>(&step)) add(it->paths);
+      if (const auto* it = std::get_if<Sync>(&step)) add({it->from, it->to});
+      if (const auto* it = std::get_if<Run>(&step)) {
+        for (const std::string& word : it->command) commands += count_characters(word);
+        commands += count_characters(it->shell) + count_characters(it->working_dir);
+      }
+    }
+    for (const Triggers& it : triggers_of(spec_)) add(*it.texts);
+    if (count > kMostTexts)
+      wrong("spec", "must have at most 500 paths and patterns in all: name folders, or use globs");
+    if (characters > kMostTextCharacters)
+      wrong("spec",
+            "must have at most 32768 characters in all its paths and patterns: name folders, or use globs");
+    if (commands > kMostCommandCharacters)
+      wrong("spec", "must have at most 65536 characters in all its commands: put long ones into scripts");
   }
 
   const LiveUpdateSpec& spec_;

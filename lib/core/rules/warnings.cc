@@ -26,6 +26,7 @@ class Warner {
   std::vector<FieldError> warn() {
     kind();
     for (std::size_t i = 0; i < spec_.steps.size(); ++i) {
+      if (const auto* sync = std::get_if<Sync>(&spec_.steps[i])) source(i, clean_path(sync->from));
       if (const auto* run = std::get_if<Run>(&spec_.steps[i])) {
         credentials(step_field(i, ".run.triggers"), run->triggers);
         if (run->when != RunWhen::Always) triggers(step_field(i, ".run.triggers"), run->triggers);
@@ -46,6 +47,15 @@ class Warner {
     if (!doubt.empty())
       out_.push_back(
           {"spec.target.workload.kind", doubt + ": correct it, unless something of that kind owns the pods"});
+  }
+
+  // A misspelled one syncs nothing, for ever and in silence.
+  void source(std::size_t step, const std::string& from) {
+    if (!host_ || host_->type(from)) return;
+    out_.push_back({step_field(step, ".sync.from"),
+                    from +
+                        " is no file or folder of the root that can be read, so nothing is synced from it: "
+                        "correct it, unless it is made later"});
   }
 
   // Rule 2.8.

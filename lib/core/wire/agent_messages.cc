@@ -44,7 +44,7 @@ void put(Encoder& e, const Directory& m) { e.number(m.root).text(m.path).number(
 void get(Decoder& d, Directory& m) { d.number(m.root), d.path(m.path), d.mode(m.mode); }
 
 void put(Encoder& e, const Delete& m) { e.number(m.root).text(m.path).byte(m.how); }
-void get(Decoder& d, Delete& m) { d.number(m.root), d.path(m.path), d.choice(m.how, DeleteHow::Whole); }
+void get(Decoder& d, Delete& m) { d.number(m.root), d.path(m.path), d.choice(m.how, DeleteHow::Tracked); }
 
 void put(Encoder& e, const Commit& m) { e.number(m.sequence); }
 void get(Decoder& d, Commit& m) { d.number(m.sequence); }
@@ -100,6 +100,24 @@ void get(Decoder& d, Changed& m) {
   d.need(std::ranges::none_of(m.paths, breaks), "a path with a NUL or a line break");
 }
 
+void put(Encoder& e, const Subject& m) { e.text(m.container).text(m.live_update); }
+void get(Decoder& d, Subject& m) {
+  d.text(m.container, kMaxIdentity), d.text(m.live_update, kMaxIdentity);
+  const auto is_word = [](const std::string& it) {
+    return !it.empty() && std::ranges::all_of(it, [](char c) { return c > ' ' && c < 127; });
+  };
+  d.need(is_word(m.container) && is_word(m.live_update), "an identity that is none");
+}
+
+void put(Encoder& e, const List& m) { e.number(m.request).text(m.root).number(m.most).texts(m.folders); }
+void get(Decoder& d, List& m) {
+  std::uint32_t count = 0;
+  d.number(m.request), d.path(m.root), d.number(m.most), d.number(count);
+  if (!d.need(count <= d.left() / 4, "a list above its bound")) return;
+  m.folders.resize(count);
+  for (auto& folder : m.folders) d.path(folder);
+}
+
 void put(Encoder& e, const Confirmed& m) {
   e.number(m.request).number(m.sequence).number(m.changed).number(m.microseconds);
 }
@@ -111,7 +129,7 @@ void put(Encoder& e, const Failed& m) {
   e.number(m.request).byte(m.code).number(m.error).text(m.path).text(m.reason).text(m.remedy);
 }
 void get(Decoder& d, Failed& m) {
-  d.number(m.request), d.choice(m.code, Code::TakenOver), d.number(m.error), d.text(m.path, 2 * kMaxPath);
+  d.number(m.request), d.choice(m.code, Code::Outdated), d.number(m.error), d.text(m.path, 2 * kMaxPath);
   d.text(m.reason), d.text(m.remedy);
 }
 
@@ -156,6 +174,19 @@ void get(Decoder& d, HaveResult& m) {
   if (!d.need(count <= d.left() / 32, "a list above its bound")) return;
   m.entries.resize(count);
   for (auto& entry : m.entries) get(d, entry);
+}
+
+void put(Encoder& e, const Listing& m) {
+  e.number(m.request).number(static_cast<std::uint32_t>(m.entries.size()));
+  for (const auto& entry : m.entries) e.number(entry.folder).text(entry.name).byte(entry.kind);
+}
+void get(Decoder& d, Listing& m) {
+  std::uint32_t count = 0;
+  d.number(m.request), d.number(count);
+  if (!d.need(count <= d.left() / 9, "a list above its bound")) return;
+  m.entries.resize(count);
+  for (auto& entry : m.entries)
+    d.number(entry.folder), d.path(entry.name), d.choice(entry.kind, Listed::Absent);
 }
 
 void put(Encoder& e, const Warning& m) { e.number(m.request).text(m.path).text(m.text); }

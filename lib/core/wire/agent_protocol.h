@@ -7,7 +7,7 @@
 // which the session has to end.
 //
 // Made for pipelining: Begin, File, Data, Commit and the runs behind them go out in one write; the agent
-// answers each request (Begin with all up to its Commit, Run, Restart, Have) exactly once, with the
+// answers each request (Begin with all up to its Commit, Run, Restart, Have, List) exactly once, with the
 // request's number.
 #pragma once
 
@@ -30,6 +30,8 @@ inline constexpr std::uint16_t kVersion = 1, kOldestVersion = 1;
 // by nobody, and are not used again.
 enum Feature : std::uint64_t {
   kFeatureChanged = 8,  // Changed
+  kFeatureRecord = 16,  // Subject
+  kFeatureList = 32,    // List
 };
 
 // Types of frames that the operator never sent: an agent refuses them as it does any type that it does not
@@ -43,7 +45,7 @@ inline constexpr std::size_t kMaxPath = 4096;
 inline constexpr std::size_t kMaxRoots = 1024;
 inline constexpr std::size_t kMaxEntries = 1 << 20;  // in one batch
 inline constexpr std::size_t kMaxNoise = 64 << 10;   // before the magic
-// How much may be sent behind a Run or Restart that is not answered yet; Credit and Have do not count.
+// How much may be sent behind a Run or Restart that is not answered yet; Credit, Have and List do not count.
 inline constexpr std::size_t kMaxAhead = 1 << 20;
 
 // How `serve` ends, but for 0: its input ended, or a signal asked for it. The reason is in a Failed for the
@@ -139,9 +141,10 @@ struct Directory {
   bool operator==(const Directory&) const = default;
 };
 enum class DeleteHow : std::uint8_t {
-  File,     // a file or symlink; a directory at its place stays, with a Warning
-  Tracked,  // a directory, if nothing is left in it (rule 4.5)
-  Whole,    // whatever is there, with everything below (Mirror); other file systems below stay
+  // What it was on the host; what is there decides: a file or symlink goes, a directory if nothing is left in
+  // it (rule 4.5).
+  File,     // with a Warning where a directory stays
+  Tracked,  // a directory
 };
 struct Delete {
   static constexpr std::uint8_t kType = 8;
@@ -150,7 +153,8 @@ struct Delete {
   DeleteHow how = DeleteHow::File;
   bool operator==(const Delete&) const = default;
 };
-// Makes the open batch visible. Answer to its Begin: Confirmed, or Failed and nothing is visible.
+// Makes the open batch visible. Answer to its Begin: Confirmed, or Failed and nothing is visible. What cannot
+// be deleted stays, with a Warning, and fails nothing.
 struct Commit {
   static constexpr std::uint8_t kType = 9;
   std::int64_t sequence = 0;
@@ -201,6 +205,16 @@ struct Have {
   std::vector<Wanted> paths;
   bool operator==(const Have&) const = default;
 };
+// What is in these folders, by name and kind (rule 4.5)? In parallel to everything else. No symlink is followed below
+// the root, and a folder that is not on the root's own mount is not listed. Answers: Listing, the last one marked.
+struct List {
+  static constexpr std::uint8_t kType = 19;
+  std::uint32_t request = 0;
+  std::string root;
+  std::uint32_t most = 0;            // entries; of what is beyond that the folder counts as not listed
+  std::vector<std::string> folders;  // relative to `root`, "": itself
+  bool operator==(const List&) const = default;
+};
 // The paths of which the Runs behind it are told by a file (kChangedFile), a line each: of several in a row,
 // all; behind a Run, a new list. No answer; where there can be no file, the next Run has a Warning.
 struct Changed {
@@ -210,9 +224,19 @@ struct Changed {
   bool operator==(const Changed&) const = default;
 };
 inline constexpr std::string_view kChangedFile = "LIVE_UPDATE_CHANGED_FILE";
+// Whose the batches behind it are, up to the next one. The agent keeps for each LiveUpdate the newest sequence that it
+// confirmed in this container, and refuses a batch of an older one (Outdated), whoever sends it: an operator that
+// lags behind another one must not undo what that did. No answer.
+struct Subject {
+  static constexpr std::uint8_t kType = 18;
+  std::string container;    // its ID, as the API server names it; a file may outlive the container
+  std::string live_update;  // its UID
+  bool operator==(const Subject&) const = default;
+};
+inline constexpr std::size_t kMaxIdentity = 256;  // of either
 
 using Request = std::variant<Hello, Begin, File, Data, Symlink, Directory, Delete, Commit, Run, Credit,
-                             Restart, Have, Changed>;
+                             Restart, Have, Changed, Subject, List>;
 
 // --- agent to operator
 struct Confirmed {
@@ -236,6 +260,7 @@ enum class Code : std::uint8_t {
   Io,              // any other errno
   NotRestarted,    // the process or container was not restarted, or the new process died
   TakenOver,       // another session has this container (agent/fence.h); the session ends
+  Outdated,        // the container has a newer state of the same LiveUpdate (Subject)
 };
 // The request failed; request 0: the session. `reason` says what, on which object and why; `remedy` what to
 // do.
@@ -294,6 +319,29 @@ struct HaveResult {
   bool last = false;
   bool operator==(const HaveResult&) const = default;
 };
+enum class Listed : std::uint8_t {
+  File,
+  Directory,
+  Symlink,
+  Other,       // a socket, pipe or device
+  Mount,       // whatever it is, something is mounted there
+  Unreadable,  // of the folder itself, which has no name then: it cannot be listed, or not to its end
+  Absent,      // likewise: there is none
+};
+struct ListEntry {
+  std::uint32_t folder = 0;  // which of the request
+  std::string name;          // any bytes but "/" and NUL
+  Listed kind = Listed::File;
+  bool operator==(const ListEntry&) const = default;
+};
+// Names of this program's own are left out: what is staged, and the agent.
+struct Listing {
+  static constexpr std::uint8_t kType = 74;
+  std::uint32_t request = 0;
+  std::vector<ListEntry> entries;
+  bool last = false;
+  bool operator==(const Listing&) const = default;
+};
 // The request goes on, or has succeeded, but somebody should know.
 struct Warning {
   static constexpr std::uint8_t kType = 72;
@@ -302,8 +350,8 @@ struct Warning {
   bool operator==(const Warning&) const = default;
 };
 
-using Answer =
-    std::variant<Hello, Confirmed, Failed, Skipped, RunOutput, RunExit, Restarted, HaveResult, Warning>;
+using Answer = std::variant<Hello, Confirmed, Failed, Skipped, RunOutput, RunExit, Restarted, HaveResult,
+                            Warning, Listing>;
 
 // One direction of one session: numbers the frames. The first thing written is the magic. A message must keep
 // to the bounds above: what the reader would refuse, it is the caller's part to split.

@@ -13,8 +13,8 @@ from harness.watcher import Watcher, environment
 
 
 def is_agent(path):
-    """The agent's own file: it lies in the sync's folder where nothing else can be written."""
-    return os.path.basename(path).startswith(b".live-update-agent-")
+    """The agent's own files: they lie in the sync's folder where nothing else can be written."""
+    return os.path.basename(path).startswith((b".live-update-agent-", b".live-update-record-"))
 
 
 class Workspace:

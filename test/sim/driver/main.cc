@@ -5,8 +5,11 @@
 //   sim --seed 42 --shrink   the same, as small as it fails
 //   sim --coverage [...]     and how often each fault met containers in each state
 //   sim --closed [...]       without the faults that lead to breaches which are known (README)
+//   sim --first [...]        up to the first that fails
+//   sim --seconds 90 [...]   as many of the seeds as fit; --jobs N: on so many cores, else on all
 //
 // Each seed runs twice, and both must have the same trace. Last line: "N seeds, M failed". Exit code 1: some have.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -14,9 +17,11 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "test/sim/driver/shrink.h"
 #include "test/sim/driver/simulation.h"
+#include "test/sim/driver/workers.h"
 #include "test/sim/faults/faults.h"
 
 namespace live_update::sim {
@@ -24,10 +29,11 @@ namespace {
 
 struct Arguments {
   std::uint64_t from = 1, seeds = 100;
+  std::uint64_t seconds = 100'000, jobs = std::max(1u, std::thread::hardware_concurrency());
   std::optional<std::uint64_t> seed;
   std::set<std::string> without, only;
   bool quick = false;  // once, not twice
-  bool shrink = false, coverage = false;
+  bool shrink = false, coverage = false, first = false;
 };
 
 std::optional<std::uint64_t> number(const std::string& text) {
@@ -70,6 +76,10 @@ std::optional<Arguments> parse(int argc, char** argv) {
       arguments.shrink = true;
       continue;
     }
+    if (name == "--first") {
+      arguments.first = true;
+      continue;
+    }
     if (name == "--coverage") {
       arguments.coverage = true;
       continue;
@@ -90,6 +100,10 @@ std::optional<Arguments> parse(int argc, char** argv) {
       arguments.seeds = *n;
     else if (name == "--from")
       arguments.from = *n;
+    else if (name == "--seconds")
+      arguments.seconds = *n;
+    else if (name == "--jobs" && *n > 0)
+      arguments.jobs = *n;
     else if (name == "--seed")
       arguments.seed = *n;
     else
@@ -120,6 +134,7 @@ void print_coverage(const Met& met) {
   std::printf("%-20s", "");
   for (const std::string& state : states) std::printf(" %10s", state.c_str());
   for (const Fault& fault : faults()) {
+    if (fault.weight == 0) continue;
     std::printf("\n%-20s", std::string(fault.name).c_str());
     for (const std::string& state : states) {
       const auto found = met.find({std::string(fault.name), state});
@@ -129,30 +144,57 @@ void print_coverage(const Met& met) {
   std::printf("\n");
 }
 
-int run(const Arguments& arguments) {
-  const bool one = arguments.seed.has_value();
-  const std::uint64_t first = one ? *arguments.seed : arguments.from, count = one ? 1 : arguments.seeds;
-  std::uint64_t failed = 0;
-  long saves = 0, happened = 0;
-  Met met;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    Plan plan{.seed = seed, .without = arguments.without};
-    if (arguments.shrink && !simulate(plan).breach.empty()) plan = shrunk(plan);
-    plan.print = one;
-    const Outcome outcome = run_seed(plan, arguments.quick);
-    saves += outcome.saves;
-    happened += outcome.faults;
-    for (const auto& [cell, times] : outcome.met) met[cell] += times;
-    if (outcome.breach.empty()) continue;
-    ++failed;
+Outcome run_seed(const Arguments& arguments, std::uint64_t seed) {
+  Plan plan{.seed = seed, .without = arguments.without};
+  if (arguments.shrink && !simulate(plan).breach.empty()) plan = shrunk(plan);
+  plan.print = arguments.seed.has_value();
+  return run_seed(plan, arguments.quick);
+}
+
+// What came of all seeds.
+class Sum {
+ public:
+  // Whether it failed.
+  bool add(std::uint64_t seed, const Outcome& outcome) {
+    ++seeds_;
+    saves_ += outcome.saves;
+    faults_ += outcome.faults;
+    for (const auto& [cell, times] : outcome.met) met_[cell] += times;
+    if (outcome.breach.empty()) return false;
+    ++failed_;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), outcome.breach.c_str());
     std::fflush(stdout);
+    return true;
   }
-  if (arguments.coverage) print_coverage(met);
-  std::printf("%ld saves and %ld faults\n", saves, happened);
-  std::printf("%llu seeds, %llu failed\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(failed));
-  return failed == 0 ? 0 : 1;
+  // 0: all is well.
+  int print(bool coverage) const {
+    if (coverage) print_coverage(met_);
+    std::printf("%ld saves and %ld faults\n", saves_, faults_);
+    std::printf("%ld seeds, %ld failed\n", seeds_, failed_);
+    return failed_ == 0 && seeds_ > 0 ? 0 : 1;
+  }
+
+ private:
+  long seeds_ = 0, failed_ = 0, saves_ = 0, faults_ = 0;
+  Met met_;
+};
+
+// One seed runs here, where its trace can be read.
+int run(const Arguments& arguments) {
+  Sum sum;
+  if (arguments.seed)
+    sum.add(*arguments.seed, run_seed(arguments, *arguments.seed));
+  else
+    run_seeds(
+        {.first = arguments.from,
+         .count = arguments.seeds,
+         .processes = static_cast<unsigned>(std::min(arguments.jobs, arguments.seeds)),
+         .until = std::chrono::steady_clock::now() + std::chrono::seconds(arguments.seconds)},
+        [&](std::uint64_t seed) { return run_seed(arguments, seed); },
+        [&](std::uint64_t seed, const Outcome& outcome) {
+          return !sum.add(seed, outcome) || !arguments.first;
+        });
+  return sum.print(arguments.coverage);
 }
 
 }  // namespace
@@ -161,9 +203,10 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   const auto arguments = live_update::sim::parse(argc, argv);
   if (arguments) return live_update::sim::run(*arguments);
-  std::fprintf(stderr,
-               "usage: sim [--seeds N] [--from S] [--seed S] [--once] [--shrink] [--coverage] [--closed] "
-               "[--without FAULT,...] "
-               "[--only FAULT,...]\n");
+  std::fprintf(
+      stderr,
+      "usage: sim [--seeds N] [--from S] [--seed S] [--once] [--shrink] [--coverage] [--closed] [--first] "
+      "[--seconds N] [--jobs N] [--without FAULT,...] "
+      "[--only FAULT,...]\n");
   return 2;
 }

@@ -19,8 +19,10 @@ std::string new_path(World& world) {
   return world.random.pick(kSomewhere) + "/f" + std::to_string(world.random.below(6));
 }
 
+// Not the ignore file: what it says has to hold for the whole life.
 std::string some_file(World& world) {
-  const auto files = world.host.files_below("");
+  auto files = world.host.files_below("");
+  std::erase(files, ".dockerignore");
   return files.empty() ? new_path(world) : world.random.pick(files);
 }
 
@@ -39,6 +41,22 @@ void rename(World& world, const std::string& from, const std::string& to) {
   world.host.rename(from, to);
 }
 
+void link(World& world, const std::string& path, const std::string& target) {
+  world.trace.add("user", "links " + path + " to " + target);
+  world.host.link(path, target);
+}
+
+// Inside a tree, or the one that is a sync's `from`.
+void link_something(World& world) {
+  const std::vector<std::string> inside{"f1", "../b/f2", "/etc/hosts", "x"},
+      folders{"a", "b", "c", "nowhere"};
+  if (world.random.below(2))
+    link(world, world.random.pick(kSomewhere) + "/s" + std::to_string(world.random.below(2)),
+         world.random.pick(inside));
+  else
+    link(world, "l", world.random.pick(folders));
+}
+
 // A name that carries a hash: the one before goes.
 void write_hashed(World& world) {
   for (const std::string& path : world.host.files_below("b"))
@@ -51,11 +69,12 @@ void write_hashed(World& world) {
 void first_files(World& world) {
   for (const std::string& folder : kSomewhere)
     for (int i = 0; i < 2; ++i) write(world, folder + "/f" + std::to_string(world.random.below(6)));
+  if (world.breadth.links) link(world, "l", "b");
 }
 
 void save_something(World& world) {
   Random& random = world.random;
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0:
       remove(world, some_file(world));
       break;
@@ -84,27 +103,34 @@ void save_something(World& world) {
       if (random.below(4) == 0) write(world, some_file(world) + "/inner");
       break;
     case 8:
+      if (world.breadth.links) link_something(world);
+      break;
     case 9:
+    case 10:
       write(world, new_path(world));
       break;
     default:
       write(world, some_file(world));
   }
-  world.oracle.note_host();
+  world.oracle.note_host(widest_spec());
 }
 
 void save_stop_path(World& world) {
   write(world, "docs/stop");
-  world.oracle.note_host();
+  world.oracle.note_host(widest_spec());
 }
 
 void save_mapped(World& world) {
   for (const Step& step : world.spec.steps)
     if (const auto* sync = std::get_if<Sync>(&step)) {
-      write(world, sync->from + "/last");
+      const HostNodes& disk = world.host.nodes();
+      const auto link = disk.find(sync->from);
+      const bool is_link = link != disk.end() && link->second.type == FileType::Symlink;
+      write(world, (is_link ? link->second.content : sync->from) + "/last");
       break;
     }
-  world.oracle.note_host();
+  write(world, "docs/last");
+  world.oracle.note_host(widest_spec());
 }
 
 }  // namespace live_update::sim

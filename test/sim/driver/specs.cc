@@ -8,7 +8,9 @@
 namespace live_update::sim {
 namespace {
 
-const std::vector<std::string> kFolders{"a", "b", "c", "a/x"}, kPlaces{"/app", "/srv", "/opt/web", "/data/y"};
+// "l" is a link to a folder.
+const std::vector<std::string> kFolders{"a", "b", "c", "a/x", "l"};
+const std::vector<std::string> kPlaces{"/app", "/srv", "/opt/web", "/data/y", "/app/x"};
 
 const std::string kStopPath = "docs/stop";
 
@@ -42,7 +44,12 @@ LiveUpdateSpec assembled(const std::vector<Sync>& syncs, const std::vector<Run>&
   return spec;
 }
 
-// One that no other sync has, so that no two files meet at one place.
+LiveUpdateSpec with_source_of(const LiveUpdateSpec& spec, LiveUpdateSpec changed) {
+  changed.source = spec.source;
+  return changed;
+}
+
+// One that no other sync has.
 template <typename Member>
 std::string unused(const std::vector<std::string>& all, const std::vector<Sync>& syncs, Member member,
                    Random& random) {
@@ -52,9 +59,16 @@ std::string unused(const std::vector<std::string>& all, const std::vector<Sync>&
   return left.empty() ? "" : random.pick(left);
 }
 
-void add_sync(std::vector<Sync>& syncs, Random& random) {
+// Now and then one that another sync has, so that files meet at one place (rule 3.3).
+std::string place(const std::vector<Sync>& syncs, Random& random, const Breadth& breadth) {
+  if (random.below(4) == 0 && breadth.overlaps) return random.pick(kPlaces);
+  return unused(kPlaces, syncs, &Sync::to, random);
+}
+
+void add_sync(std::vector<Sync>& syncs, Random& random, const Breadth& breadth) {
   const std::string from = unused(kFolders, syncs, &Sync::from, random);
-  const std::string to = unused(kPlaces, syncs, &Sync::to, random);
+  const std::string to = place(syncs, random, breadth);
+  if (from == "l" && !breadth.links) return;
   if (from.empty() || to.empty()) return;
   syncs.insert(syncs.begin() + random.below(static_cast<int>(syncs.size()) + 1), Sync{from, to});
 }
@@ -62,26 +76,33 @@ void add_sync(std::vector<Sync>& syncs, Random& random) {
 Run make_run(int number, Random& random) {
   Run run;
   run.command = {"job", std::to_string(number)};
+  run.timeout_seconds = random.between(2, 6);
   if (random.below(4) > 0) run.triggers = {random.pick(kFolders)};
   return run;
 }
 
 }  // namespace
 
-LiveUpdateSpec first_spec(Random& random) {
+LiveUpdateSpec first_spec(Random& random, const Breadth& breadth) {
   std::vector<Sync> syncs;
-  for (int n = random.between(1, 3); n > 0; --n) add_sync(syncs, random);
+  for (int n = random.between(1, 3); n > 0; --n) add_sync(syncs, random, breadth);
+  if (syncs.empty()) syncs.push_back({"a", "/app"});
   std::vector<Run> runs;
   for (int n = random.below(4); n > 0; --n) runs.push_back(make_run(n, random));
   return assembled(syncs, runs);
 }
 
-LiveUpdateSpec changed_syncs(const LiveUpdateSpec& spec, Random& random) {
+void mirror(LiveUpdateSpec& spec) {
+  spec.source.deletes = DeletePolicy::Mirror;
+  spec.source.ignore = {"**/" + std::string(kKeptBySpec)};
+}
+
+LiveUpdateSpec changed_syncs(const LiveUpdateSpec& spec, Random& random, const Breadth& breadth) {
   auto syncs = syncs_of(spec);
   Sync& one = syncs[static_cast<std::size_t>(random.below(static_cast<int>(syncs.size())))];
   switch (random.below(4)) {
     case 0:
-      add_sync(syncs, random);
+      add_sync(syncs, random, breadth);
       break;
     case 1:
       if (syncs.size() > 1) syncs.erase(syncs.begin() + random.below(static_cast<int>(syncs.size())));
@@ -90,9 +111,9 @@ LiveUpdateSpec changed_syncs(const LiveUpdateSpec& spec, Random& random) {
       std::swap(one, syncs.back());
       break;
     default:
-      if (const std::string to = unused(kPlaces, syncs, &Sync::to, random); !to.empty()) one.to = to;
+      if (const std::string to = place(syncs, random, breadth); !to.empty()) one.to = to;
   }
-  return assembled(syncs, runs_of(spec));
+  return with_source_of(spec, assembled(syncs, runs_of(spec)));
 }
 
 LiveUpdateSpec changed_runs(const LiveUpdateSpec& spec, Random& random) {
@@ -101,12 +122,21 @@ LiveUpdateSpec changed_runs(const LiveUpdateSpec& spec, Random& random) {
     runs.insert(runs.begin(), make_run(random.between(3, 99), random));
   else
     runs.erase(runs.begin() + random.below(static_cast<int>(runs.size())));
-  return assembled(syncs_of(spec), runs);
+  return with_source_of(spec, assembled(syncs_of(spec), runs));
+}
+
+LiveUpdateSpec neighbour_spec() {
+  Run run;
+  run.command = {"job", "100"};
+  run.triggers = {"docs"};
+  run.timeout_seconds = 5;
+  return assembled({{"docs", "/docs"}, {"c", "/other/c"}}, {run});
 }
 
 LiveUpdateSpec widest_spec() {
   LiveUpdateSpec spec = bare();
   for (std::size_t i = 0; i < kFolders.size(); ++i) spec.steps.emplace_back(Sync{kFolders[i], kPlaces[i]});
+  spec.steps.emplace_back(Sync{"docs", "/docs"});
   return spec;
 }
 

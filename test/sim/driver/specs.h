@@ -10,10 +10,21 @@ namespace live_update::sim {
 
 class World;
 
-LiveUpdateSpec first_spec(Random& random);
+// Folders that are ignored: by specs with Mirror, and by the ignore file of their machine.
+inline constexpr std::string_view kKeptBySpec = "kept", kKeptByFile = "cache";
+
+// What specs may have (faults.h).
+struct Breadth {
+  bool links = true, overlaps = true;
+};
+LiveUpdateSpec first_spec(Random& random, const Breadth& breadth);
+// What only containers have goes, but for what is ignored.
+void mirror(LiveUpdateSpec& spec);
 // A sync comes, goes, changes its place or leads elsewhere; a run comes above the others, or goes.
-LiveUpdateSpec changed_syncs(const LiveUpdateSpec& spec, Random& random);
+LiveUpdateSpec changed_syncs(const LiveUpdateSpec& spec, Random& random, const Breadth& breadth);
 LiveUpdateSpec changed_runs(const LiveUpdateSpec& spec, Random& random);
+// Another LiveUpdate of the same containers, to places of its own.
+LiveUpdateSpec neighbour_spec();
 // What may leave the machine: every folder.
 LiveUpdateSpec widest_spec();
 // "a -> /app, b -> /srv, run 1 on a".
@@ -24,7 +35,7 @@ void first_files(World& world);
 void save_something(World& world);
 // A file that falls back: its pods are made anew.
 void save_stop_path(World& world);
-// One file that a sync maps gets new content.
+// One file that a sync of each LiveUpdate maps gets new content.
 void save_mapped(World& world);
 
 }  // namespace live_update::sim

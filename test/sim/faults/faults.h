@@ -14,6 +14,9 @@ struct Fault {
   void (*happen)(World& world);
   bool open = false;  // it leads to breaches that are known, and not mended yet (README)
 };
+// Not what happens, but how a world is made; left out by the same option. They are among the faults, with the weight 0.
+inline constexpr std::string_view kWithLinks = "links", kWithOverlaps = "overlaps", kWithMirrors = "mirrors",
+                                  kWithNeighbours = "neighbours", kWithAims = "aims";
 
 std::span<const Fault> faults();
 

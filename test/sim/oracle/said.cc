@@ -8,7 +8,9 @@ namespace live_update::sim {
 
 void Said::add(const ChangeSet& change_set) {
   const ChangeSetSpec& spec = change_set.spec;
-  Entry& entry = entries_[change_set.meta.name];
+  if (spec.checkpoint) return;  // the operator's, and no word of the developer's
+  Entry& entry =
+      entries_[change_set.meta.name] = {};  // a name may come again once it was refused and deleted
   entry.sequence = spec.sequence;
   entry.last = spec.sequence + spec.parts - spec.part;
   entry.session = spec.session;
@@ -23,8 +25,8 @@ void Said::add(const ChangeSet& change_set) {
   }
 }
 
-void Said::refuse(const std::string& name) {
-  if (const auto found = entries_.find(name); found != entries_.end()) found->second.refused = true;
+void Said::refuse(const std::string& name, bool refused) {
+  if (const auto found = entries_.find(name); found != entries_.end()) found->second.refused = refused;
 }
 
 std::set<std::string> Said::paths() const {
@@ -34,6 +36,10 @@ std::set<std::string> Said::paths() const {
   return all;
 }
 
+bool Said::names(const std::string& path) const {
+  return std::ranges::any_of(entries_, [&](const auto& it) { return it.second.values.contains(path); });
+}
+
 bool Said::complete(const Entry& entry) const {
   if (entry.last == entry.sequence) return true;
   return std::ranges::any_of(entries_, [&](const auto& it) {
@@ -41,19 +47,36 @@ bool Said::complete(const Entry& entry) const {
   });
 }
 
-// A folder that goes, or becomes a file, takes all below with it; whatever a Snapshot does not name is gone, if it
-// is not unknown.
-std::optional<SaidValue> Said::of(const Entry& entry, const std::string& path) {
+// By a batch that ends before `end`.
+bool Said::named_before(std::int64_t end, const std::string& path) const {
+  return std::ranges::any_of(entries_, [&](const auto& it) {
+    return it.second.last < end && !it.second.refused && it.second.values.contains(path);
+  });
+}
+
+// A folder that becomes a file takes all below with it. One that goes takes along what somebody had named before, and
+// so is what no part of a Snapshot names, if it is not unknown, which the first of its parts tell. Of what nobody had
+// named they say nothing: images may have something there, and that stays (rule 4.5).
+std::optional<SaidValue> Said::of(const Entry& entry, const std::string& path) const {
   if (const auto found = entry.values.find(path); found != entry.values.end()) return found->second;
   for (auto slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/', slash - 1)) {
     const auto up = entry.values.find(path.substr(0, slash));
-    if (up != entry.values.end() && (!up->second || up->second->type != FileType::Directory))
-      return SaidValue();
+    const bool gone = up != entry.values.end() && !up->second && named_before(entry.last, path);
+    const bool other = up != entry.values.end() && up->second && up->second->type != FileType::Directory;
+    if (gone || other) return SaidValue();
     if (slash == 0) break;
   }
-  if (entry.type != ChangeSetType::Snapshot) return {};
-  for (const UnknownPath& it : entry.unknown)
-    if (it.below ? at_or_below_naive(path, it.path) : path == it.path) return {};
+  // What has something below it is a folder, though admission refused to be told so.
+  const auto below = entry.values.upper_bound(path + '/');
+  if (below != entry.values.end() && below->first.starts_with(path + '/') && below->second)
+    return SaidNode{.type = FileType::Directory};
+  if (entry.type != ChangeSetType::Snapshot || !named_before(entry.last, path)) return {};
+  for (const auto& [name, part] : entries_) {
+    if (part.session != entry.session || part.last != entry.last) continue;
+    if (part.values.contains(path)) return {};
+    for (const UnknownPath& it : part.unknown)
+      if (it.below ? at_or_below_naive(path, it.path) : path == it.path) return {};
+  }
   return SaidValue();
 }
 

@@ -25,11 +25,12 @@ using SaidValue = std::optional<SaidNode>;
 class Said {
  public:
   void add(const ChangeSet& change_set);
-  // It counts no more: another session had the sequence.
-  void refuse(const std::string& name);
+  // Whether it counts no more: another session had the sequence, or there was no room for it.
+  void refuse(const std::string& name, bool refused);
 
   // Every path that some ChangeSet has named.
   std::set<std::string> paths() const;
+  bool names(const std::string& path) const;
   // What was last said of it up to `sequence` (several, where it is not decided whose word counts), and all that
   // was said later. Nothing: nobody had said anything by then.
   std::optional<std::vector<SaidValue>> acceptable(const std::string& path, std::int64_t sequence) const;
@@ -44,7 +45,8 @@ class Said {
     bool refused = false;
   };
   bool complete(const Entry& entry) const;
-  static std::optional<SaidValue> of(const Entry& entry, const std::string& path);
+  bool named_before(std::int64_t end, const std::string& path) const;
+  std::optional<SaidValue> of(const Entry& entry, const std::string& path) const;
 
   std::map<std::string, Entry> entries_;  // by name
 };

@@ -10,6 +10,8 @@ const char* method_name(Method method) {
   return names[static_cast<int>(method)];
 }
 
+constexpr std::size_t kRemembered = 5;
+
 const Error kCut{ErrorKind::Unavailable, "the connection was cut"};
 
 int timeout_of(const Request& request) {
@@ -30,7 +32,7 @@ class Link::Pipe {
   explicit Pipe(Link& link) : link_(link) {}
   void put(Callback work, bool can_stall = false) {
     Instant due = link_.loop_.now() + link_.lag();
-    if (can_stall) due = std::max(due, link_.weather.stalled_until);
+    if (can_stall) due = std::max({due, link_.weather.stalled_until, stalled_until});
     if (!calls_.empty()) due = std::max(due, calls_.back().first);
     calls_.emplace_back(due, std::move(work));
     if (calls_.size() == 1) arm();
@@ -39,6 +41,7 @@ class Link::Pipe {
     calls_.clear();
     timer_.reset();
   }
+  Instant stalled_until{};
 
  private:
   void arm() {
@@ -68,6 +71,7 @@ struct Link::Watching {
   std::function<void(std::string)> on_line;
   std::move_only_function<void(Result<>)> on_end;
   Pipe pipe;
+  std::deque<std::string> told;  // the last few events
   Handle inner, timer, expiry;
   void end(Result<> how) {
     inner.reset();
@@ -198,10 +202,7 @@ Handle Link::watch(Request request, std::function<void(std::string)> on_line,
       return raw->pipe.put([raw, error = *error] { raw->end(std::unexpected(error)); });
     raw->expiry = loop_.after(lasts, [raw] { raw->end({}); });
     raw->inner = server_.watch(
-        std::move(request),
-        [raw](std::string line) {
-          raw->pipe.put([raw, line = std::move(line)]() mutable { raw->on_line(std::move(line)); }, true);
-        },
+        std::move(request), [this, raw](std::string line) { tell(*raw, std::move(line)); },
         [raw](Result<> how) {
           raw->pipe.put([raw, how = std::move(how)]() mutable { raw->end(std::move(how)); }, true);
         });
@@ -210,6 +211,27 @@ Handle Link::watch(Request request, std::function<void(std::string)> on_line,
     watching->on_end = nullptr;
     watching->end({});
   });
+}
+
+// As where a watch went on from an older version than it had come to: some events again, in their order, so that
+// the last word of each object stays the last.
+void Link::tell(Watching& watching, std::string line) {
+  const auto put = [&](std::string text) {
+    watching.pipe.put([raw = &watching, text = std::move(text)]() mutable { raw->on_line(std::move(text)); },
+                      true);
+  };
+  watching.told.push_back(line);
+  if (watching.told.size() > kRemembered) watching.told.pop_front();
+  put(std::move(line));
+  if (weather.doubled == 0 || !random_.permille(weather.doubled)) return;
+  const int again = random_.between(1, static_cast<int>(watching.told.size()));
+  for (auto it = watching.told.end() - again; it != watching.told.end(); ++it) put(*it);
+}
+
+void Link::stall_apart(Micros most) {
+  for (const auto& weak : watches_)
+    if (const auto it = weak.lock())
+      it->pipe.stalled_until = loop_.now() + Micros(random_.below(static_cast<int>(most.count()) + 1));
 }
 
 std::unique_ptr<ExecSession> Link::exec(ExecRequest request, ExecCallbacks callbacks) {

@@ -25,6 +25,7 @@ struct Weather {
   std::string forbidden;    // a host path: admission refuses ChangeSets that name it
   bool down = false;        // nothing goes through, in either direction
   Instant stalled_until{};  // what watches have to say waits
+  int doubled = 0;  // events of watches, in a thousand: they come again, with some of those before them
 };
 
 class Link : public ApiServer {
@@ -42,6 +43,8 @@ class Link : public ApiServer {
   Weather weather;
   // Everything under way breaks.
   void cut();
+  // What each watch has to say waits for a while of its own, up to this: kinds of objects are heard of in any order.
+  void stall_apart(Micros most);
 
  private:
   struct Exchange;
@@ -55,6 +58,7 @@ class Link : public ApiServer {
   void forward(const std::shared_ptr<Exchange>& exchange);
   void finish(const std::shared_ptr<Exchange>& exchange, Result<Response> result);
   std::optional<Error> trouble();
+  void tell(Watching& watching, std::string line);
   void linger(std::shared_ptr<Session> session);
 
   SimLoop& loop_;

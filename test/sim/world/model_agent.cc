@@ -7,11 +7,7 @@
 namespace live_update::sim {
 namespace {
 
-std::string join(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : " ") + part;
-  return text;
-}
+constexpr int kTerm = 15;
 
 // One whole zstd frame; empty: it is none.
 std::string inflated(std::string_view bytes) {
@@ -34,7 +30,7 @@ void ModelAgent::begin() {
   if (container_.agent) container_.agent->give_way();
   container_.agent = shared_from_this();
   agent::Hello hello;
-  hello.features = agent::kFeatureChanged;
+  hello.features = agent::kFeatureChanged | agent::kFeatureRecord | agent::kFeatureList;
   hello.program = "live-update-agent";
   hello.machine = "x86_64";
   hello.digest = world_.program;
@@ -94,6 +90,7 @@ void ModelAgent::take(const agent::Frame& frame) {
     return die();
   }
   if (const auto* have = std::get_if<agent::Have>(&*request)) return look(*have);
+  if (const auto* asked = std::get_if<agent::List>(&*request)) return list(*asked);
   if (!run_) return perform(*request);
   held_.push_back({frame.type, frame.last, std::string(frame.payload)});
 }
@@ -128,9 +125,18 @@ void ModelAgent::act(const agent::Begin& begin) {
     skipping_ = begin.sequence;
     return;
   }
+  if (const auto known = container_.record.find(subject_);
+      known != container_.record.end() && begin.sequence < known->second) {
+    if (!begin.gate.keep_going) failed_ = true;
+    skipping_ = begin.sequence;
+    world_.trace.add(container_.id, "refuses " + std::to_string(begin.sequence) + ": it is outdated");
+    return answer(agent::Failed{begin.request, agent::Code::Outdated, 0, "", "it has a newer one", "wait"});
+  }
   batch_ = Batch{begin, {}, {}, {}, {}};
   for (const std::string& root : begin.roots) container_.roots.push_back(root);
 }
+
+void ModelAgent::act(const agent::Subject& subject) { subject_ = subject.live_update; }
 
 void ModelAgent::act(const agent::File& file) {
   if (!batch_) return;
@@ -177,7 +183,7 @@ void ModelAgent::act(const agent::Directory& directory) {
 }
 
 void ModelAgent::act(const agent::Delete& gone) {
-  if (batch_) batch_->deletes.emplace_back(path_of(gone.root, gone.path), gone.how);
+  if (batch_) batch_->deletes.push_back(path_of(gone.root, gone.path));
 }
 
 void ModelAgent::act(const agent::Commit& commit) {
@@ -192,6 +198,8 @@ void ModelAgent::act(const agent::Commit& commit) {
     return batch_.reset();
   }
   apply();
+  if (!subject_.empty()) container_.record[subject_] = std::max(container_.record[subject_], commit.sequence);
+  ++container_.batches;
   world_.trace.add(container_.id, "has " + std::to_string(commit.sequence) + ", " +
                                       std::to_string(batch_->files.size()) + " files, " +
                                       std::to_string(batch_->deletes.size()) + " deletes");
@@ -200,20 +208,17 @@ void ModelAgent::act(const agent::Commit& commit) {
   batch_.reset();
 }
 
-void ModelAgent::remove(const std::string& path, agent::DeleteHow how, std::vector<std::string>& later) {
+void ModelAgent::remove(const std::string& path, std::vector<std::string>& later) {
   const auto there = container_.tree.find(path);
   if (there == container_.tree.end()) return;
-  const bool directory = there->second.type == FileType::Directory;
-  if (how == agent::DeleteHow::Tracked) return later.push_back(path);
-  if (how == agent::DeleteHow::File && directory) return;
-  container_.erase_below(path);
-  container_.tree.erase(path);
+  if (there->second.type == FileType::Directory) return later.push_back(path);
+  container_.tree.erase(there);
 }
 
 // Deletes, directories, files and symlinks, and folders that are empty then (rule 4.1).
 void ModelAgent::apply() {
   std::vector<std::string> folders;
-  for (const auto& [path, how] : batch_->deletes) remove(path, how, folders);
+  for (const auto& path : batch_->deletes) remove(path, folders);
   std::ranges::sort(folders, std::greater());
   for (const std::string& path : folders) {
     const auto there = container_.tree.find(path);
@@ -232,21 +237,28 @@ void ModelAgent::apply() {
 
 void ModelAgent::act(const agent::Run& run) {
   if (!passes(run.gate, run.request)) return;
-  const int code = world_.random.permille(container_.failing_runs) ? 1 : 0;
-  run_ = world_.loop.in(Micros(world_.random.between(500, 40'000)), [this, run, code] {
+  const bool hangs = container_.hanging_runs > 0 && world_.random.permille(container_.hanging_runs);
+  const bool fails = world_.random.permille(container_.failing_runs);
+  const auto how = hangs ? agent::RunHow::TimedOut : agent::RunHow::Exited;
+  const Micros lasts =
+      hangs ? Micros(std::int64_t{run.timeout_ms} * 1000) : Micros(world_.random.between(500, 40'000));
+  run_ = world_.loop.in(lasts, [this, run, how,
+                                code = hangs   ? kTerm
+                                       : fails ? 1
+                                               : 0] {
     const auto self = shared_from_this();
-    ended(run, code);
+    ended(run, how, code);
   });
 }
 
 // The run of a session that is lost is killed with it.
-void ModelAgent::ended(const agent::Run& run, int exit_code) {
+void ModelAgent::ended(const agent::Run& run, agent::RunHow how, int exit_code) {
   run_.reset();
   if (!exec_.alive() && world_.random.below(2) == 0) return die();
-  container_.runs.push_back({join(run.argv), world_.loop.elapsed().count(), exit_code});
-  world_.trace.add(container_.id, "ran " + join(run.argv) + " -> " + std::to_string(exit_code));
+  container_.runs.push_back({command_line(run.argv), subject_, world_.loop.elapsed().count(), exit_code});
+  world_.trace.add(container_.id, "ran " + command_line(run.argv) + " -> " + std::to_string(exit_code));
   if (exit_code != 0 && !run.gate.keep_going) failed_ = true;
-  answer(agent::RunExit{run.request, agent::RunHow::Exited, exit_code, 1});
+  answer(agent::RunExit{run.request, how, exit_code, 1});
   while (!ended_ && !run_ && !held_.empty()) {
     const Held held = std::move(held_.front());
     held_.pop_front();
@@ -286,6 +298,28 @@ void ModelAgent::look(const agent::Have& have) {
          it != container_.tree.end() && it->first.starts_with(top); ++it)
       result.entries.push_back(
           entry_of(have.root, {it->first.substr(have.root.size() + 1), agent::kAnySize}));
+  }
+  answer(result);
+}
+
+void ModelAgent::list(const agent::List& asked) {
+  agent::Listing result{.request = asked.request, .entries = {}, .last = true};
+  for (std::uint32_t i = 0; i < asked.folders.size(); ++i) {
+    const std::string folder = asked.folders[i].empty() ? asked.root : asked.root + '/' + asked.folders[i];
+    const auto there = container_.tree.find(folder);
+    if (there == container_.tree.end() || there->second.type != FileType::Directory) {
+      result.entries.push_back({i, "", agent::Listed::Absent});
+      continue;
+    }
+    for (auto it = container_.tree.lower_bound(folder + '/');
+         it != container_.tree.end() && it->first.starts_with(folder + '/'); ++it) {
+      const std::string name = it->first.substr(folder.size() + 1);
+      if (name.contains('/')) continue;
+      result.entries.push_back({i, name,
+                                it->second.type == FileType::Directory ? agent::Listed::Directory
+                                : it->second.type == FileType::Symlink ? agent::Listed::Symlink
+                                                                       : agent::Listed::File});
+    }
   }
   answer(result);
 }

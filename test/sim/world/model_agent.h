@@ -50,7 +50,7 @@ class ModelAgent : public std::enable_shared_from_this<ModelAgent> {
   };
   struct Batch {
     agent::Begin begin;
-    std::vector<std::pair<std::string, agent::DeleteHow>> deletes;
+    std::vector<std::string> deletes;
     std::vector<std::pair<std::string, std::uint16_t>> directories;
     std::vector<Staged> files;
     std::optional<agent::Failed> problem;
@@ -64,6 +64,7 @@ class ModelAgent : public std::enable_shared_from_this<ModelAgent> {
   std::string path_of(std::uint16_t root, const std::string& path);
   void refuse(agent::Code code, const std::string& path, const std::string& why);
 
+  void act(const agent::Subject& subject);
   void act(const agent::Begin& begin);
   void act(const agent::File& file);
   void act(const agent::Data& data);
@@ -74,10 +75,11 @@ class ModelAgent : public std::enable_shared_from_this<ModelAgent> {
   void act(const agent::Run& run);
   void act(const agent::Restart& restart);
   void look(const agent::Have& have);
+  void list(const agent::List& list);
   void finish_file();
   void apply();
-  void remove(const std::string& path, agent::DeleteHow how, std::vector<std::string>& later);
-  void ended(const agent::Run& run, int exit_code);
+  void remove(const std::string& path, std::vector<std::string>& later);
+  void ended(const agent::Run& run, agent::RunHow how, int exit_code);
   agent::HaveEntry entry_of(const std::string& root, const agent::Wanted& wanted) const;
 
   World world_;
@@ -90,6 +92,7 @@ class ModelAgent : public std::enable_shared_from_this<ModelAgent> {
   bool ended_ = false, failed_ = false;
   std::optional<Batch> batch_;
   std::optional<std::int64_t> skipping_;
+  std::string subject_;    // the UID of the LiveUpdate whose batches come
   std::deque<Held> held_;  // behind a run
   Handle run_;
 };

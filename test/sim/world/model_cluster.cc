@@ -115,6 +115,8 @@ void ModelCluster::start_container(Pod& pod) {
   pod.container->id = "containerd://" + std::to_string(++ids_);
   pod.container->tree = image_;
   pod.container->failing_runs = failing_runs_;
+  pod.container->hanging_runs = hanging_runs_;
+  pod.ended.clear();
   trace_.add("cluster", "container " + pod.container->id + " of " + pod.name + " runs");
   write(pod);
 }
@@ -131,7 +133,9 @@ void ModelCluster::write(const Pod& pod) {
   const std::string state =
       pod.container ? R"("containerID":")" + pod.container->id + R"(","state":{"running":{"startedAt":")" +
                           format_time(loop_.wall_clock()) + R"("}})"
-                    : std::string(R"("state":{"waiting":{"reason":"ContainerCreating"}})");
+      : pod.ended.empty() ? std::string(R"("state":{"waiting":{"reason":"ContainerCreating"}})")
+                          : R"("containerID":")" + pod.ended +
+                                R"(","state":{"terminated":{"exitCode":137,"reason":"Error"}})";
   const std::string leaving =
       pod.leaving ? R"("deletionTimestamp":")" + format_time(loop_.wall_clock()) + R"(",)" : "";
   api_.objects.set(kPods + pod.name,
@@ -161,8 +165,12 @@ void ModelCluster::delete_pod(const std::string& name) {
 void ModelCluster::restart_container(const std::string& name) {
   Pod& pod = pods_.at(name);
   if (pod.leaving || !pod.container) return;
+  const std::string id = pod.container->id;
   kill_container(pod);
-  write(pod);
+  const int told =
+      random_.below(3);  // that it has ended, that none is there, or nothing before the next one runs
+  if (told == 0) pod.ended = id;
+  if (told < 2) write(pod);
   pod.timer =
       loop_.in(Micros(random_.between(1'000, 1'500'000)), [this, name] { start_container(pods_.at(name)); });
 }
@@ -174,10 +182,31 @@ std::vector<std::string> ModelCluster::pods() const {
   return names;
 }
 
+void ModelCluster::leave(const std::string& name, const std::string& path, bool kept) {
+  const auto& container = pods_.at(name).container;
+  if (!container) return;
+  trace_.add(container->id, "leaves " + path);
+  container->put(path, {FileType::File, 0644, "left", {}});
+  if (kept) container->kept.insert(path);
+}
+
 void ModelCluster::set_failing_runs(int permille) {
   failing_runs_ = permille;
   for (auto& [name, pod] : pods_)
     if (pod.container) pod.container->failing_runs = permille;
+}
+
+void ModelCluster::set_hanging_runs(int permille) {
+  hanging_runs_ = permille;
+  for (auto& [name, pod] : pods_)
+    if (pod.container) pod.container->hanging_runs = permille;
+}
+
+void ModelCluster::refuse_exec(bool refuse) {
+  refuses_exec_ = refuse;
+  if (!refuse) return;
+  for (auto& [name, pod] : pods_)
+    if (pod.container && pod.container->agent) pod.container->agent->die();
 }
 
 void ModelCluster::set_full(const std::string& name, bool full) {
@@ -208,6 +237,7 @@ void ModelCluster::serve(FakeExec& exec) {
   const auto pod = pods_.find(exec.request().pod);
   if (pod == pods_.end())
     return exec.cut({ErrorKind::NotFound, "pods \"" + exec.request().pod + "\" not found"});
+  if (refuses_exec_) return exec.cut({ErrorKind::Unavailable, "error dialing backend"});
   if (!pod->second.container) return exec.cut({ErrorKind::Unavailable, "container not running"});
   std::make_shared<ModelAgent>(ModelAgent::World{loop_, trace_, random_, program_}, *pod->second.container,
                                exec, [this, name = pod->first] { restart_container(name); })

@@ -25,7 +25,11 @@ class ModelCluster {
   void delete_pod(const std::string& name);  // in its own time
   void restart_container(const std::string& pod);
   std::vector<std::string> pods() const;  // whose containers run
+  // The program in it writes a file. `kept`: nobody may delete it.
+  void leave(const std::string& pod, const std::string& path, bool kept);
   void set_failing_runs(int permille);
+  void set_hanging_runs(int permille);
+  void refuse_exec(bool refuse);  // and agents end
   void set_full(const std::string& pod, bool full);
 
   // --- what there is
@@ -41,6 +45,7 @@ class ModelCluster {
     int revision = 0;
     std::string annotations;                    // JSON
     std::unique_ptr<ModelContainer> container;  // null: it does not run yet
+    std::string ended;                          // the ID of the one before, while that is still told
     bool leaving = false;
     Handle timer;
   };
@@ -64,7 +69,8 @@ class ModelCluster {
   const agent::Digest program_;
   Nodes image_;
   int replicas_ = 0, revision_ = 1, names_ = 0, ids_ = 0;
-  int failing_runs_ = 0;
+  bool refuses_exec_ = false;
+  int failing_runs_ = 0, hanging_runs_ = 0;
   std::string template_annotations_ = "{}";
   std::map<std::string, Pod> pods_;
   Handle reconcile_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,19 +25,30 @@ using Nodes = std::map<std::string, Node>;
 
 class ModelAgent;
 
+// As traces and RunRecord have it.
+inline std::string command_line(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
 struct ModelContainer {
   struct RunRecord {
-    std::string command;
+    std::string command, live_update;  // and its UID
     std::int64_t at_us = 0;
     int exit_code = 0;
   };
 
   std::string pod, id;
   Nodes tree;
-  std::vector<RunRecord> runs;     // that have ended by themselves
-  std::vector<std::string> roots;  // that batches named
-  int failing_runs = 0;            // in a thousand
-  bool full = false;               // no space left
+  int batches = 0;                             // that it took
+  std::vector<RunRecord> runs;                 // that have ended by themselves
+  std::vector<std::string> roots;              // that batches named
+  std::set<std::string> kept;                  // that it made itself, and nobody may delete
+  int failing_runs = 0;                        // in a thousand
+  int hanging_runs = 0;                        // likewise: they do not end by themselves
+  bool full = false;                           // no space left
+  std::map<std::string, std::int64_t> record;  // the newest sequence of each LiveUpdate, by UID
   std::shared_ptr<ModelAgent> agent;
 
   void put(const std::string& path, Node node) {

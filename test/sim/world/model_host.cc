@@ -19,7 +19,21 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
-FileKind kind_of(FileType type) { return type == FileType::Directory ? FileKind::Directory : FileKind::File; }
+FileKind kind_of(FileType type) {
+  if (type == FileType::Symlink) return FileKind::Symlink;
+  return type == FileType::Directory ? FileKind::Directory : FileKind::File;
+}
+
+std::deque<std::string> names_of(const std::string& path) {
+  std::deque<std::string> names(1);
+  for (const char c : path)
+    if (c == '/')
+      names.emplace_back();
+    else
+      names.back() += c;
+  std::erase_if(names, [](const std::string& it) { return it.empty() || it == "."; });
+  return names;
+}
 
 }  // namespace
 
@@ -31,6 +45,7 @@ class ModelHost::Watch : public TreeWatch {
   }
   ~Watch() override { std::erase(host_.watches_, this); }
 
+  bool follows(const std::string& link) const { return filter_.follows(link); }
   void hear(const std::string& path, Kind kind) {
     const bool wanted = kind == Kind::Rescan ? filter_.enters(path) : filter_.wants_events(path);
     if (!wanted) return;
@@ -78,8 +93,51 @@ std::unique_ptr<TreeWatch> ModelHost::watch(const PathFilter& filter, TreeWatch:
   return std::make_unique<Watch>(*this, filter, std::move(callbacks));
 }
 
-void ModelHost::tell(const std::string& path, Kind kind) {
-  for (Watch* it : watches_) it->hear(path, kind);
+ModelHost::Links ModelHost::links() const {
+  Links links;
+  for (const auto& [path, node] : nodes_) {
+    if (node.type != FileType::Symlink) continue;
+    if (const LinkEnd end = end_of(path, true); end.where == LinkEnd::Inside)
+      links.emplace_back(path, end.path);
+  }
+  return links;
+}
+
+void ModelHost::tell(const std::string& path, Kind kind, const Links& links) {
+  for (Watch* it : watches_) {
+    it->hear(path, kind);
+    for (const auto& [link, end] : links)
+      if (it->follows(link) && (path == end || path.starts_with(end + '/')))
+        it->hear(link + path.substr(end.size()), kind);
+  }
+}
+
+LinkEnd ModelHost::end_of(const std::string& path, bool last) const {
+  std::string at;
+  int followed = 0;
+  for (auto left = names_of(path); !left.empty();) {
+    const std::string name = left.front();
+    left.pop_front();
+    if (name == "..") {
+      if (at.empty()) return {LinkEnd::Outside, "/"};
+      at = parent_of(at);
+      continue;
+    }
+    const std::string next = at.empty() ? name : at + '/' + name;
+    const auto found = nodes_.find(next);
+    if (found == nodes_.end()) return {};
+    const HostNode& node = found->second;
+    if (node.type == FileType::Symlink && (last || !left.empty())) {
+      if (++followed > 40) return {};
+      if (node.content.starts_with('/')) return {LinkEnd::Outside, node.content};
+      const auto names = names_of(node.content);
+      left.insert(left.begin(), names.begin(), names.end());
+      continue;
+    }
+    if (!left.empty() && node.type != FileType::Directory) return {};
+    at = next;
+  }
+  return {LinkEnd::Inside, at};
 }
 
 void ModelHost::overflow() {
@@ -115,6 +173,24 @@ void ModelHost::write(const std::string& path, const std::string& content) {
   tell(path, Kind::Closed);
 }
 
+// As `ln -sfn`.
+void ModelHost::link(const std::string& path, const std::string& target) {
+  const auto leads_to_folder = [&] {
+    const LinkEnd end = end_of(path, true);
+    return end.where == LinkEnd::Inside && nodes_.contains(end.path) &&
+           nodes_.at(end.path).type == FileType::Directory;
+  };
+  const bool before = leads_to_folder();
+  make_parents(path);
+  if (const auto there = nodes_.find(path);
+      there != nodes_.end() && there->second.type == FileType::Directory)
+    remove(path);
+  HostNode& node = touch(path, FileType::Symlink);
+  node.content = target;
+  node.mode = 0777;
+  tell(path, before || leads_to_folder() ? Kind::Rescan : Kind::Changed);
+}
+
 void ModelHost::chmod(const std::string& path, unsigned mode) {
   const auto found = nodes_.find(path);
   if (found == nodes_.end() || found->second.mode == mode) return;
@@ -127,10 +203,11 @@ void ModelHost::chmod(const std::string& path, unsigned mode) {
 void ModelHost::remove(const std::string& path) {
   const auto found = nodes_.find(path);
   if (found == nodes_.end()) return;
-  const bool directory = found->second.type == FileType::Directory;
+  const bool file = found->second.type == FileType::File;
+  const Links before = links();
   nodes_.erase(found);
   nodes_.erase(nodes_.lower_bound(path + '/'), nodes_.lower_bound(path + '0'));
-  tell(path, directory ? Kind::Rescan : Kind::Changed);
+  tell(path, file ? Kind::Changed : Kind::Rescan, before);
 }
 
 void ModelHost::rename(const std::string& from, const std::string& to) {
@@ -161,9 +238,11 @@ FileKind ModelHost::Files::look(const std::string& path) const {
   return there ? there->kind : FileKind::Missing;
 }
 
-LinkEnd ModelHost::Files::end(const std::string& path) const {
-  if (look(path) == FileKind::Missing) return {};
-  return {LinkEnd::Inside, clean(path)};
+LinkEnd ModelHost::Files::end(const std::string& path) const { return host_.end_of(path, true); }
+
+FileKind ModelHost::Files::follow(const std::string& path) const {
+  const auto there = status_behind(path);
+  return there ? there->kind : FileKind::Missing;
 }
 
 std::vector<std::string> ModelHost::Files::list(const std::string& directory) const {
@@ -171,14 +250,25 @@ std::vector<std::string> ModelHost::Files::list(const std::string& directory) co
 }
 
 Result<std::string> ModelHost::Files::read(const std::string& path) const {
-  const auto found = host_.nodes_.find(clean(path));
-  if (found == host_.nodes_.end()) return fail(ErrorKind::NotFound, path + " does not exist");
+  const LinkEnd end = host_.end_of(path, true);
+  const auto found = host_.nodes_.find(end.path);
+  if (end.where != LinkEnd::Inside || found == host_.nodes_.end())
+    return fail(ErrorKind::NotFound, path + " does not exist");
   return found->second.content;
 }
 
 std::expected<FileStatus, int> ModelHost::Files::status(const std::string& path) const {
-  if (path.empty()) return FileStatus{.kind = FileKind::Directory, .mode = 0755, .print = {}};
-  const auto found = host_.nodes_.find(path);
+  return status_at(host_.end_of(path, false));
+}
+
+std::expected<FileStatus, int> ModelHost::Files::status_behind(const std::string& path) const {
+  return status_at(host_.end_of(path, true));
+}
+
+std::expected<FileStatus, int> ModelHost::Files::status_at(const LinkEnd& end) const {
+  if (end.where != LinkEnd::Inside) return std::unexpected(ENOENT);
+  if (end.path.empty()) return FileStatus{.kind = FileKind::Directory, .mode = 0755, .print = {}};
+  const auto found = host_.nodes_.find(end.path);
   if (found == host_.nodes_.end()) return std::unexpected(ENOENT);
   const HostNode& node = found->second;
   return FileStatus{.kind = kind_of(node.type),
@@ -190,15 +280,19 @@ std::expected<FileStatus, int> ModelHost::Files::status(const std::string& path)
                               .changed_ns = node.changed_ns}};
 }
 
-std::expected<std::string, int> ModelHost::Files::link_target(const std::string&) const {
-  return std::unexpected(EINVAL);
+std::expected<std::string, int> ModelHost::Files::link_target(const std::string& path) const {
+  const auto found = host_.nodes_.find(host_.end_of(path, false).path);
+  if (found == host_.nodes_.end()) return std::unexpected(ENOENT);
+  if (found->second.type != FileType::Symlink) return std::unexpected(EINVAL);
+  return found->second.content;
 }
 
 HostFiles::Listing ModelHost::Files::names(const std::string& directory) const {
-  const auto there = status(directory);
+  const LinkEnd end = host_.end_of(directory, true);
+  const auto there = status_at(end);
   if (!there || there->kind != FileKind::Directory) return {.names = {}, .error = there ? ENOTDIR : ENOENT};
   Listing listing{.names = {}, .opened = true};
-  const std::string above = directory.empty() ? "" : directory + '/';
+  const std::string above = end.path.empty() ? "" : end.path + '/';
   for (auto it = host_.nodes_.lower_bound(above); it != host_.nodes_.end() && it->first.starts_with(above);
        ++it)
     if (const std::string rest = it->first.substr(above.size()); !rest.contains('/'))
@@ -206,13 +300,16 @@ HostFiles::Listing ModelHost::Files::names(const std::string& directory) const {
   return listing;
 }
 
-std::expected<HostFiles::Reading, int> ModelHost::Files::read(const std::string& path, Links,
-                                                              std::uint64_t) const {
-  const auto there = status(path);
+std::expected<HostFiles::Reading, int> ModelHost::Files::read(const std::string& path, Links links,
+                                                              std::uint64_t limit) const {
+  const LinkEnd end = host_.end_of(path, false);
+  const auto there = status_at(end);
   if (!there) return std::unexpected(there.error());
+  const bool linked = there->kind == FileKind::Symlink || (links == Links::NoneOnTheWay && end.path != path);
+  if (linked) return std::unexpected(ELOOP);
   Reading reading{.before = *there, .after = *there, .bytes = {}};
-  if (there->kind != FileKind::File) return reading;
-  reading.bytes = host_.nodes_.at(path).content;
+  if (there->kind != FileKind::File || there->print.size > limit) return reading;
+  reading.bytes = host_.nodes_.at(end.path).content;
   reading.whole = true;
   return reading;
 }

@@ -18,7 +18,7 @@ AgentPrograms sim_programs();
 
 class OperatorProcess {
  public:
-  OperatorProcess(SimLoop& loop, Link& link, const std::string& name, Trace& trace);
+  OperatorProcess(SimLoop& loop, Link& link, const std::string& name, Trace& trace, const Limits& limits);
 
  private:
   const After after_;
@@ -34,9 +34,9 @@ class OperatorProcess {
 
 class WatcherProcess {
  public:
-  // `ceiling` outlives it.
-  WatcherProcess(SimLoop& loop, Link& link, ModelHost& host, Ceiling& ceiling, const std::string& id,
-                 Trace& trace);
+  // Of the LiveUpdate of that name. `ceiling` outlives it.
+  WatcherProcess(SimLoop& loop, Link& link, ModelHost& host, Ceiling& ceiling, const std::string& name,
+                 const std::string& id, const Limits& limits, Trace& trace);
   // A clean end: notes are written.
   void end() { feed_.end(); }
   bool ended() const { return ended_; }

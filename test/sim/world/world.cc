@@ -4,46 +4,90 @@
 
 #include "core/api/codec.h"
 #include "test/sim/driver/specs.h"
+#include "test/sim/faults/faults.h"
 #include "test/sim/oracle/naive_rules.h"
 
 namespace live_update::sim {
 namespace {
 
-enum Stream : std::uint64_t { kHappenings = 10, kHost, kCluster, kLinks = 100 };
+enum Stream : std::uint64_t { kHappenings = 10, kHost, kCluster, kLimits, kMirror, kLinked, kLinks = 100 };
 
-std::string spec_text(const LiveUpdateSpec& spec) {
+// Each of them small enough to be met by some seeds; a file may be as large as any that is saved here.
+Limits small_limits(Random random) {
+  const auto one_of = [&](int least, int most) {
+    return static_cast<std::size_t>(random.between(least, most));
+  };
+  Limits it;
+  it.checkpoints.most = one_of(5, 20);
+  it.checkpoints.apart = one_of(1, 3);
+  it.checkpoints.content = random.below(3) == 0 ? 300 : 100'000;
+  it.checkpoints.part = one_of(700, 6000);
+  it.checkpoints.changes = one_of(3, 30);
+  it.inline_content = one_of(300, 3000);
+  it.packed_changes = one_of(1, 12);
+  it.kept_content = one_of(0, 3000);
+  it.farthest_ahead = random.between(20, 200);
+  it.waiting = one_of(3'000, 200'000);
+  it.needed = random.below(4) == 0 ? one_of(5, 60) : it.needed;
+  it.containers = one_of(1, 4);
+  it.others = one_of(2, 3);
+  it.other_ids = one_of(4, 6);
+  it.wanted = one_of(1, 8);
+  return it;
+}
+
+std::string spec_text(const LiveUpdateSpec& spec, const std::string& name = "web") {
   LiveUpdate it;
   it.meta.ns = "shop";
-  it.meta.name = "web";
+  it.meta.name = name;
   it.spec = spec;
   return encode_live_update(it);
 }
 
 }  // namespace
 
-World::World(std::uint64_t seed, bool print)
+World::World(std::uint64_t seed, bool print, const std::set<std::string>& without)
     : random(seed, kHappenings),
+      breadth{!without.contains(std::string(kWithLinks)) && Random(seed, kLinked).below(3) > 0,
+              !without.contains(std::string(kWithOverlaps))},
       loop(seed),
       trace(loop, print),
       api(loop),
       host(loop, Random(seed, kHost)),
       cluster(loop, api, trace, Random(seed, kCluster), sim_programs().begin()->second.digest),
       oracle(loop, api, cluster, host, trace),
+      limits(small_limits(Random(seed, kLimits))),
+      mirrors_(!without.contains(std::string(kWithMirrors))),
+      neighbours_(!without.contains(std::string(kWithNeighbours))),
       seed_(seed) {}
 
 // What may leave the machine is wide: how far specs reach is not what is looked at here.
 void World::begin() {
   first_files(*this);
-  spec = first_spec(random);
-  oracle.note_host();
-  Nodes image;
+  spec = first_spec(random, breadth);
+  if (mirrors_ && Random(seed_, kMirror).below(3) == 0) {
+    mirror(spec);
+    host.write(".dockerignore", "**/" + std::string(kKeptByFile) + "\n");
+  }
+  oracle.note_host(widest_spec());
   ModelContainer filled;
-  for (const auto& [path, node] : host.nodes())
-    if (const auto remote = remote_path(spec, path); remote && node.type == FileType::File)
+  const HostNodes disk = seen_by_syncs(host.nodes(), spec);
+  for (const auto& [path, node] : disk) {
+    const auto remote = remote_path(spec, path);
+    if (node.type == FileType::File)
+      if (const auto also = remote_path(neighbour_spec(), path))
+        filled.put(*also, {FileType::File, node.mode, node.content, {}});
+    if (!remote || node.type != FileType::File) continue;
+    const auto sources = sources_of(spec, *remote);
+    if (*std::ranges::find_if(sources, [&](const auto& it) { return disk.contains(it); }) == path)
       filled.put(*remote, {FileType::File, node.mode, node.content, {}});
-  ceiling_ = std::make_unique<Ceiling>(AcceptedSpec("", {"https://sim", "shop", "web", host.files().root()}));
-  (void)ceiling_->accept(widest_spec());
+  }
+  allow("web");
   make_live_update();
+  if (random.below(3) == 0 && neighbours_) {
+    allow("also");
+    apply("also", neighbour_spec());
+  }
   cluster.deploy(filled.tree, random.between(1, 3));
   start_operator();
   start_watcher();
@@ -80,7 +124,7 @@ void World::start_operator() {
   const std::string name = "operator-" + std::to_string(++operators_made_);
   trace.add(name, "starts");
   Link& link = new_link(name);
-  operators_.push_back({name, &link, std::make_unique<OperatorProcess>(loop, link, name, trace)});
+  operators_.push_back({name, &link, std::make_unique<OperatorProcess>(loop, link, name, trace, limits)});
 }
 
 void World::crash_operator(std::size_t which) {
@@ -89,26 +133,39 @@ void World::crash_operator(std::size_t which) {
   operators_.erase(operators_.begin() + static_cast<std::ptrdiff_t>(which));
 }
 
+void World::allow(const std::string& name) {
+  Watching& it = watchers_[name];
+  it.ceiling =
+      std::make_unique<Ceiling>(AcceptedSpec("", {"https://sim", "shop", name, host.files().root()}));
+  (void)it.ceiling->accept(widest_spec());
+}
+
 void World::start_watcher() {
-  if (watcher_) return;
-  const std::string id = "s" + std::to_string(++watchers_made_);
-  trace.add("watcher", "starts as " + id);
-  watcher_link_ = &new_link("watcher-" + id);
-  watcher_link_->weather.forbidden = forbidden_;
-  watcher_ = std::make_unique<WatcherProcess>(loop, *watcher_link_, host, *ceiling_, id, trace);
+  if (std::exchange(watching_, true)) return;
+  for (auto& [name, it] : watchers_) {
+    const std::string id = "s" + std::to_string(++watchers_made_);
+    trace.add("watcher", "of " + name + " starts as " + id);
+    it.link = &new_link("watcher-" + id);
+    it.link->weather.forbidden = forbidden_;
+    it.process = std::make_unique<WatcherProcess>(loop, *it.link, host, *it.ceiling, name, id, limits, trace);
+  }
 }
 
 void World::stop_watcher(bool clean) {
-  if (!watcher_) return;
+  if (!std::exchange(watching_, false)) return;
   trace.add("watcher", clean ? "ends" : "crashes");
-  if (clean) watcher_->end();
-  watcher_.reset();
+  for (auto& [name, it] : watchers_) {
+    if (clean) it.process->end();
+    it.process.reset();
+  }
 }
 
-void World::make_live_update() {
-  trace.add("user", "applies " + describe(spec));
-  (void)api.objects.create(*parse_resource_path(kLiveUpdates), spec_text(spec));
+void World::apply(const std::string& name, const LiveUpdateSpec& applied) {
+  trace.add("user", "applies " + name + ": " + describe(applied));
+  (void)api.objects.create(*parse_resource_path(kLiveUpdates), spec_text(applied, name));
 }
+
+void World::make_live_update() { apply("web", spec); }
 
 void World::change_spec(LiveUpdateSpec changed) {
   spec = std::move(changed);
@@ -132,24 +189,36 @@ void World::delete_live_update() {
   });
 }
 
+void World::ask_for_comparison() {
+  if (!has_live_update()) return;
+  trace.add("user", "asks for a comparison");
+  (void)api.objects.merge_patch(*parse_resource_path(kLiveUpdates + "web"),
+                                R"({"metadata":{"annotations":{"liveupdate.dev/sync-requested-at":")" +
+                                    std::to_string(++asked_) + R"("}}})");
+}
+
 void World::for_each_link(const std::function<void(Link&)>& work) {
   for (const Running& it : operators_) work(*it.link);
-  if (watcher_link_) work(*watcher_link_);
+  for (const auto& [name, it] : watchers_)
+    if (it.link) work(*it.link);
 }
 
 void World::forbid(const std::string& path) {
   trace.add("admission", path.empty() ? "takes everything" : "refuses " + path);
   const std::string before = std::exchange(forbidden_, path);
   for_each_link([&](Link& link) { link.weather.forbidden = path; });
-  if (before.empty() || !path.empty() || !watcher_) return;
+  if (before.empty() || !path.empty() || !watching_) return;
   stop_watcher(true);
   start_watcher();
 }
 
 std::vector<std::string> World::change_sets() const {
-  std::vector<std::string> names;
+  std::vector<std::pair<std::int64_t, std::string>> all;
   for (const auto& object : api.objects.list(*parse_resource_path(kChangeSets), {}))
-    names.push_back(decode_meta(*object).name);
+    if (const auto it = decode_change_set(*object)) all.emplace_back(it->spec.sequence, it->meta.name);
+  std::ranges::sort(all);
+  std::vector<std::string> names;
+  std::ranges::transform(all, std::back_inserter(names), [](auto& it) { return std::move(it.second); });
   return names;
 }
 
@@ -160,7 +229,9 @@ void World::calm_down() {
   forbid("");
   for_each_link([](Link& link) { link.weather = {}; });
   cluster.set_failing_runs(0);
+  cluster.set_hanging_runs(0);
   cluster.set_full("", false);
+  cluster.refuse_exec(false);
   while (operators_.size() > 1) crash_operator(0);
   if (operators_.empty()) start_operator();
   if (!has_live_update()) make_live_update();

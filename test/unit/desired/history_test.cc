@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+#include "core/desired/checkpoint.h"
+#include "core/desired/kept.h"
 #include "test/fakes/change_sets.h"
 
 using namespace live_update;
@@ -64,6 +66,14 @@ TEST_CASE("5.3 the last state of each path wins") {
   CHECK(paths(history.all()) == "-a +b");
   CHECK(paths(history.since(2)) == "+b");
   CHECK(history.all().find("b")->digest == digest_of("new"));
+}
+
+TEST_CASE("4.5 that a folder is gone says so of all that is known below it, named or not") {
+  const History history =
+      history_of({delta(1).saved("d/a").saved("d/e/b"), delta(2).saved("d/new"),
+                  delta(3).deleted("d", FileType::Directory).deleted("d/a").saved("d/new")});
+  CHECK(paths(history.since(2)) == "-d/a -d/e/b +d/new");
+  CHECK(paths(history.all()) == "-d/a -d/e/b +d/new");
 }
 
 TEST_CASE("5.3 batches can be left out") {
@@ -165,6 +175,17 @@ TEST_CASE("4.3 1.5 paths that lead out of the root are refused") {
   }
 }
 
+TEST_CASE("1.5 a name that no file system takes is refused, and one of 255 bytes is not") {
+  const std::string longest(255, 'n');
+  CHECK(refusal(std::shared_ptr<const ChangeSet>(delta(1).saved("a/" + longest + "/b"))->spec).empty());
+  const std::string said =
+      "...\": has a component of more than 255 bytes, which no file system takes: give it a shorter name";
+  CHECK(refusal(std::shared_ptr<const ChangeSet>(delta(1).saved("a/" + longest + "n/b"))->spec) ==
+        "\"a/" + std::string(98, 'n') + said);
+  CHECK(refusal(std::shared_ptr<const ChangeSet>(delta(1).deleted(longest + "n"))->spec) ==
+        "\"" + std::string(100, 'n') + said);
+}
+
 TEST_CASE("a file without a proper digest is refused") {
   ChangeSet change_set = *std::shared_ptr<const ChangeSet>(delta(1).saved("a"));
   change_set.spec.changes.edit().front().digest = "sha256:zz";
@@ -177,6 +198,26 @@ TEST_CASE("a file of more than 1 GiB is refused: a few KiB of zstd can claim to 
   CHECK(refusal(change_set.spec).empty());
   ++change_set.spec.changes.edit().front().size;
   CHECK(refusal(change_set.spec) == "\"a\": has more than 1 GiB, the most that a ChangeSet may announce");
+}
+
+TEST_CASE("7.3 8.4 a session is letters, digits and -, and that of a Checkpoint is the operator's alone") {
+  ChangeSetSpec spec = std::shared_ptr<const ChangeSet>(delta(1).saved("a"))->spec;
+  const auto with = [&](const std::string& session) {
+    spec.session = session;
+    return refusal(spec);
+  };
+  for (const char* session : {"7f3a", "a", "a-b", "checkpoint"}) CHECK(with(session) == "");
+  for (const std::string& session :
+       {std::string(), std::string("-a"), std::string("a-"), std::string("A"), std::string("a b"),
+        std::string("a\n"), std::string(33, 'a'), std::string("checkpoint-")})
+    CHECK(with(session) == "session must be 1 to 32 lower-case letters, digits and -, with no - at its ends");
+  const std::string apart =
+      "a session that begins with checkpoint- and the field checkpoint belong together: both are the "
+      "operator's";
+  CHECK(with(checkpoint_session(7)) == apart);
+  spec.checkpoint.emplace();
+  CHECK(with("7f3a") == apart);
+  CHECK(with(checkpoint_session(7)) == "");
 }
 
 TEST_CASE("24 a sequence far ahead is refused, and the history goes on") {
@@ -324,6 +365,26 @@ TEST_CASE("5.9 a batch that only brings content says nothing new") {
   CHECK_FALSE(history.says_again_since(2));
 }
 
+TEST_CASE("5.9 content that is not what its ChangeSet says is not held, until a batch brings it") {
+  Sets sets{delta(1).saved("a", "x").saved("b", "y"), delta(2).saved("c", "x")};
+  History history = history_of(sets);
+  const std::string digest = history.all().find("a")->digest;
+  history.disbelieve({"a", history.all().find("b")->digest});
+  CHECK(history.all().find("a")->has_content());
+  history.disbelieve({"a", digest});
+  CHECK(history.is_disbelieved("a"));
+  CHECK_FALSE(history.all().find("a")->has_content());
+  CHECK_FALSE(history.since(0, {2}).find("a")->has_content());
+  CHECK(history.all().find("a")->digest == digest);
+  CHECK(history.all().find("b")->has_content());
+  CHECK(history.all().find("c")->has_content());
+  sets.push_back(delta(3).saved("a", "x"));
+  history.update(kept_of(sets), 0);
+  CHECK(history.all().find("a")->has_content());
+  CHECK(history.batches().back().only_content);
+  CHECK_FALSE(history.is_disbelieved("a"));
+}
+
 TEST_CASE("the newest Snapshot is kept: it is what the history reaches back to") {
   const History history = history_of({snapshot(1).saved("a"), delta(2).saved("a")});
   CHECK(history.superseded(2).empty());
@@ -457,14 +518,23 @@ TEST_CASE(
   CHECK(paths(history.all()) == "+a +big +dir/d -gone +secret");
   CHECK(history.all().find("secret")->has_content());  // a new container gets it
   CHECK(history.superseded(4).empty());                // 1 and 2 hold what nobody else has
-  CHECK(paths(history.since(2)) == "+a +big +dir/d -gone +secret");
+  CHECK(paths(history.since(0)) == "+a +big +dir/d -gone +secret");
+  CHECK(paths(history.since(1)) == "+a +big -gone");
+  CHECK(paths(history.since(2)) ==
+        "+a -gone");  // it was told of all the others, and they are left as they are
   // After a restart, too, and when what was superseded has gone.
   History later =
       history_of({sets[0], sets[1], sets[2], sets[3], delta(5).saved("secret").saved("dir/d")}, 5);
-  const auto superseded = later.superseded(5);
+  CHECK(later.superseded(5).empty());  // only 1 names what the Snapshot has deleted
+  const Sets more{sets[1], sets[2], sets[3], delta(5).saved("secret").saved("dir/d"),
+                  delta(6).deleted("gone")};
+  Sets all = more;
+  all.push_back(sets[0]);
+  later.update(all, 6);
+  const auto superseded = later.superseded(6);
   REQUIRE(superseded.size() == 1);
   CHECK(superseded[0].name == "web-7f3a-000001");
-  later.update({sets[1], sets[2], sets[3], delta(5).saved("secret").saved("dir/d")}, 5);
+  later.update(more, 6);
   CHECK(later.lost() == 0);
   CHECK(later.all().find("big")->digest == digest_of("v2"));
 }
@@ -533,4 +603,25 @@ TEST_CASE(
       }
     }
   }
+}
+
+TEST_CASE("7.6 what a Snapshot does not know, and a container was told before, is left as it is") {
+  History history;
+  history.update({delta(1).saved("link/a", "old").saved("b"), snapshot(3).saved("b").unknown("link", true)},
+                 2);
+  const auto names = [&](std::int64_t since) {
+    std::string text;
+    for (const PathChange& it : history.changed_since(since)) text += *it.path + " ";
+    return text;
+  };
+  CHECK(names(2) == "b ");  // a newer word of it may be lost
+  CHECK(names(0) == "b link/a ");
+}
+
+TEST_CASE("7.1 what another operator has accepted counts once its newest ChangeSet is here") {
+  std::vector<std::shared_ptr<const ChangeSet>> here{delta(4).saved("a")};
+  CHECK(accepted_here(5, 4, here) == 4);
+  here.push_back(delta(5).saved("b"));
+  CHECK(accepted_here(5, 4, here) == 5);
+  CHECK(accepted_here(3, 4, here) == 4);
 }

@@ -176,3 +176,34 @@ TEST_CASE("5.2 default-container does not overrule the target, and may name a si
   lu.spec.target.container = "watcher";
   CHECK(find_targets(lu, {&pod}, {}).targets.at(0).container == "watcher");
 }
+
+TEST_CASE("5.2 no container of that image: what images there are; of that name: what names") {
+  Pods pods;
+  Pod& pod = pods.add("web", {"app", "proxy"});
+  pod.containers[0].image = "shop/web:1.4";
+  pod.containers[1].image = "envoy";
+  LiveUpdate lu;
+  lu.spec.target.workload = WorkloadRef{"Pod", "web"};
+  lu.spec.target.image = "shop/wbe";
+  CHECK(find_targets(lu, {&pod}, {}).message ==
+        "no container of pod web has image shop/wbe; it has app (shop/web:1.4), proxy (envoy)");
+  lu.spec.target.image.clear();
+  lu.spec.target.container = "wbe";
+  CHECK(find_targets(lu, {&pod}, {}).message ==
+        "no container of pod web is container wbe; it has app, proxy");
+}
+
+TEST_CASE("5.4 why a container does not run: its own reason before the pod's phase") {
+  Pods pods;
+  Pod& pod = pods.add("web");
+  PodContainer& container = pod.containers[0];
+  const auto why = [&] { return pods.search("Pod").targets.at(0).waiting_reason; };
+  CHECK(why() == "");
+  container.running = false;
+  CHECK(why() == "the container has not started");
+  container.waiting_reason = "CrashLoopBackOff (exit code 1, Error)";
+  CHECK(why() == "CrashLoopBackOff (exit code 1, Error)");
+  container.waiting_reason.clear();
+  pod.phase = "Pending";
+  CHECK(why() == "pod is Pending");
+}

@@ -208,6 +208,16 @@ TEST_CASE("2.8 a Snapshot that leaves a credential out does not say that it is g
   CHECK(tree.find("c/.env"));  // a container that is new gets it, too
 }
 
+TEST_CASE("2.8 the folder of a credential that a Snapshot leaves out is there, too, unless both are gone") {
+  const Tree before = tree({directory("c"), file("c/.env", "1"), directory("d")});
+  Tree kept = before;
+  kept.merge(snapshot({}));
+  CHECK(text(kept.changes()) == "+c/ +c/.env -d/");
+  Tree none = before;
+  none.merge(snapshot({gone("c/.env")}));
+  CHECK(text(none.changes()) == "-c/ -c/.env -d/");
+}
+
 TEST_CASE("7.6 what a Snapshot does not know stays as it was, in content and in existence") {
   Tree t = tree({file("a", "1"), file("big", "1"), directory("dir"), file("dir/d", "1"), file("dir/e/f", "1"),
                  file("dirt", "1"), gone("back")});

@@ -67,13 +67,14 @@ class World {
   World& remove(RemoteDelete it) { return delivery_.deletes.push_back(std::move(it)), *this; }
   World& save(DeliveryWrite it) { return delivery_.writes.push_back(std::move(it)), *this; }
   World& there(const DeliveryWrite& it) { return container.has(it), *this; }
-  World& mirror() { return delivery_.mirror = true, *this; }
+  // Only this container has it, and it is to go.
+  World& has_extra(RemoteDelete it) { return extra.push_back(std::move(it)), *this; }
 
   void begin() {
     delivery_.compare = true;
     batch.emplace(std::make_shared<Delivery>(delivery_));
     comparison.emplace(*batch);
-    frames.emplace(*batch, &*comparison, 1, agent::Gate{}, writer);
+    frames.emplace(*batch, &*comparison, extra, 1, agent::Gate{}, writer);
   }
   void ask() {
     while (comparison->curious()) container.hears(comparison->ask(++request));
@@ -107,6 +108,7 @@ class World {
     return lines;
   }
 
+  std::vector<RemoteDelete> extra;
   Container container;
   std::optional<AgentBatch> batch;
   std::optional<AgentComparison> comparison;
@@ -246,11 +248,18 @@ TEST_CASE("5.3 nothing counts as there already at or below what the batch delete
   for (const std::string deleted : {"/app/d", "/app/d/e", "/app/d/e/f"}) {
     CAPTURE(deleted);
     World world;
-    world.mirror().remove(gone(deleted, FileType::Directory)).there(directory(deleted));
+    world.remove(gone(deleted, FileType::Directory)).there(directory(deleted));
     world.save(file("/app/d/e/f", "f")).there(file("/app/d/e/f", "f"));
     world.save(file("/app/de", "g")).there(file("/app/de", "g"));
     CHECK(world.all() == "begin\nrm " + deleted.substr(5) + "\nsave d/e/f\n= f\ncommit\n");
   }
+}
+
+TEST_CASE("4.5 what only this container has goes with the batch") {
+  World world;
+  world.save(file("/app/a", "text")).has_extra(gone("/app/old/x", FileType::File));
+  world.has_extra(gone("/app/old", FileType::Directory));
+  CHECK(world.all() == "begin\nsave a\n= text\nrm old/x\nrm old\ncommit\n");
 }
 
 TEST_CASE("5.3 nothing counts as there already below what becomes another thing") {

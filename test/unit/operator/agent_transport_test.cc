@@ -103,6 +103,21 @@ TEST_CASE("what goes out behind a run has room in the agent, whatever the runs' 
       "them into files");
 }
 
+TEST_CASE("4.6 a command that nobody can execute: said before anything is sent, and the session stays") {
+  TransportWorld world;
+  Delivery delivery = one_file();
+  delivery.after_sync.push_back({2, {""}, "", 60, OnFailure::Stop});
+  world.deliver(delivery);
+  world.greets();
+  CHECK(world.told() == "Unsupported");
+  const auto& problem = std::get<NotDelivered>(*world.outcome);
+  CHECK(problem.message ==
+        "shop/web-1, container web: spec.steps[2].run: its command has no program: its first word is empty");
+  CHECK_FALSE(problem.curable);
+  CHECK(world.sent<agent::Begin>() == 0);
+  CHECK(world.transport.sessions() == 1);
+}
+
 TEST_CASE("containers that go while their session is being opened do not keep the others waiting") {
   TransportWorld world;
   for (int i = 0; i < 40; ++i) world.transport.expect(TransportWorld::container(i), {"lu", {}});
@@ -167,6 +182,17 @@ TEST_CASE("an answer of another kind than its request is nobody's") {
   CHECK(world.told() == "nothing yet");
   world.says(agent::Confirmed{1, 1});
   CHECK(world.told() == "delivered");
+}
+
+TEST_CASE("4.9 a warning of the agent names the container and the path") {
+  TransportWorld world;
+  world.deliver(one_file());
+  world.greets();
+  world.says(agent::Warning{1, "/app/a", "cannot be deleted and stays: Read-only file system (EROFS)"});
+  world.says(agent::Confirmed{1, 1});
+  CHECK(std::get<Delivered>(*world.outcome).warnings ==
+        std::vector<std::string>{"shop/web-1, container web: /app/a cannot be deleted and stays: Read-only "
+                                 "file system (EROFS)"});
 }
 
 TEST_CASE("what a container says beyond measure is cut") {
@@ -364,6 +390,17 @@ TEST_CASE("3.7 a comparison that is cut says which runs it has made due") {
   world.says(agent::Skipped{3});
   REQUIRE(world.told() == "NoSpace");
   CHECK(std::get<NotDelivered>(*world.outcome).begun == std::vector{1});
+}
+
+TEST_CASE("5.9 it is told whose content is not what was announced of it") {
+  TransportWorld world;
+  const Delivery delivery = one_file("text");
+  world.deliver(delivery);
+  world.greets();
+  world.says(agent::Failed{1, agent::Code::Digest, 0, delivery.writes[0].to, "it is another one", ""});
+  REQUIRE(world.told() == "DigestMismatch");
+  CHECK(std::get<NotDelivered>(*world.outcome).wrong == wanted_content(delivery.writes[0]));
+  CHECK(std::get<NotDelivered>(*world.outcome).curable);
 }
 
 TEST_CASE("5.9 what is not held is compared: the mode alone is sent, or it is wanted and the rest goes") {

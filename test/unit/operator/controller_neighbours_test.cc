@@ -1,6 +1,8 @@
 // Several LiveUpdates on one container, one that is made again, and what is not in the cache for a moment.
 #include <doctest/doctest.h>
 
+#include "core/desired/mirror.h"
+#include "core/rules/rules_mark.h"
 #include "test/unit/operator/controller_world.h"
 
 using namespace live_update;
@@ -19,13 +21,16 @@ struct Recording : ContainerTransport {
   Handle deliver(const ContainerRef&, std::shared_ptr<const Delivery> delivery,
                  std::move_only_function<void(DeliveryOutcome)> done, OnOutput) override {
     for (const DeliveryWrite& it : delivery->writes) written.insert(it.to);
+    for (const std::string& it : delivery->notes) notes.insert(it);
+    if (delivery->mirror) mirrored = delivery->mirror->folders.front().path;
     return loop.after(Millis(1), [done = std::make_shared<decltype(done)>(std::move(done))] {
       (*done)(Delivered{.transport = "Agent"});
     });
   }
   Loop& loop;
   std::map<std::string, std::set<std::string>> users;  // by container ID
-  std::set<std::string> written;
+  std::set<std::string> written, notes;
+  std::string mirrored;
 };
 
 struct Neighbours : Cluster {
@@ -147,4 +152,38 @@ TEST_CASE("6.2 a redeploy whose workload is not known for a moment is asked for 
   CHECK(web.api.count(Method::Patch, "/deployments/web") == 0);
   web.replica_set("web-1", 1);
   CHECK(web.until([&] { return web.api.count(Method::Patch, "/deployments/web") == 1; }));
+}
+
+TEST_CASE(
+    "4.5 Mirror deletes nothing where another LiveUpdate leads, even if that one's spec is wrong at "
+    "present") {
+  struct Other {
+    const char *from, *to;
+    bool beside;
+  };
+  for (const Other other :
+       {Other{"lib", "/elsewhere", true}, Other{"lib", "/app", false}, Other{"../lib", "/app", false}}) {
+    CAPTURE(other.from);
+    Neighbours world;
+    world.live_update("other", other.from, other.to);
+    world.api.objects.set(
+        Neighbours::path_of("web"),
+        R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"LiveUpdate","metadata":{"generation":9},"spec":{
+      "target":{"workload":{"kind":"Deployment","name":"web"}},"source":{"deletes":"Mirror"},
+      "steps":[{"sync":{"from":"src","to":"/app"}}]}})");
+    ChangeSet all;
+    all.meta = {"shop", change_set_name("web", "7f3a", 1)};
+    all.spec = {"web", "7f3a", "ada", 1, ChangeSetType::Snapshot};
+    all.spec.changes.push_back({.path = "src/a", .digest = sha256("")});
+    all.spec.ignores = HostIgnores{};
+    all.spec.reach =
+        reach_mark(decode_live_update(*parse_json(world.api.text(Neighbours::path_of("web"))))->spec);
+    world.api.objects.set("/apis/liveupdate.dev/v1alpha1/namespaces/shop/changesets/" + all.meta.name,
+                          encode_change_set(all));
+    world.pod("a", "1");
+    const Operator program(world.loop, world.api, world.options, &world.transport);
+    REQUIRE(world.until([&] { return world.transport.written.contains("/app/a"); }));
+    CHECK(world.transport.mirrored == (other.beside ? "/app" : ""));
+    CHECK(world.transport.notes.size() == (other.beside ? 0 : 1));
+  }
 }

@@ -144,6 +144,23 @@ TEST_CASE("6.2 a fall-back patches the pod template once") {
   CHECK(cluster.api.count(Method::Post, "/events") >= 1);
 }
 
+TEST_CASE(
+    "6.2 redeploys that the API server refuses are not counted: the first that it takes is not delayed") {
+  Cluster cluster;
+  cluster.pod("a", "1");
+  cluster.api.fail_next(Method::Patch, "/deployments/web", {ErrorKind::Forbidden, "no such right"}, 4);
+  Controller::Options options{"test"};
+  options.retry = Millis(20);
+  Operator op(cluster.loop, cluster.api, options);
+  cluster.post(1, "README.md", "hello");
+  const auto patched = [&] {
+    return cluster.api.text("/apis/apps/v1/namespaces/shop/deployments/web")
+        .contains("redeploy.liveupdate.dev/web");
+  };
+  CHECK(cluster.until(patched));
+  CHECK(cluster.api.count(Method::Patch, "/deployments/web") == 5);
+}
+
 TEST_CASE("6.2 where somebody else redeploys, the pods of that moment are asked for, once") {
   Cluster cluster;
   cluster.api.objects.set(Cluster::kLiveUpdate,

@@ -22,7 +22,8 @@ class Operator {
             api, [&loop](Millis delay, Callback work) { return loop.after(delay, std::move(work)); },
             [&loop] { return loop.wall_clock(); }),
         cache_(loop, api,
-               {.on_change = [this](const ObjectKey& key) { controller_->enqueue(key); },
+               {.account = options.account,
+                .on_change = [this](const ObjectKey& key) { controller_->enqueue(key); },
                 .on_synced = [] {},
                 .on_problem = [](const Error&) {}}) {
     log_ = std::move(*Log::create("error"));

@@ -1,106 +1,15 @@
 // The transport step by step, against a scripted exec. What the scripts themselves do:
 // test/wire/tar_shell_test.cc.
 #include "operator/tar/tar_transport.h"
-#include "core/desired/delivery.h"
+
 #include "operator/exec/script_note.h"
-
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <deque>
-#include <map>
-
 #include "run/content.h"
-#include "run/uv_loop.h"
-#include "test/fakes/fake_api_server.h"
-#include "test/fakes/turns.h"
+#include "test/unit/operator/tar_transport_world.h"
 
 using namespace live_update;
+using Situation = TarSituation;
 
 namespace {
-
-// A transport whose longer timers go off when the test says so.
-class Situation {
- public:
-  Situation() {
-    api.on_exec = [this](FakeExec& exec) {
-      execs.push_back(exec);
-      if (answer) answer(execs.back());
-    };
-  }
-
-  Situation& given(Delivery it) {
-    delivery = std::make_shared<Delivery>(std::move(it));
-    return *this;
-  }
-  void deliver() {
-    job = transport.deliver(
-        {"shop", "web-1", "web", "containerd://1"}, delivery,
-        [this](DeliveryOutcome it) {
-          CHECK(!outcome);
-          outcome = std::move(it);
-          job.reset();  // the owner forgets it right here
-        },
-        [this](int step, std::string_view bytes) {
-          printed += std::to_string(step) + ":" + std::string(bytes);
-        });
-    CHECK(!outcome);  // never inside the call
-    turn();
-  }
-  // Lets everything happen that can happen without time passing.
-  void turn() { live_update::turn(loop); }
-  // The timer of this length goes off; false if there is none.
-  bool pass(Millis delay) {
-    for (auto it = timers.begin(); it != timers.end(); ++it) {
-      if (it->second.first != delay) continue;
-      Callback work = std::move(it->second.second);
-      timers.erase(it);
-      work();
-      turn();
-      return true;
-    }
-    return false;
-  }
-  std::string told() const {
-    if (!outcome) return "nothing yet";
-    if (const auto* it = std::get_if<NotDelivered>(&*outcome))
-      return it->reason + (it->curable ? ", curable: " : ": ") + it->message;
-    std::string text = "delivered";
-    for (const RunFailure& it : std::get<Delivered>(*outcome).failures) {
-      text += "; step " + std::to_string(it.step) +
-              (it.timed_out ? " timed out: " : " exit " + std::to_string(it.exit_code) + ": ") + it.tail;
-    }
-    for (int step : std::get<Delivered>(*outcome).skipped)
-      text += "; step " + std::to_string(step) + " skipped";
-    for (const auto& it : std::get<Delivered>(*outcome).warnings) text += "; " + it;
-    return text;
-  }
-  // The words of a command after its script.
-  std::string words(std::size_t exec) const {
-    std::string text;
-    const auto& command = execs.at(exec).request().command;
-    for (std::size_t i = 4; i < command.size(); ++i) text += (i > 4 ? "|" : "") + command[i];
-    return text;
-  }
-
-  std::string printed;  // by runs
-  UvLoop loop;
-  FakeApiServer api{loop};
-  std::map<int, std::pair<Millis, Callback>> timers;
-  int next_timer = 0;
-  TarTransport transport{api,
-                         [this](Millis delay, Callback work) -> Handle {
-                           if (delay == Millis(0)) return loop.after(delay, std::move(work));
-                           timers[++next_timer] = {delay, std::move(work)};
-                           return Handle([this, id = next_timer] { timers.erase(id); });
-                         },
-                         [] { return Time(); }};
-  std::shared_ptr<const Delivery> delivery;
-  std::deque<FakeExec> execs;
-  std::function<void(FakeExec&)> answer = [](FakeExec& it) { it.exit(0); };
-  std::optional<DeliveryOutcome> outcome;
-  Handle job;
-};
 
 DeliveryWrite file(const std::string& path, const std::string& text, const std::string& root = "/app") {
   return {path,         root, FileType::File,
@@ -163,6 +72,25 @@ TEST_CASE("only deletes need no tar") {
   CHECK(!s.execs[0].request().stdin_open);
 }
 
+TEST_CASE("4.5: what the script could not delete is a warning, of five paths at most") {
+  Situation s;
+  s.answer = only(s, 1, [&](FakeExec& it) {
+    it.err("live-update: stays 7 /app/a: Device or res");
+    it.err("ource busy\nlive-update: stays 7 /app/b: c: Read-only file system\n");
+    for (const char* path : {"c", "d", "e", "f"})
+      it.err("live-update: stays 7 /app/" + std::string(path) + ": Permission denied\n");
+    it.err("live-update: stays +20\n");
+    it.exit(0);
+  });
+  s.given(everything()).deliver();
+  CHECK(
+      s.told() ==
+      "delivered; shop/web-1, container web: /app/a cannot be deleted by user ID 7 and stays: Device or "
+      "resource busy; also /app/b: c (Read-only file system), /app/c (Permission denied), /app/d (Permission "
+      "denied), /app/e (Permission denied) and 21 more; mount its directory instead of the single file, or "
+      "sync to another directory");
+}
+
 TEST_CASE("4.7: after a failed run the next ones and the restart are not reached; the files are there") {
   Situation s;
   s.answer = only(s, 0, [](FakeExec& it) {
@@ -184,6 +112,18 @@ TEST_CASE("4.7: with Continue the others go on") {
   s.given(d).deliver();
   CHECK(s.told() == "delivered; step 2 exit 1: ");
   CHECK(s.execs.size() == 5);
+}
+
+TEST_CASE("4.6: a command that no container can execute: nothing is sent") {
+  Situation s;
+  Delivery d = everything();
+  d.after_sync[1].command = {"echo", std::string(1'200'000, 'x')};
+  s.given(d).deliver();
+  CHECK(
+      s.told() ==
+      "Unsupported: shop/web-1, container web: spec.steps[3].run: its command is longer than 256 KiB; put it "
+      "into a file");
+  CHECK(s.execs.empty());
 }
 
 TEST_CASE("4.6: a run that takes too long is ended by a second exec") {
@@ -311,13 +251,14 @@ TEST_CASE("4.4: a directory of another user keeps its mode, with a warning") {
         "another user");
 }
 
-TEST_CASE("a wrong digest: nothing is sent, to no replica") {
+TEST_CASE("5.9 a wrong digest: nothing is sent, to no replica, and it is told whose content is wrong") {
   Situation s;
   Delivery d = everything();
   d.writes[0].digest = sha256("other");
   s.given(d).deliver();
   CHECK(s.told().starts_with(
-      "DigestMismatch: shop/web-1, container web: /app/a: its content has the digest sha256:"));
+      "DigestMismatch, curable: shop/web-1, container web: /app/a: its content has the digest sha256:"));
+  CHECK(std::get<NotDelivered>(*s.outcome).wrong == wanted_content(d.writes[0]));
   CHECK(s.execs.empty());
 }
 

@@ -1,6 +1,7 @@
 // What a ChangeSet's status says while containers answer one after the other.
 #include <doctest/doctest.h>
 
+#include "core/rules/rules_mark.h"
 #include "test/unit/reconcile/reconcile_world.h"
 
 using namespace live_update;
@@ -50,10 +51,10 @@ TEST_CASE("4.7 a run that fails in all replicas is told once, when all have answ
   Replicas web(3);
   web.save(1);
   web.fails("c1");
-  CHECK(web.said(1) == "Waiting 1/3");
+  CHECK(web.said(1) == "Waiting 1/3: sequence 1 is being applied");
   web.pass(milliseconds(300));
   web.fails("c3");
-  CHECK(web.said(1) == "Waiting 2/3");
+  CHECK(web.said(1) == "Waiting 2/3: sequence 1 is being applied");
   web.fails("c2");
   CHECK(web.said(1) == "Failed 3/3: " + kBoom);
 }
@@ -71,11 +72,11 @@ TEST_CASE("5.2 a failure waits a second for slower replicas, not longer") {
   web.save(1);
   web.fails("c2");
   const Instant failed = web.now;
-  CHECK(web.said(1) == "Waiting 1/3");
+  CHECK(web.said(1) == "Waiting 1/3: sequence 1 is being applied");
   CHECK(web.decision.look_again == failed + kSecond);
   web.pass(milliseconds(999));
   web.outcome("c1");
-  CHECK(web.said(1) == "Waiting 2/3");
+  CHECK(web.said(1) == "Waiting 2/3: sequence 1 is being applied");
   web.pass(milliseconds(1));
   const std::string why = "pod web-2, container app: run step 2 exited with 1: boom";
   CHECK(web.said(1) == "Failed 2/3: " + why);
@@ -98,7 +99,7 @@ TEST_CASE("4.9 a lost connection is waited for like a slow replica; a refusal go
   web.fails("c1");
   web.outcome("c2", NotDelivered{"Unavailable", "connection cut", true});
   web.outcome("c3", NotDelivered{"NoSpace", "/app: no space left", false});
-  CHECK(web.said(1) == "Waiting 1/3");
+  CHECK(web.said(1) == "Waiting 1/3: pod web-2, container app: connection cut");
   REQUIRE(web.decision.look_again);
   web.now = *web.decision.look_again;
   web.said(1);
@@ -114,10 +115,10 @@ TEST_CASE("4.7 a failed batch stays failed while its runs are tried again with t
   CHECK(web.said(1) == "Failed 2/2: " + kBoom);
   web.save(2);
   CHECK(web.said(1) == "Failed 2/2: " + kBoom);
-  CHECK(web.said(2) == "Waiting 0/2");
+  CHECK(web.said(2) == "Waiting 0/2: sequence 2 is being applied");
   web.fails("c1", "another reason");
   CHECK(web.said(1) == "Failed 2/2: " + kBoom);
-  CHECK(web.said(2) == "Waiting 1/2");
+  CHECK(web.said(2) == "Waiting 1/2: sequence 2 is being applied");
   web.fails("c2", "another reason");
   CHECK(web.said(1) == "Failed 2/2: " + kBoom);
   CHECK(web.said(2) == "Failed 2/2: pod web-1, container app: run step 2 exited with 1: another reason");
@@ -132,7 +133,7 @@ TEST_CASE("4.9 after a restart of the operator what failed before it is told at 
   Replicas web(2);
   web.save(1);
   web.fails("c1");
-  CHECK(web.said(1) == "Waiting 1/2");
+  CHECK(web.said(1) == "Waiting 1/2: sequence 1 is being applied");
   web.pass(3600 * milliseconds(1000));
   web.lanes = lanes_from(web.lu.status);
   web.under_way.clear();
@@ -145,7 +146,7 @@ TEST_CASE("4.9 a save after a refused one is not told the refusal of the one bef
   web.refuses("c1", "web-1");
   CHECK(web.said(1) == "Failed 0/1: " + kFull);
   web.save(2);
-  CHECK(web.said(2) == "Waiting 0/1");
+  CHECK(web.said(2) == "Waiting 0/1: sequence 2 is being applied");
   CHECK(web.said(1) == "Failed 0/1: " + kFull);
   web.outcome("c1");
   CHECK(web.said(2) == "Applied 1/1");
@@ -161,7 +162,7 @@ TEST_CASE("4.9 a save after a refused one is tried, and told when it is refused,
   web.save(3);
   web.refuses("c1", "web-1");
   CHECK(web.said(2) == "Failed 0/1: " + kFull);
-  CHECK(web.said(3) == "Waiting 0/1");
+  CHECK(web.said(3) == "Waiting 0/1: sequence 3 is being applied");
   REQUIRE(web.under_way.at("c1") == 3);
   web.refuses("c1", "web-1");
   CHECK(web.said(3) == "Failed 0/1: " + kFull);
@@ -175,7 +176,7 @@ TEST_CASE("4.9 a save that waits for the end of a suspension is not told the ref
   web.said(1);
   web.lu.spec.suspend = true;
   web.save(2);
-  CHECK(web.said(2) == "Waiting 0/1");
+  CHECK(web.said(2) == "Waiting 0/1: sequence 2 is being applied");
   CHECK(web.said(1) == "Failed 0/1: " + kFull);
 }
 
@@ -189,7 +190,7 @@ TEST_CASE("4.8 a save is not told of a process 1 that did not end for the one be
   web.outcome("c1", Delivered{.replace_pod = true});
   CHECK(web.said(1) == "Applied 1/1");
   web.save(2);
-  CHECK(web.said(2) == "Waiting 0/1");
+  CHECK(web.said(2) == "Waiting 0/1: sequence 2 is being applied");
 }
 
 TEST_CASE("4.9 the refusal of one replica waits for one that tries the save now") {
@@ -199,7 +200,7 @@ TEST_CASE("4.9 the refusal of one replica waits for one that tries the save now"
   web.refuses("c2", "web-2");
   web.save(2);
   web.refuses("c1", "web-1");
-  CHECK(web.said(2) == "Waiting 0/2");
+  CHECK(web.said(2) == "Waiting 0/2: sequence 2 is being applied");
   web.outcome("c2");
   CHECK(web.said(2) == "Failed 1/2: " + kFull);
 }
@@ -263,6 +264,7 @@ TEST_CASE("4.9 a refusal of what is not needed any more is over") {
   REQUIRE(web.said(1) == "Failed 0/1: " + kFull);
   web.lu.spec.source.ignore = {"src/x1"};
   ++web.lu.meta.generation;
+  web.lu.status.baseline_rules = baseline_mark(web.lu.spec);  // that is baseline_test.cc
   web.said(1);
   CHECK(World::does(web.decision) == "");
   CHECK(web.state("c1") == "Synced");

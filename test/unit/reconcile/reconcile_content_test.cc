@@ -1,6 +1,7 @@
 // Content that nobody in the cluster holds (semantics.md 2.7, 5.9).
 #include <doctest/doctest.h>
 
+#include "core/rules/rules_mark.h"
 #include "test/unit/reconcile/reconcile_world.h"
 
 using namespace live_update;
@@ -22,6 +23,13 @@ World unmapped() {
 void map_docs(World& world) {
   world.lu.spec.steps = {Sync{"src", "/app"}, Sync{"docs", "/app/docs"}};
   ++world.lu.meta.generation;
+  world.lu.status.baseline_rules = baseline_mark(world.lu.spec);  // that is baseline_test.cc
+}
+
+void map_src_only(World& world) {
+  map_docs(world);
+  world.lu.spec.steps.pop_back();
+  world.lu.status.baseline_rules = baseline_mark(world.lu.spec);
 }
 
 const DeliveryWrite& write_to(const Decision& decision, const std::string& to) {
@@ -74,6 +82,43 @@ TEST_CASE("5.9 content that nobody holds is wanted; other files go, and the cont
   CHECK(world.state("c1") == "Synced");
 }
 
+TEST_CASE("5.9 content that is not what its ChangeSet says is wanted; nothing else waits for it") {
+  World world;
+  world.pod("a", "c1");
+  world.post(delta(1).saved("src/a").saved("src/b"));
+  const WantedContent wrong = wanted_content(write_to(world.look(), "/app/a"));
+  world.outcome("c1",
+                NotDelivered{.reason = "DigestMismatch", .message = "it is another one", .wrong = wrong});
+  world.history.disbelieve(wrong);
+  Decision decision = world.look();  // at once
+  CHECK(World::does(decision) == "c1@1: +/app/a +/app/b build; ");
+  CHECK_FALSE(is_held(write_to(decision, "/app/a")));
+  world.outcome("c1", Delivered{.wanted = {wrong}});
+  world.look();
+  CHECK(world.state("c1") == "Waiting");
+  CHECK(
+      world.lu.status.containers[0].message ==
+      "lacks the content of src/a (what a ChangeSet brought as that is something else), which nobody in the "
+      "cluster holds");
+  REQUIRE(world.lu.status.wanted.size() == 1);
+  world.post(delta(2).saved("src/c"));
+  CHECK(World::does(world.look()) == "c1@2: +/app/c build; ");
+}
+
+TEST_CASE("5.9 content that is held by now goes to who lacks it, though no later batch names it") {
+  World world = unmapped();
+  world.post(delta(2).saved("docs/x", "text"));
+  map_docs(world);
+  world.settle_all();
+  // It answered before a Checkpoint was joined that brings it.
+  const Entry held = *world.history.all().find("docs/x");
+  world.lanes.at("c1").wanted["docs/x"] = {"docs/x", held.digest, held.size};
+  CHECK(World::does(world.look()) == "c1@2: +/app/docs/x +/app/a; ");
+  world.outcome("c1");
+  CHECK(World::does(world.look()) == "");
+  CHECK(world.state("c1") == "Synced");
+}
+
 TEST_CASE("5.9 a new pod goes without what nobody holds, too") {
   World world = unmapped();
   map_docs(world);
@@ -113,7 +158,7 @@ TEST_CASE("5.9 what lacked content is wanted no more when it is another file, go
     world.look();
     if (i == 0) world.post(delta(2).saved("docs/x", "other"));
     if (i == 1) world.post(delta(2).deleted("docs/x"));
-    if (i == 2) world.lu.spec.steps.pop_back(), ++world.lu.meta.generation;
+    if (i == 2) map_src_only(world);
     world.settle_all();
     world.look();
     CHECK(world.state("c1") == "Synced");

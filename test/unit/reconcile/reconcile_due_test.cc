@@ -12,13 +12,6 @@ void edit(World& world, std::vector<Step> steps) {
   ++world.lu.meta.generation;
 }
 
-// As if the operator had been restarted: it knows what the status says.
-void restart_operator(World& world) {
-  world.lanes = lanes_from(world.lu.status);
-  world.history = History();
-  world.judgements.clear();
-}
-
 const Step kSync = Sync{"src", "/app"};
 
 Run triggered(const std::string& word, const std::string& trigger) {
@@ -39,7 +32,7 @@ TEST_CASE("4.7 a step inserted above a failed run while that is corrected: the f
     world.outcome("c1", Delivered{{RunFailure{1, 127, false, "no such program"}}});
     world.look();
     CHECK(world.lu.status.containers[0].failed_steps == std::vector{1});
-    if (restarted) restart_operator(world);
+    if (restarted) world.restart_operator();
     edit(world, {kSync, triggered("lint", "src/lint.js"), triggered("install", "src/package.json")});
     world.look();
     CHECK(world.lu.status.containers[0].failed_steps == std::vector{2});
@@ -100,8 +93,29 @@ TEST_CASE("4.7 failedSteps of a status without marks are steps of the spec that 
   world.look();
   CHECK(world.lu.status.due.size() == 3);
   world.lu.status.due.clear();
-  restart_operator(world);
+  world.restart_operator();
   world.look();
   CHECK(world.state("c1") == "RunFailed");
   CHECK(world.lu.status.due.size() == 3);
+}
+
+TEST_CASE("4.7 of several runs that failed the one that ended the steps comes first, and all are named") {
+  World world;
+  world.pod("a", "c1");
+  for (const auto* name : {"lint", "install", "test"}) world.lu.spec.steps.push_back(World::run(name));
+  std::get<Run>(world.lu.spec.steps[3]).on_failure = OnFailure::Continue;
+  std::get<Run>(world.lu.spec.steps[5]).on_failure = OnFailure::Continue;
+  world.post(delta(1).saved("src/x.py"));
+  world.look();
+  world.outcome(
+      "c1", Delivered{{RunFailure{3, 7, false, "style"}, RunFailure{4, 1, false, "no such module"}}, {5}});
+  world.look();
+  CHECK(world.condition("Stalled").message ==
+        "pod a, container app: run step 4 exited with 1 (also run step 3 exited with 7): no such module");
+  world.post(delta(2).saved("src/x.py"));
+  world.look();
+  world.outcome("c1", Delivered{{RunFailure{3, 7, false, "style"}, RunFailure{5, 0, true, ""}}});
+  world.look();
+  CHECK(world.condition("Stalled").message ==
+        "pod a, container app: run step 3 exited with 7 (also run step 5 was ended by its timeout): style");
 }

@@ -17,20 +17,13 @@ World two_saves() {
   return world;
 }
 
-void take_over(World& world) {
-  world.lanes = lanes_from(world.lu.status);
-  world.history = History();
-  world.history.expect(world.lu.status.history);
-  world.judgements.clear();
-}
-
 }  // namespace
 
 TEST_CASE(
     "7.5 a needed ChangeSet that went while no operator ran is known to be lost until a Snapshot comes") {
   World world = two_saves();
   world.change_sets.erase(world.change_sets.begin());
-  take_over(world);
+  world.restart_operator();
   world.later_pod("b", "c2");
   world.look();
   CHECK(world.condition("SnapshotNeeded").status);
@@ -49,7 +42,7 @@ TEST_CASE(
 
 TEST_CASE("7.5 an operator that takes over misses nothing where all is there") {
   World world = two_saves();
-  take_over(world);
+  world.restart_operator();
   world.look();
   CHECK_FALSE(world.condition("SnapshotNeeded").status);
   CHECK(world.lu.status.history == "1-2");
@@ -65,4 +58,23 @@ TEST_CASE("7.5 what is not needed any more is deleted when the status does not c
   CHECK(world.look().superseded.empty());
   REQUIRE(world.look().superseded.size() == 1);
   CHECK(world.look().superseded[0].name == "web-7f3a-000001");
+}
+
+// Two operators may be at work for a while: what one is posting must not be deleted by the other.
+TEST_CASE("7.5 half of a Checkpoint goes when nobody can be posting it any more") {
+  World world = two_saves();
+  auto half = std::make_shared<ChangeSet>(*std::shared_ptr<const ChangeSet>(delta(1).part(1, 2)));
+  half->spec.session = "checkpoint-7";
+  half->spec.checkpoint = CheckpointOf{};
+  half->meta.name = "web-checkpoint-7-000001";
+  half->meta.created = world.wall;
+  world.post(half);
+  const Decision decision = world.look();
+  CHECK(decision.superseded.empty());
+  REQUIRE(decision.look_again);
+  CHECK(*decision.look_again - world.now == std::chrono::seconds(60));
+  world.wall += std::chrono::seconds(60);
+  const auto superseded = world.look().superseded;
+  REQUIRE(superseded.size() == 1);
+  CHECK(superseded[0].name == half->meta.name);
 }

@@ -38,3 +38,29 @@ TEST_CASE("4.3 nor where a sync of another LiveUpdate of the container leads to"
   REQUIRE(decision.deliveries[0].delivery->writes.size() == 1);
   CHECK(decision.deliveries[0].delivery->writes[0].root == "/app");
 }
+
+TEST_CASE("4.3, 5.7 what was left out for another LiveUpdate comes when the other one is gone") {
+  World world;
+  world.lu.spec.steps = {Sync{"a", "/app/a"}};
+  world.other_roots = {"/app", "/app/a/b"};
+  world.pod("a", "c1");
+  world.post(delta(1).linked("a/b", "fine").saved("a/fine"));
+  CHECK(world.settle_all() == "c1@1: +/app/a/fine; ");
+  world.other_roots.clear();
+  CHECK(world.settle_all() == "c1@1: +/app/a/b +/app/a/fine; ");
+  CHECK(world.state("c1") == "Synced");
+}
+
+TEST_CASE(
+    "4.3, 5.7 a LiveUpdate that leads beside these syncs, or to the same folder, makes nothing doubtful") {
+  World world;
+  world.lu.spec.steps = {Sync{"a", "/app/a"}, Sync{"f", "/app/f/"}};
+  world.pod("a", "c1");
+  world.post(delta(1).saved("a/x").saved("f"));
+  CHECK(world.settle_all() == "c1@1: +/app/a/x +/app/f/f; ");
+  world.other_roots = {"/app/a", "/app/b", "/app/aa"};
+  CHECK(world.settle_all() == "");
+  CHECK(world.state("c1") == "Synced");
+  world.other_roots = {"/app/f/f"};
+  CHECK(world.settle_all() == "c1@1: +/app/a/x +/app/f/f; ");
+}

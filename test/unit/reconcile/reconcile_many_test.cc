@@ -18,14 +18,6 @@ World many() {
   return world;
 }
 
-void take_over(World& world) {
-  world.lanes = lanes_from(world.lu.status);
-  world.history = History();
-  world.history.expect(world.lu.status.history);
-  world.judgements.clear();
-  world.under_way.clear();
-}
-
 }  // namespace
 
 TEST_CASE("4.9 an operator that takes over sends nothing again, however many containers there are") {
@@ -33,7 +25,7 @@ TEST_CASE("4.9 an operator that takes over sends nothing again, however many con
   CHECK(world.lu.status.containers.size() == 100);
   REQUIRE(world.lu.status.others.size() == 1);
   CHECK(world.lu.status.others[0].ids.size() == kMany - 100);
-  take_over(world);
+  world.restart_operator();
   world.later_pod("new", "c-new");
   CHECK(world.settle_all() == "c-new@1: +/app/a build restart; ");
   CHECK(world.lu.status.synced == "251/251");
@@ -48,7 +40,7 @@ TEST_CASE("4.9 those that were in the middle of something get what they lack, an
   world.outcome("c1", Delivered{{RunFailure{2, 1, false, "no"}}, {3}});
   world.look();
   CHECK(world.lu.status.others.size() >= 2);
-  take_over(world);
+  world.restart_operator();
   const Decision decision = world.look();
   CHECK(decision.deliveries.size() == kMany / 2 - 1);
   for (const DeliverTo& it : decision.deliveries) {

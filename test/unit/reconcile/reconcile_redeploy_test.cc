@@ -40,6 +40,45 @@ TEST_CASE(
   CHECK_FALSE(world.condition("FallBack").status);
 }
 
+// What a Snapshot changed is told by what came before it: that is superseded by the Snapshot itself.
+TEST_CASE("3.7, 6.2 a Snapshot that was applied does not fall back for the next operator") {
+  World world;
+  world.lu.spec.source.context = {"."};
+  world.pod("a", "c1");
+  world.post(snapshot(1).saved("Dockerfile").saved("src/x.py"));
+  world.settle_all();
+  world.post(delta(2).deleted("Dockerfile"));
+  CHECK(world.settle_all() == "restart Deployment/web for 2; ");
+  world.deployment.template_annotations["redeploy.liveupdate.dev/web"] = "uid-1:2";
+  world.pods.clear();
+  world.replica_set("web-2", "2");
+  world.pod("b", "c2", "web-2").meta.annotations["redeploy.liveupdate.dev/web"] = "uid-1:2";
+  const std::shared_ptr<const ChangeSet> whole = snapshot(3).saved("src/x.py").deleted("Dockerfile");
+  world.post(whole);
+  world.settle_all();
+  REQUIRE(world.state("c2") == "Synced");
+  auto applied = std::make_shared<ChangeSet>(*whole);
+  applied->status.phase = "Applied";
+  world.change_sets = {world.change_sets.front(), applied};
+  world.restart_operator();
+  CHECK(world.settle_all() == "");
+  CHECK(world.state("c2") == "Synced");
+}
+
+// By now it may seem to have done so: it is judged by what there is today, and the pods may be of the same second.
+TEST_CASE("6.2 what was applied does not fall back for the next operator") {
+  for (const bool was_applied : {false, true}) {
+    World world;
+    world.lu.spec.source.context = {"."};
+    world.pod("a", "c1");
+    const std::shared_ptr<const ChangeSet> said = delta(1).saved("Dockerfile");
+    auto it = std::make_shared<ChangeSet>(*said);
+    if (was_applied) it->status.phase = "Applied";
+    world.post(it);
+    CHECK(world.settle_all().contains("restart Deployment/web") == !was_applied);
+  }
+}
+
 TEST_CASE("6.4 while a fall-back is pending, live updates of other files go on") {
   World world;
   world.lu.spec.fall_back.redeploy = Redeploy::None;

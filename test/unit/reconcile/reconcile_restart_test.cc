@@ -141,6 +141,21 @@ TEST_CASE("4.8 a pod that is to be deleted is so by the next operator, too") {
   CHECK(w.lanes["c1"].replace_pod);
 }
 
+TEST_CASE("4.8 a pod that is to be deleted is so by the next operator whatever its message was about") {
+  World w;
+  w.lu.spec.steps = {FallBackOn{{"Dockerfile"}}, Sync{"src", "/app"}, Restart{RestartContainer{}, {}}};
+  w.lu.spec.fall_back.redeploy = Redeploy::None;
+  w.pod("web-a", "c1");
+  w.post(delta(1).saved("src/a"));
+  w.look();
+  w.outcome("c1", Delivered{.replace_pod = true});
+  w.post(delta(2).saved("Dockerfile"));
+  w.look();
+  CHECK(w.state("c1") == "FallBack");
+  w.lanes = lanes_from(w.lu.status);
+  CHECK(w.lanes["c1"].replace_pod);
+}
+
 TEST_CASE("4.8 a deletion that the API server refuses is asked for again, and told") {
   World w;
   w.lu.spec.steps = {Sync{"src", "/app"}, Restart{RestartContainer{}, {}}};

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "core/rules/rules_mark.h"
 #include "test/unit/reconcile/reconcile_world.h"
 
 using namespace live_update;
@@ -12,17 +13,11 @@ namespace {
 void edit(World& world, const std::function<void(LiveUpdateSpec&)>& change) {
   change(world.lu.spec);
   ++world.lu.meta.generation;
+  world.lu.status.baseline_rules = baseline_mark(world.lu.spec);  // that is baseline_test.cc
 }
 
 void set_steps(World& world, std::vector<Step> steps) {
   edit(world, [&](LiveUpdateSpec& spec) { spec.steps = std::move(steps); });
-}
-
-// As if the operator had been restarted: it knows what the status says.
-void restart_operator(World& world) {
-  world.lanes = lanes_from(world.lu.status);
-  world.history = History();
-  world.judgements.clear();
 }
 
 const Step kSrc = Sync{"src", "/app"}, kDocs = Sync{"docs", "/app/docs"};
@@ -58,7 +53,7 @@ TEST_CASE("5.7 a sync that is added brings what was saved before it was") {
   for (const bool restarted : {false, true}) {
     World world = in_sync();
     set_steps(world, {kSrc, kDocs, World::run("build")});
-    if (restarted) restart_operator(world);
+    if (restarted) world.restart_operator();
     const Decision decision = world.look();
     CHECK(World::does(decision) == "c1@1: +/app/docs/x +/app/a build; ");
     CHECK(decision.deliveries[0].delivery->compare);
@@ -82,7 +77,7 @@ TEST_CASE("5.7 a sync that leads elsewhere now: everything goes there, and what 
     CHECK(world.state("c1") == "Synced");
     CHECK(world.lu.status.containers[0].message ==
           "what syncs that are gone have put elsewhere in this container stays until it is new");
-    restart_operator(world);
+    world.restart_operator();
   }
   world.pod("a", "c2");
   world.settle_all();
@@ -167,7 +162,7 @@ TEST_CASE("5.7 an edit in the middle of a delivery: what went by the rules befor
 TEST_CASE("5.7 an operator that does not know by which rules a container was filled compares it") {
   World world = in_sync();
   world.lu.status.containers[0].rules.clear();
-  restart_operator(world);
+  world.restart_operator();
   CHECK(world.settle_all() == "c1@1: +/app/a build; ");
   CHECK(world.settle_all() == "");
 }
@@ -208,7 +203,7 @@ TEST_CASE("3.7 a comparison that an operator left in the middle does what is nam
   World world = in_sync();
   world.post(snapshot(2).saved("src/a"));
   world.look();
-  restart_operator(world);
+  world.restart_operator();
   world.under_way.clear();
   const Decision decision = world.look();
   CHECK(World::does(decision) == "c1@2: +/app/a build; ");

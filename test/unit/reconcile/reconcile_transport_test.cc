@@ -41,17 +41,6 @@ TEST_CASE("4.9 what is delivered again after a lost session is compared first") 
   CHECK(world.look().deliveries[0].delivery->compare);
 }
 
-TEST_CASE("4.5 the delivery says how directories are deleted, and which transport may be used") {
-  World world;
-  world.pod("a", "c1");
-  world.lu.spec.source.deletes = DeletePolicy::Mirror;
-  world.lu.spec.transport = Transport::Agent;
-  world.post(delta(1).saved("src/x.py"));
-  const auto delivery = world.look().deliveries[0].delivery;
-  CHECK(delivery->mirror);
-  CHECK(delivery->transport == Transport::Agent);
-}
-
 TEST_CASE("4.8 a container that cannot be restarted from inside: its pod goes, if something makes another") {
   World world;
   world.pod("a", "c1");

@@ -67,7 +67,8 @@ class World {
   Decision look() {
     history.update(change_sets, lu.status.sequence, wall);
     CheckedSpec checked = check_spec(lu);
-    checked.other_roots = other_roots;
+    take_other_roots(checked, judgements, other_roots);
+    checked.foreign_roots = other_roots;
     WorkBudget budget;
     judge(lu, checked, history, judgements, budget);
     std::vector<const Pod*> pod_list;
@@ -97,6 +98,15 @@ class World {
       under_way[it.target.container_id] = it.sequence;
     }
     return decision;
+  }
+
+  // Another operator takes over: it knows what the API server has.
+  void restart_operator() {
+    lanes = lanes_from(lu.status);
+    history = History();
+    history.expect(lu.status.history);
+    judgements.clear();
+    under_way.clear();
   }
 
   void asked(const PodToDelete& it) { deletions.asked(it.uid, it.sequence, pods.size(), now); }

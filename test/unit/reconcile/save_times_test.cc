@@ -43,6 +43,30 @@ TEST_CASE("a ChangeSet that does not say when it was saved has no times") {
   CHECK(say_stages({}) == "");
 }
 
+TEST_CASE("a time of a save that cannot be leads to no times, and one of the post to none of that") {
+  const auto times_of = [](std::chrono::hours observed, std::chrono::hours posted) {
+    ChangeSetSpec spec;
+    spec.observed_at = at(0) + std::chrono::hours(1000) + observed;
+    spec.posted_at = at(0) + std::chrono::hours(1000) + posted;
+    const Time now = at(0) + std::chrono::hours(1000);
+    return in_milliseconds(save_times(spec, {.received = now, .applied = now + std::chrono::seconds(1)}));
+  };
+  using std::chrono::hours;
+  CHECK(times_of(hours(-24), hours(-1)).applied == 86'401'000);
+  CHECK(times_of(hours(-24), hours(-1)).posted == 82'800'000);
+  CHECK(times_of(hours(-169), hours(0)) == SaveMilliseconds());
+  CHECK(times_of(hours(1), hours(1)) == SaveMilliseconds());
+  for (const hours posted : {hours(1), hours(-169)}) {
+    CHECK_FALSE(times_of(hours(-1), posted).posted);
+    CHECK(times_of(hours(-1), posted).applied == 3'601'000);
+  }
+  ChangeSetSpec spec;
+  for (const char* time : {"0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    spec.observed_at = *parse_time(time);
+    CHECK(in_milliseconds(save_times(spec, {.received = at(0)})) == SaveMilliseconds());
+  }
+}
+
 TEST_CASE("of several containers the last one counts, for each batch that it was sent") {
   BatchTimesMap batches;
   for (std::int64_t sequence : {1, 2, 3}) batches[sequence].received = at(0);

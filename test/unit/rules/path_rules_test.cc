@@ -76,7 +76,7 @@ TEST_CASE("52 what a container lacks is looked up in steps, too") {
   Judgements judgements;
   WorkBudget unbounded;
   judge(live_update, checked, history, judgements, unbounded);
-  checked.rules->forget();
+  checked.rules().forget();
   const Lanes lanes;
   const PrintedMap printed;
   const BatchTimesMap times;

@@ -235,6 +235,12 @@ TEST_CASE("3.3 from is the file itself: exactly to, or with a trailing / its nam
   CHECK(given(spec_with({sync("a/p.json", "/app/")})).deleted("a/p.json").plan() == "rm /app/p.json");
 }
 
+TEST_CASE("3.3 what was below from does not delete from, which is a file in the same place by now") {
+  const auto spec = spec_with({sync("a", "/app/")});
+  CHECK(given(spec).has("a").deleted("a/a").plan() == "copy a -> /app/a");
+  CHECK(given(spec).has("a").deleted("a/b").plan() == "rm /app/b");
+}
+
 TEST_CASE("3.3 whether from is a file or a directory") {
   const auto spec = spec_with({sync("src", "/app/")});
   CHECK(given(spec).saved("src").plan() == "copy src -> /app/src");

@@ -294,6 +294,9 @@ TEST_CASE("1.8 validate says what the API server says") {
   collect(spec_with({shell("x")}), said);
   // Of one of several the reader of files says the rest (rules 1.1, 1.10); of the context, which the CRD
   // cannot name, the end is alike.
+  collect(spec_with({kSync, run({.command = {"", std::string(1 << 20, 'a')}})}), said);
+  collect(spec_with({fall_back_on(std::vector<std::string>(501, std::string(100, 'a'))), kSync}), said);
+  collect(spec_with({sync("a", "/" + std::string(256, 'a'))}), said);
   std::string outside;
   collect(in({"src"}, spec_with({fall_back_on({"a"}), sync("b", "/b"), shell("x", {"c"})})), outside);
 
@@ -353,7 +356,12 @@ std::string printed(const std::string& spec, const FakeFileSystem& files = {}) {
 }  // namespace
 
 TEST_CASE("1.9 validate prints each error with its place and field") {
-  CHECK(printed("  steps: [{sync: {from: src, to: /app}}]\n") == "lu.yaml: LiveUpdate web is valid\n0");
+  CHECK(printed("  steps: [{sync: {from: src, to: /app}}]\n", FakeFileSystem().directory("src")) ==
+        "lu.yaml: LiveUpdate web is valid\n0");
+  CHECK(printed("  steps: [{sync: {from: scr, to: /app}}]\n", FakeFileSystem().directory("src")) ==
+        "lu.yaml:6:19: spec.steps[0].sync.from: warning: scr is no file or folder of the root that can be "
+        "read, so nothing is synced from it: correct it, unless it is made later\n"
+        "lu.yaml: LiveUpdate web is valid\n0");
   const auto two = FakeFileSystem().file("a/f").file("b/f");
   CHECK(printed("  steps: [{sync: {from: a, to: /app}}, {sync: {from: b, to: /app}}]\n", two) ==
         "lu.yaml:6:57: spec.steps[1].sync.to: warning: a and b can both go to /app, where the sync declared "

@@ -74,6 +74,17 @@ TEST_CASE("3.3 two syncs that can meet in the container are legal, with a warnin
   CHECK(warned({sync("new", "/app"), sync("lib", "/app/lib")}, &host).contains("new/lib and lib"));
 }
 
+TEST_CASE("3.3 a sync from what is not there is legal, with a warning") {
+  FakeHostTree host;
+  host.add("src/a.py", FileType::File);
+  CHECK(warned({sync("./src/", "/app"), sync("src/a.py", "/b"), sync(".", "/all")}, &host) == "");
+  CHECK(
+      warned({kSync, fall_back_on({"x"}), sync("./scr/", "/lib")}, &host) ==
+      "spec.steps[2].sync.from: scr is no file or folder of the root that can be read, so nothing is synced "
+      "from it: correct it, unless it is made later");
+  CHECK(warned({sync("scr", "/lib")}) == "");  // without the disk at hand
+}
+
 TEST_CASE("5.1 a kind that nobody knows is legal, with a warning that names the nearest") {
   auto warned = [](const std::string& kind) -> std::string {
     LiveUpdateSpec spec = spec_with({kSync});

@@ -35,6 +35,7 @@ struct Given {
   std::string sift(std::vector<Change> changes) {
     const auto rest = guard.sift(std::move(changes),
                                  {.posted = posted,
+                                  .there = [this] { return static_cast<std::int64_t>(posted.size()); },
                                   .nothing_left = nothing_left,
                                   .most = most,
                                   .allowed = allowed,

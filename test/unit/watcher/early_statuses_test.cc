@@ -40,3 +40,33 @@ TEST_CASE("what is known to be stored is not early, and the bound drops the olde
   CHECK_FALSE(early.take(9000));
   CHECK(early.take(9999)->phase == "Applied");
 }
+
+TEST_CASE("7.3 where the sequences begin anew, what comes early is kept as ever") {
+  EarlyStatuses early("aaa");
+  early.known(40'000);
+  early.start_over(4);
+  early.keep(told("aaa", 3));
+  early.keep(told("aaa", 4));
+  CHECK(early.size() == 1);
+  CHECK(early.take(4));
+}
+
+// Names come again then. What is heard of the older ones is no word on those that are under way.
+TEST_CASE("7.3 where the sequences begin anew, those from before are told by their UID") {
+  EarlyStatuses early("aaa");
+  ChangeSet older = told("aaa", 5, "Refused");
+  older.meta.uid = "older";
+  early.keep(older);
+  early.known(5);
+  early.start_over(4);
+  early.keep(older);
+  CHECK(early.is_older(older));
+  CHECK_FALSE(early.take(5));
+  early.removed(older);
+  CHECK_FALSE(early.take_removed(5));
+  ChangeSet newer = told("aaa", 5, "");
+  newer.meta.uid = "newer";
+  early.keep(newer);
+  early.removed(newer);
+  CHECK(early.take_removed(5));
+}

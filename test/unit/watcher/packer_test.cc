@@ -68,7 +68,7 @@ TEST_CASE("a larger batch is split over consecutive sequences, none above the li
     CHECK(parts[i].sequence == 42 + static_cast<std::int64_t>(i));
     CHECK(parts[i].part == static_cast<int>(i) + 1);
     CHECK(parts[i].parts == 4);
-    CHECK(content_size(parts[i]) <= kInlineLimit);
+    CHECK(content_size(parts[i]) <= Limits().inline_content);
     CHECK(parts[i].session == "7f3a");
   }
 }
@@ -80,7 +80,7 @@ TEST_CASE("many paths without content are split, too") {
   CHECK(parts.size() > 10);
   std::size_t count = 0;
   for (const auto& part : parts) {
-    CHECK(part.changes.size() <= kMaxChanges);
+    CHECK(part.changes.size() <= Limits().packed_changes);
     count += part.changes.size();
   }
   CHECK(count == 10'000);
@@ -90,7 +90,7 @@ TEST_CASE("a large file travels in pieces that give it back") {
   const std::string bytes = noise(1'000'000);
   const auto parts = pack(kHeader, {file("a", "1"), file("big", bytes), file("z", "1")});
   CHECK(parts.size() == 9);
-  for (const auto& part : parts) CHECK(content_size(part) <= kInlineLimit);
+  for (const auto& part : parts) CHECK(content_size(part) <= Limits().inline_content);
   CHECK(joined(parts, "big") == bytes);
   CHECK(joined(parts, "z") == "1");
 }
@@ -101,11 +101,11 @@ TEST_CASE("a large file that packs well takes few pieces") {
     bytes += "line " + std::to_string(std::int64_t{i} * i) + "\n";
   const auto parts = pack(kHeader, {file("big", bytes)});
   CHECK(parts.size() < 40);
-  for (const auto& part : parts) CHECK(content_size(part) <= kInlineLimit);
+  for (const auto& part : parts) CHECK(content_size(part) <= Limits().inline_content);
   CHECK(joined(parts, "big") == bytes);
   const std::string mixed = std::string(3'000'000, 'x') + noise(500'000);
   const auto mixed_parts = pack(kHeader, {file("big", mixed)});
-  for (const auto& part : mixed_parts) CHECK(content_size(part) <= kInlineLimit);
+  for (const auto& part : mixed_parts) CHECK(content_size(part) <= Limits().inline_content);
   CHECK(joined(mixed_parts, "big") == mixed);
 }
 
@@ -116,11 +116,26 @@ TEST_CASE("7.6 unknown paths come with the first parts, each once") {
   std::vector<UnknownPath> all;
   std::size_t changes = 0;
   for (const auto& part : parts) {
-    CHECK(part.unknown.size() + part.changes.size() <= kMaxChanges);
+    CHECK(part.unknown.size() + part.changes.size() <= Limits().packed_changes);
     all.insert(all.end(), part.unknown.begin(), part.unknown.end());
     changes += part.changes.size();
   }
   CHECK(all == header.unknown);
   CHECK(changes == 1);
   CHECK(parts.back().parts == static_cast<int>(parts.size()));
+}
+
+TEST_CASE("4.5 what the machine ignores comes with the last part") {
+  ChangeSetSpec header = kHeader;
+  header.type = ChangeSetType::Snapshot;
+  header.ignores = HostIgnores{"*.log\n", ""};
+  std::vector<Change> changes;
+  for (int i = 0; i < 3; ++i) changes.push_back(file("f" + std::to_string(i), noise(800)));
+  Limits limits;
+  limits.inline_content = 1000;
+  const auto parts = pack(header, std::move(changes), limits);
+  REQUIRE(parts.size() == 3);
+  CHECK_FALSE(parts[0].ignores);
+  CHECK_FALSE(parts[1].ignores);
+  CHECK(parts[2].ignores == header.ignores);
 }

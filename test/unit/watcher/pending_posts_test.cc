@@ -40,7 +40,7 @@ TEST_CASE("7.3 a batch is open until the operator says something of it") {
   CHECK_FALSE(posts.status(told(5, "Waiting")));
   CHECK(posts.open().empty());
   CHECK_FALSE(posts.status(told(5, "Refused", kUsed)));
-  CHECK_FALSE(posts.removed(change_set_name("web", "b", 5)));
+  CHECK_FALSE(posts.removed(told(5, "Waiting")));
 }
 
 TEST_CASE("7.3 a batch whose sequence another session has used is displaced, once, whichever part is told") {
@@ -110,7 +110,23 @@ TEST_CASE("7.3 replaced by a Snapshot: ours says it again, another's does not") 
 TEST_CASE("7.3 deleted before anything was said of it") {
   PendingPosts posts("b");
   CHECK_FALSE(posts.stored(parts(5, 2)));
-  CHECK(posts.removed(change_set_name("web", "b", 6)));
+  CHECK(posts.removed(told(6, "")));
+}
+
+TEST_CASE("7.3 deleted before the answer to its post came") {
+  PendingPosts posts("b");
+  CHECK_FALSE(posts.removed(told(6, "")));
+  const auto lost = posts.stored(parts(5, 2, ChangeSetType::Snapshot));
+  REQUIRE(lost);
+  CHECK(lost->why == LostPost::Displaced);
+  CHECK(posts.open().empty());
+  // It was accepted before it was deleted; and one that is there again is not gone.
+  CHECK_FALSE(posts.status(told(7, "Applied")));
+  CHECK_FALSE(posts.removed(told(7, "Applied")));
+  CHECK_FALSE(posts.stored(parts(7, 1)));
+  CHECK_FALSE(posts.removed(told(8, "")));
+  CHECK_FALSE(posts.status(told(8, "")));
+  CHECK_FALSE(posts.stored(parts(8, 1)));
 }
 
 TEST_CASE("7.3 a new run takes up what the last one left open") {
@@ -124,4 +140,25 @@ TEST_CASE("7.3 a new run takes up what the last one left open") {
   CHECK(displaced[1].post.sequence == 8);  // not there any more, and nobody knows what became of it
   REQUIRE(next.open().size() == 1);
   CHECK(next.status(told(7, "Refused", kUsed)));
+}
+
+TEST_CASE(
+    "7.3 the operator's sequences begin anew: what is said of the new ones counts, and no older Snapshot") {
+  PendingPosts posts("b");
+  CHECK_FALSE(posts.stored(parts(40'000, 1, ChangeSetType::Snapshot)));
+  CHECK(posts.status(
+      told(40'000, "Refused", "sequence 40000 is too far ahead: the newest is 3, so post with 4")));
+  posts.start_over(4);
+  CHECK_FALSE(posts.status(told(4, "Refused", kUsed)));
+  CHECK(posts.stored(parts(4, 1)));
+  CHECK_FALSE(posts.stored(parts(5, 1)));
+  CHECK(posts.status(told(5, "Superseded", "a newer Snapshot replaces it")));
+}
+
+TEST_CASE("a Snapshot of digests comes again as one") {
+  PendingPosts posts("b");
+  CHECK_FALSE(posts.stored(parts(5, 1, ChangeSetType::Snapshot), true));
+  CHECK(posts.status(told(5, "Refused", kUsed))->post.digests);
+  CHECK_FALSE(posts.stored(parts(6, 1), true));
+  CHECK_FALSE(posts.status(told(6, "Refused", kUsed))->post.digests);
 }

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "core/api/codec.h"
-#include "run/uv_loop.h"
 #include "test/fakes/fake_api_server.h"
+#include "test/sim/world/sim_loop.h"
 #include "watcher/packer.h"
 
 using namespace live_update;
@@ -26,7 +28,7 @@ std::vector<ChangeSetSpec> parts(int count, const std::string& path = "f") {
 }
 
 struct Given {
-  UvLoop loop;
+  sim::SimLoop loop{1};
   FakeApiServer api{loop};
   std::vector<std::string> log;
   bool ended = false;
@@ -44,7 +46,10 @@ struct Given {
        .on_left_out =
            [this](const std::vector<LeftOut>& left_out) {
              for (const LeftOut& it : left_out)
-               log.push_back("without " + it.change.path + ": " + it.why + (it.alone ? "" : ", with others"));
+               log.push_back("without " + it.change.path + ": " + it.why +
+                             (it.alone  ? ""
+                              : it.soon ? ", for the moment"
+                                        : ", with others"));
            },
        .on_given_up =
            [this](const std::vector<ChangeSetSpec>&, const Error& error, bool torn) {
@@ -324,6 +329,69 @@ TEST_CASE("refused time after time, but for nothing that can be found: it waits,
     return left-- > 0 ? std::optional(Error{ErrorKind::Invalid, "whimsical"}) : std::nullopt;
   };
   g.publisher.post(parts(1));
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"blocked whimsical", "unblocked", "stored 42-42"});
+}
+
+namespace {
+
+// The same where a webhook stands in the way that takes no dry runs.
+void refuse_without_dry_runs(Given& g, std::function<bool(const Change&)> bad) {
+  refuse(g, std::move(bad));
+  g.api.interceptor = [refuse = g.api.interceptor](const Request& request) -> std::optional<Error> {
+    if (is_dry_run(request)) return Error{ErrorKind::Invalid, "admission webhook does not support dry run"};
+    return refuse(request);
+  };
+}
+
+}  // namespace
+
+TEST_CASE(
+    "7.2 where dry runs are refused, one half goes at once, writes first, and the other when that is taken") {
+  Given g;
+  refuse_without_dry_runs(g, named({"f5"}));
+  ChangeSetSpec batch = holding(8);
+  for (std::size_t i = 4; i < 8; ++i)
+    batch.changes.edit()[i] = {.path = batch.changes[i].path, .type = FileType::Directory};
+  g.publisher.post({batch});
+  g.run();
+  const std::string moment = ": no f5, for the moment";
+  CHECK(g.log == std::vector<std::string>{"without f1" + moment, "without f2" + moment, "without f3" + moment,
+                                          "without f4" + moment, "without f7" + moment, "without f8" + moment,
+                                          "without f6" + moment, "without f5: no f5, with others",
+                                          "given up: no f5"});
+  CHECK(g.publisher.next_sequence() == 42);
+  g.log.clear();
+  g.publisher.post({holding(4)});
+  g.run();
+  g.publisher.post({batch});  // all the others are taken: f5 is to blame
+  g.run();
+  CHECK(g.log[0] == "stored 42-42");
+  CHECK(std::ranges::count(g.log, "without f5: no f5") == 1);
+}
+
+TEST_CASE(
+    "7.2 where dry runs are refused, and everything else too, nothing is blamed, and nothing asked twice") {
+  Given g;
+  refuse_without_dry_runs(g, [](const Change&) { return true; });
+  g.publisher.post({holding(2)});
+  g.run();
+  g.publisher.post({holding(1)});
+  g.run();
+  CHECK(g.log == std::vector<std::string>{"without f2: no f1, for the moment",
+                                          "without f1: no f1, with others", "given up: no f1",
+                                          "without f1: no f1, with others", "given up: no f1"});
+}
+
+TEST_CASE("7.2 where dry runs are refused, a part with nothing in it waits") {
+  Given g;
+  int left = 2;
+  g.api.interceptor = [&](const Request& request) -> std::optional<Error> {
+    if (is_dry_run(request)) return Error{ErrorKind::Invalid, "no dry runs"};
+    return left-- > 0 ? std::optional(Error{ErrorKind::Invalid, "whimsical"}) : std::nullopt;
+  };
+  ChangeSetSpec empty{.live_update = "web", .session = "7f3a", .type = ChangeSetType::Snapshot};
+  g.publisher.post({empty});
   g.run();
   CHECK(g.log == std::vector<std::string>{"blocked whimsical", "unblocked", "stored 42-42"});
 }

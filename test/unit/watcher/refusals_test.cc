@@ -74,4 +74,29 @@ TEST_CASE("it is told by reason, with names that cannot command a terminal, and 
             "x\\x1b -> not accepted: denied: z; everything else is sent. Change or ignore it, or have that "
             "rule "
             "changed and start again"});
+  CHECK(say_left_out({{file("a", "1"), "denied", false}}) ==
+        std::vector<std::string>{
+            "a -> not accepted: denied; everything else is sent, and it is tried again by itself"});
+}
+
+TEST_CASE(
+    "what is left out for a moment is due when something is taken, sometimes before, or after the pause") {
+  Refusals refusals;
+  const std::vector<LeftOut> half{{file("a", "1"), "no", false, true}};
+  CHECK(say_left_out(half).empty());
+  refusals.add(half, kNow);
+  refusals.add({{file("b", "1"), "no", false}}, kNow);
+  CHECK(refusals.take_soon(true) == std::set<std::string>{"a"});
+  CHECK(refusals.take_soon(true).empty());
+  for (int i = 0; i < Refusals::kHurries; ++i) {
+    refusals.add(half, kNow);
+    CHECK(refusals.take_soon(false).size() == 1);
+  }
+  refusals.add(half, kNow);
+  CHECK(refusals.take_soon(false).empty());
+  CHECK(refusals.take_due(kNow + 5s) == std::set<std::string>{"a", "b"});
+  refusals.add(half, kNow);
+  CHECK(refusals.take_soon(true).size() == 1);
+  refusals.add(half, kNow);
+  CHECK(refusals.take_soon(false).size() == 1);
 }

@@ -251,7 +251,7 @@ TEST_CASE("2.8 credentials that a look comes across are named, not read") {
 TEST_CASE("a file above the limit is not read, but its changes are seen") {
   Given g;
   g.disk.write("big", "");
-  REQUIRE(truncate(g.disk.at("big").c_str(), static_cast<off_t>(kMaxFileSize + 1)) == 0);
+  REQUIRE(truncate(g.disk.at("big").c_str(), static_cast<off_t>(Limits().file + 1)) == 0);
   Scanner scanner = g.scanner();
   REQUIRE(scanner.scan("", g.tree));
   CHECK(scanner.files_read() == 0);
@@ -259,7 +259,7 @@ TEST_CASE("a file above the limit is not read, but its changes are seen") {
   auto loaded = scanner.load("big");
   REQUIRE_FALSE(loaded);
   CHECK(loaded.error().message == "not synced: it has 32.0 MB, and files above 32 MB are refused; ignore it");
-  REQUIRE(truncate(g.disk.at("big").c_str(), static_cast<off_t>(kMaxFileSize + 2)) == 0);
+  REQUIRE(truncate(g.disk.at("big").c_str(), static_cast<off_t>(Limits().file + 2)) == 0);
   g.look("big");
   CHECK(g.tree.find("big")->digest != before);
 }

@@ -3,6 +3,7 @@
 
 #include "test/fakes/as_nobody.h"
 #include "test/unit/watcher/session_world.h"
+#include "test/unit/watcher/virtual_session_world.h"
 
 using namespace live_update;
 using Given = SessionWorld;
@@ -59,9 +60,8 @@ TEST_CASE("one that ended by itself stays ended, also when its LiveUpdate is mad
 }
 
 TEST_CASE("each outage and each malformed ignore file is said, and its end, as the program prints it") {
-  Given g;
+  VirtualSessionWorld g;
   NamedConsole named(g.console, "web");
-  g.options.id = "s1";
   g.feed =
       std::make_unique<Feed>(g.loop, g.api, g.host, named, ObjectKey{"shop", "web"}, g.options, [](int) {});
   g.feed->start();
@@ -76,13 +76,12 @@ TEST_CASE("each outage and each malformed ignore file is said, and its end, as t
     g.settle();
     g.api.set_away(false);
     g.until([&] { return count(g.console.said, "web: the API server answers again") == round; });
-    g.disk.write(".dockerignore", "src/[a\n");
+    g.host.write(".dockerignore", "src/[a\n");
     g.until([&] { return count(g.console.problems, "the rules from before stay in force") == round; });
-    g.disk.remove(".dockerignore");
+    g.host.remove(".dockerignore");
     g.until([&] { return count(g.console.said, "the rules are in order again") == round; });
   }
   CHECK(g.console.problems.size() == 4);
-  g.stop();
 }
 
 TEST_CASE("each time that a save waits for the API server is said") {
@@ -114,7 +113,7 @@ std::string unknown_of(const ChangeSet& it) {
 void hide(Given& g) {
   g.disk.chmod("src/secret", 0);
   g.disk.chmod("src/dir", 0);
-  REQUIRE(truncate(g.disk.at("src/big").c_str(), static_cast<off_t>(kMaxFileSize + 1)) == 0);
+  REQUIRE(truncate(g.disk.at("src/big").c_str(), static_cast<off_t>(Limits().file + 1)) == 0);
 }
 
 void make_tree(Given& g) {
@@ -201,7 +200,7 @@ TEST_CASE("7.6 a file or folder that becomes unreadable while watching is no del
 namespace {
 
 // The operator takes another session's ChangeSet of that sequence.
-void displace(Given& g, std::size_t index) {
+void displace(auto& g, std::size_t index) {
   const ChangeSet ours = g.posted()[index];
   ChangeSet other = ours;
   other.spec.session = "else";
@@ -258,8 +257,8 @@ TEST_CASE("7.3 refused while nobody watched: the next start posts it") {
 }
 
 TEST_CASE("7.3 not for ever: a push whose sequence is always used says so and ends") {
-  Given g;
-  g.disk.write("src/a", "1");
+  VirtualSessionWorld g;
+  g.host.write("src/a", "1");
   g.options.once = true;
   g.start();
   for (std::size_t i = 0; i < 20 && !g.exit_code; ++i) {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "test/unit/watcher/session_world.h"
+#include "test/unit/watcher/virtual_session_world.h"
 
 using namespace live_update;
 using Given = SessionWorld;
@@ -11,6 +12,15 @@ namespace {
 const std::string kSteps = R"({"sync":{"from":"src","to":"/app"}})";
 const std::string kNeeded =
     R"({"conditions":[{"type":"SnapshotNeeded","status":"True","reason":"HistoryLost","message":"gone"}]})";
+
+// A webhook that cannot be asked.
+void take_no_dry_runs(Given& g) {
+  g.api.interceptor = [refuse = g.api.interceptor](const Request& it) -> std::optional<Error> {
+    if (!it.query.empty() && it.query.back().first == "dryRun")
+      return Error{ErrorKind::Invalid, "admission webhook \"x\" does not support dry run"};
+    return refuse(it);
+  };
+}
 
 // An admission policy that takes no file of this name.
 void forbid(Given& g, const std::string& path, ErrorKind kind = ErrorKind::Invalid) {
@@ -195,8 +205,9 @@ TEST_CASE(
     "not on its way") {
   Given g;
   g.disk.write("src/a", "1");
-  g.apply(kSteps, "", R"({"sequence":500})");
   g.start();
+  g.apply(kSteps, "", R"({"sequence":500})");
+  g.settle();
   g.disk.write("src/a", "2");
   g.apply(kSteps, "", R"({"sequence":500,)" + kNeeded.substr(1));
   g.until([&] { return g.posted().size() == 2; });
@@ -217,15 +228,14 @@ TEST_CASE(
   g.disk.write("src/a", "1");
   g.apply(kSteps, "", R"({"sequence":40000})");
   g.start();
-  g.disk.write("src/a", "2");
   g.until([&] { return g.posted().size() == 1; });
-  CHECK(g.sent() == Texts{"40001: +src/a"});
+  CHECK(g.sent() == Texts{"40001: S *src *src/a"});
   g.apply(kSteps, "", R"({"sequence":3})");
   g.settle();
   g.set_status(g.posted()[0], R"({"phase":"Refused","message":)"
                               R"("sequence 40001 is too far ahead: the newest is 3, so post with 4"})");
   g.until([&] { return g.posted().size() == 2; });
-  CHECK(g.sent()[0] == "4: +src/a");
+  CHECK(g.sent()[0] == "4: S *src *src/a");
 }
 
 TEST_CASE("2.9 of a refused batch the new name of a file does not come after the old one goes") {
@@ -242,9 +252,10 @@ TEST_CASE("2.9 of a refused batch the new name of a file does not come after the
 }
 
 TEST_CASE("7.3 what there was no room for goes again as it was") {
-  Given g;
+  VirtualSessionWorld g;
+  g.host.write("src/b", "1");
   g.start();
-  g.disk.write("src/a", "1");
+  g.host.write("src/a", "1");
   g.until([&] { return g.posted().size() == 1; });
   g.set_status(g.posted()[0],
                R"({"phase":"Refused","message":"more than 32 MiB wait for sequence 1, which is missing"})");
@@ -280,4 +291,41 @@ TEST_CASE("7.2 of a batch that the operator refuses one half goes again at once,
   g.until([&] { return g.posted().size() == 3; });
   g.settle();
   CHECK(g.sent()[2] == "3: +src/c");
+}
+
+TEST_CASE("7.2 where a webhook takes no dry runs, one refused file keeps back no others") {
+  Given g;
+  g.start();
+  forbid(g, "src/b");
+  take_no_dry_runs(g);
+  for (const char* path : {"src/a", "src/b", "src/c"}) g.disk.write(path, "1");
+  g.until([&] { return g.posted().size() == 2; });
+  g.disk.write("src/d", "1");
+  g.until([&] { return g.posted().size() == 3; });
+  CHECK(g.sent() == Texts{"1: +src/a", "2: +src/c", "3: +src/d"});
+  CHECK(
+      Texts(g.console.problems.begin(), g.console.problems.end()) ==
+      Texts{
+          "src/b -> not accepted: denied: no secrets; everything else is sent. Change or ignore it, or have "
+          "that rule changed and start again"});
+}
+
+TEST_CASE("7.2 where a webhook takes no dry runs, a push sends all but what is refused, and says so") {
+  Given g;
+  forbid(g, "src/b");
+  take_no_dry_runs(g);
+  for (const char* path : {"src/a", "src/b", "src/c"}) g.disk.write(path, "1");
+  g.options.once = true;
+  g.start();
+  g.until([&] { return g.posted().size() == 2; });
+  CHECK(g.sent() == Texts{"1: S *src +src/a", "2: +src/c"});
+  for (const ChangeSet& it : g.posted())
+    g.set_status(it, R"({"phase":"Applied","containers":1,"targets":1})");
+  g.apply(
+      kSteps, "",
+      R"({"sequence":2,"conditions":[{"type":"Synced","status":"True","reason":"Synced","message":""}]})");
+  g.until([&] { return g.exit_code.has_value(); });
+  CHECK(*g.exit_code == 1);
+  CHECK(g.console.problems.back() ==
+        "not everything was sent: src/b; in the containers it is as it was before");
 }

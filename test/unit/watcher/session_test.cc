@@ -81,7 +81,7 @@ TEST_CASE("2.4 the ignore file is read again; malformed, the old rules stay and 
   CHECK(g.console.problems[0].ends_with("the rules from before stay in force until this is repaired"));
   g.disk.remove(".dockerignore");
   g.until([&] { return !g.posted().empty(); });
-  CHECK(g.sent() == Texts{"1: *src/out +src/out/x"});
+  CHECK(g.sent() == Texts{"1: +src/out/x"});
 }
 
 TEST_CASE("7.2 a start posts what happened since the last run") {
@@ -115,7 +115,7 @@ TEST_CASE("7.2 without its notes, a start goes by what ChangeSets say") {
   g.disk.write("src/a", "3");
   g.start();
   g.until([&] { return g.posted().size() == 2; });
-  CHECK(g.sent()[1] == "2: +src/a");
+  CHECK(g.sent()[1] == "2: S *src +src/a");
 }
 
 TEST_CASE("7.3 the API server is away: said once, and what waits goes as one batch when it is back") {
@@ -189,6 +189,24 @@ TEST_CASE("5.9 content that the operator lacks is sent, once; what no sync maps 
   g.apply(steps, context, R"({"sequence":4,"wanted":[)" + wanted("docs/y", "gone") + "]}");
   g.settle();
   CHECK(g.posted().size() == 2);
+}
+
+TEST_CASE("5.9 content that was sent in what a Snapshot of digests replaced is sent again") {
+  Given g;
+  g.disk.write("src/a", "1");
+  g.start();
+  const std::string steps = R"({"sync":{"from":"src","to":"/app"}})";
+  const std::string wanted = R"({"wanted":[{"path":"src/a","digest":")" + sha256("1") + R"("}])";
+  g.apply(steps, "", wanted + "}");
+  g.until([&] { return g.posted().size() == 1; });
+  g.apply(
+      steps, "",
+      wanted +
+          R"(,"conditions":[{"type":"SnapshotNeeded","status":"True","reason":"RulesChanged","message":""}]})");
+  g.until([&] { return g.posted().size() == 2; });
+  g.set_status(g.posted()[0], R"({"phase":"Superseded","message":"a newer Snapshot replaces it"})");
+  g.until([&] { return g.posted().size() == 3; });
+  CHECK(g.sent() == Texts{"1: +src/a", "2: S *src *src/a", "3: +src/a"});
 }
 
 TEST_CASE("5.6 the annotation asks for a Snapshot") {
@@ -283,7 +301,7 @@ TEST_CASE("a file above the limit is refused with a clear message, and the rest 
   Given g;
   g.start();
   g.disk.write("src/big", "");
-  REQUIRE(truncate(g.disk.at("src/big").c_str(), static_cast<off_t>(kMaxFileSize + 1)) == 0);
+  REQUIRE(truncate(g.disk.at("src/big").c_str(), static_cast<off_t>(Limits().file + 1)) == 0);
   g.disk.write("src/a", "1");
   g.until([&] { return !g.posted().empty() && !g.console.problems.empty(); });
   g.settle();

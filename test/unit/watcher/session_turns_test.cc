@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "test/unit/watcher/session_world.h"
+#include "watcher/session_id.h"
 
 using namespace live_update;
 using Given = SessionWorld;
@@ -92,6 +93,41 @@ TEST_CASE("7.3 a push beside a watcher that never rests has its turn, and no sav
   g.start();
   Slow push(g, true);
   both_have_their_turn(g, push);
+}
+
+TEST_CASE("8.3 another watcher is warned of, but not one that sends from the same root") {
+  Given g;
+  g.session_id = make_session_id("laptop", "/home/ada/shop", 1);
+  g.start();
+  const auto warnings = [&] {
+    return std::ranges::count_if(g.console.problems,
+                                 [](const auto& it) { return it.contains("another watcher sends changes"); });
+  };
+  const auto sends = [&](const std::string& session, std::int64_t sequence) {
+    ChangeSet it;
+    it.meta = {"shop", change_set_name("web", session, sequence)};
+    it.meta.owners = {{std::string(kApiVersion), "LiveUpdate", "web", "u-1"}};
+    it.spec = {"web", session, "ada", sequence, ChangeSetType::Snapshot};
+    g.api.objects.set(kApi + "changesets/" + it.meta.name, encode_change_set(it));
+    g.settle();
+  };
+  sends(make_session_id("laptop", "/home/ada/shop", 2), 1);
+  CHECK(warnings() == 0);
+  sends(make_session_id("laptop", "/home/ada/other", 3), 2);
+  CHECK(warnings() == 1);
+  sends(make_session_id("desktop", "/home/ada/shop", 4), 3);
+  CHECK(warnings() == 2);
+}
+
+TEST_CASE("8.3 the name of a session tells the root, and nothing of an older watcher's") {
+  const std::string one = make_session_id("laptop", "/r", 7),
+                    two = make_session_id("laptop", "/r", 0xffffffff);
+  CHECK(one != two);
+  CHECK(one.find_first_not_of("0123456789abcdef") == one.npos);
+  CHECK(from_one_root(one, two));
+  CHECK_FALSE(from_one_root(one, make_session_id("laptop", "/q", 7)));
+  CHECK_FALSE(from_one_root(one, one.substr(0, 8)));
+  CHECK_FALSE(from_one_root("s1", "s1"));
 }
 
 TEST_CASE("7.3 so has a slower watcher") {

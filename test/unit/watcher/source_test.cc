@@ -54,8 +54,8 @@ TEST_CASE(
     "anywhere") {
   Given g;
   g.disk.write("src/a", "1");
-  g.write_large("src/sent", kMaxFileSize + 1);
-  g.write_large("docs/digest", kMaxFileSize + 1);
+  g.write_large("src/sent", Limits().file + 1);
+  g.write_large("docs/digest", Limits().file + 1);
   g.write_large("docs/vast", kLargestFile + 1);
   const auto source = g.source();
   CHECK(paths_of(source->everything()) == "docs/digest src/a ?docs/vast ?src/sent ");
@@ -64,10 +64,11 @@ TEST_CASE(
 TEST_CASE("7.6 a Delta leaves them out, and the rest goes") {
   Given g;
   g.disk.write("src/a", "1");
-  g.write_large("src/sent", kMaxFileSize + 1);
+  g.write_large("src/sent", Limits().file + 1);
   g.write_large("docs/vast", kLargestFile + 1);
   const auto source = g.source();
-  const auto filled = source->fill(g.spec, diff(Tree(), source->tree()), Tree());
+  std::vector<std::string> too_large;
+  const auto filled = source->fill(g.spec, diff(Tree(), source->tree()), Tree(), too_large);
   std::string text;
   for (const Change& change : filled)
     if (change.type != FileType::Directory) text += change.path + ' ';
@@ -82,4 +83,33 @@ TEST_CASE("7.6 a file that cannot be read when its turn comes is unknown, not go
   g.disk.rename("src/d", "src/kept");
   g.disk.link("src/d", "d");  // a circle
   CHECK(paths_of(source->everything()) == "src/a ?src/d/b ");
+}
+
+TEST_CASE("3.3 with a save of a file that another one covers goes that one: nobody may have heard of it") {
+  Given g;
+  g.spec.steps = {Sync{.from = "src", .to = "/app"}, Sync{.from = "docs", .to = "/app"}};
+  g.disk.write("src/a", "there from the start");
+  g.disk.write("docs/a", "saved");
+  g.disk.write("docs/b", "saved");
+  const auto source = g.source();
+  auto saved = diff(Tree(), source->tree());
+  std::erase_if(saved, [](const Change& it) { return it.path != "docs/a" && it.path != "docs/b"; });
+  std::string text;
+  std::vector<std::string> too_large;
+  for (const Change& it : source->fill(g.spec, std::move(saved), Tree(), too_large))
+    text += it.path + (it.content ? " " : "(without content) ");
+  CHECK(text == "docs/a docs/b src/a ");
+}
+
+TEST_CASE("3.3 what cannot be sent takes nothing along: it would go each time that is tried") {
+  Given g;
+  g.spec.steps = {Sync{.from = "src", .to = "/app"}, Sync{.from = "docs", .to = "/app"}};
+  g.disk.write("src/a", "there from the start");
+  g.write_large("docs/a", Limits().file + 1);
+  const auto source = g.source();
+  auto saved = diff(Tree(), source->tree());
+  std::erase_if(saved, [](const Change& it) { return it.path != "docs/a"; });
+  std::vector<std::string> too_large;
+  CHECK(source->fill(g.spec, std::move(saved), Tree(), too_large).empty());
+  CHECK(too_large == std::vector<std::string>{"docs/a"});
 }

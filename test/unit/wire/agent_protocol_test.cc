@@ -23,14 +23,16 @@ std::vector<Request> all_requests() {
           File{.path = "src/b.py", .content = Content::Kept},
           Symlink{0, "latest", "v2", std::nullopt},
           Directory{0, "", 0700},
-          Delete{0, "new\nline", DeleteHow::Whole},
+          Delete{0, "new\nline", DeleteHow::Tracked},
           Commit{42},
           Run{2, {.if_ok = true, .keep_going = true}, {"sh", "-c", ""}, "/app", {"A=b=c"}, 1, 2, 3},
           Credit{2, 77},
           Restart{3, {}, RestartHow::Container, 64, 17, 4, 5},
           Have{4, "/app", true, {{"", kAnySize}, {"src", 12}}},
           Changed{false, {"/app/a", "/app/b c"}},
-          Changed{.forget = true}};
+          Changed{.forget = true},
+          Subject{"containerd://0123", "b7c6-uid"},
+          List{5, "/app", 1000, {"", "src/a b", "new\nline"}}};
 }
 
 std::vector<Answer> all_answers() {
@@ -55,7 +57,9 @@ std::vector<Answer> all_answers() {
                       {}},
                      true},
           HaveResult{4, {}, false},
-          Warning{1, "/app/x", "in place"}};
+          Warning{1, "/app/x", "in place"},
+          Listing{5, {{0, "a\nb", Listed::Directory}, {1, "", Listed::Absent}}, true},
+          Listing{5, {}, false}};
 }
 
 template <typename Message>

@@ -12,14 +12,14 @@
 
 namespace live_update::agent {
 
-struct Record {
+struct InputFrame {
   std::uint8_t type = 0;
   bool last = false;
   std::string payload;
 };
 
-inline std::vector<Record> records_of(std::string_view input) {
-  std::vector<Record> all;
+inline std::vector<InputFrame> input_frames(std::string_view input) {
+  std::vector<InputFrame> all;
   while (input.size() >= 3) {
     const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(input[at]); };
     const auto size = static_cast<std::size_t>(byte(1) | byte(2) << 8);
@@ -30,7 +30,7 @@ inline std::vector<Record> records_of(std::string_view input) {
   return all;
 }
 
-inline std::string text_of(const std::vector<Record>& all) {
+inline std::string text_of(const std::vector<InputFrame>& all) {
   std::string text;
   for (const auto& [type, last, payload] : all) {
     text.push_back(static_cast<char>(type | (last ? 0x80 : 0)));
@@ -42,10 +42,10 @@ inline std::string text_of(const std::vector<Record>& all) {
 }
 
 // One change: of the order of frames, or within one of them, which keeps its size in step.
-inline std::size_t mutate_records(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed,
-                                  std::size_t (*mutate)(std::uint8_t*, std::size_t, std::size_t)) {
+inline std::size_t mutate_frames(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed,
+                                 std::size_t (*mutate)(std::uint8_t*, std::size_t, std::size_t)) {
   std::minstd_rand random(seed);
-  auto all = records_of({reinterpret_cast<const char*>(data), size});
+  auto all = input_frames({reinterpret_cast<const char*>(data), size});
   if (all.empty()) return mutate(data, size, most);
   const auto any = [&] { return random() % all.size(); };
   const auto at = any();
@@ -54,7 +54,7 @@ inline std::size_t mutate_records(std::uint8_t* data, std::size_t size, std::siz
       all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
       break;
     case 1:
-      all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), Record(all[any()]));
+      all.insert(all.begin() + static_cast<std::ptrdiff_t>(at), InputFrame(all[any()]));
       break;
     case 2:
       std::swap(all[at], all[any()]);
