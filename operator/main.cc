@@ -69,8 +69,8 @@ std::string account(const Options& options, const ClientConfig& config) {
 }
 
 int run(const Options& options, Log& log) {
-  init_kube_io();
   UvLoop loop;
+  const LoopIo io(loop);
   const auto config = load_client_config(options.kube, KubeEnvironment::of_process());
   if (!config) return log.error("cannot reach the cluster", {{"error", config.error().message}}), 1;
   auto server = make_api_server(loop, *config);

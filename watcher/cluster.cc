@@ -5,7 +5,6 @@
 #include "core/api/codec.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
-#include "kube/io.h"
 #include "kube/kube_api_server.h"
 #include "watcher/console.h"
 
@@ -28,7 +27,6 @@ Result<Cluster> connect(Loop& loop, const KubeOptions& options) {
   auto config = load_client_config(options, KubeEnvironment::of_process());
   if (!config) return fail(config.error().kind, visible_lines(config.error().message));
   if (config->insecure) TerminalConsole().problem(say_insecure(config->server));
-  init_kube_io();
   auto api = make_api_server(loop, *config);
   if (!api) return std::unexpected(api.error());
   return Cluster{std::move(*config), std::move(*api)};

@@ -8,6 +8,7 @@
 #include "core/api/codec.h"
 #include "core/base/text.h"
 #include "core/cluster/store.h"
+#include "kube/io.h"
 #include "kube/reflector.h"
 #include "run/uv_loop.h"
 #include "watcher/cluster.h"
@@ -82,6 +83,7 @@ int follow(Loop& loop, const Cluster& cluster, const StatusCommand& command) {
 
 Result<int> status(const KubeOptions& kube, const StatusCommand& command) {
   UvLoop loop;
+  const LoopIo io(loop);
   auto cluster = connect(loop, kube);
   if (!cluster) return std::unexpected(cluster.error());
   auto live_updates = wanted(loop, *cluster, command);

@@ -12,6 +12,7 @@
 
 #include "core/base/text.h"
 #include "core/rules/validate.h"
+#include "kube/io.h"
 #include "run/uv_loop.h"
 #include "watcher/ceiling.h"
 #include "watcher/cluster.h"
@@ -310,6 +311,7 @@ Result<int> watch(const WatchOptions& options) {
   auto root = resolve_root(options);
   if (!root) return std::unexpected(root.error());
   UvLoop loop;
+  const LoopIo io(loop);
   auto cluster = connect(loop, options.kube);
   if (!cluster) return std::unexpected(cluster.error());
   auto chosen = prepare(loop, *cluster, options, *root);

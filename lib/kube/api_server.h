@@ -1,7 +1,7 @@
 // The port to the Kubernetes API server: requests, watches, exec sessions. `test/fakes/fake_api_server.h` is
 // the in-memory one.
 //
-// Called on the loop's thread, answered on the loop's thread; bytes travel on the I/O thread. Every error is
+// Called on the loop's thread, answered on the loop's thread; bytes travel between its turns. Every error is
 // classified and its message names the object, the server's own words and a remedy.
 #pragma once
 

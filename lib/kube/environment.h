@@ -6,7 +6,7 @@
 
 namespace live_update {
 
-// "NAME=value" for each variable of ours, as it was before `init_kube_io`: what we start needs the system's
+// "NAME=value" for each variable of ours, as it was before the first LoopIo: what we start needs the system's
 // authorities.
 std::vector<std::string> environment_for_children();
 

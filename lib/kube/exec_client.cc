@@ -103,7 +103,7 @@ void async_teardown(beast::role_type role, PatientTls& stream, Handler&& handler
   teardown(role, stream.next_layer(), error);
 }
 
-// What the I/O thread tells the loop. Each of these only posts.
+// What a session tells the loop. Each of these only posts.
 struct Tell {
   std::function<void()> open;
   std::function<void(std::size_t)> written;  // so many queued pieces have left
@@ -111,7 +111,7 @@ struct Tell {
   std::function<void(ExecOutcome)> end;
 };
 
-// One session on the I/O thread.
+// The end of one session that has the socket; its callbacks run between the loop's turns.
 class Connection : public std::enable_shared_from_this<Connection> {
   struct Piece {
     ExecChannel channel;
@@ -161,7 +161,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (open_ && !writing_) write_next();
   }
 
-  // The loop has handled `size` bytes.
+  // The loop has handled `size` bytes more. It may keep to itself that it has handled a few.
   void handled(std::size_t size) {
     unread_ -= size;
     if (!paused_ || ended_ || unread_ > options_.most_unread / 2) return;
@@ -402,11 +402,12 @@ class ExecClient::Session : public ExecSession {
 
     // What has come and waits for its turn, and how much of it has had this one.
     const Loop& loop;
+    const std::size_t report;         // the connection hears of what is handled when it is more than this
     std::function<void()> come_back;  // on the next turn
     std::deque<std::pair<ExecChannel, std::string>> inbox;
     std::optional<ExecOutcome> outcome;
     Instant turn{};
-    std::size_t share = 0;
+    std::size_t share = 0, handled = 0;
     bool coming_back = false;
   };
 
@@ -420,16 +421,12 @@ class ExecClient::Session : public ExecSession {
 
   void write(std::string bytes, Callback written) override {
     state_->written.push_back(std::move(written));
-    post_io([connection = connection_, bytes = std::move(bytes)]() mutable {
-      connection->write(ExecChannel::Stdin, std::move(bytes));
-    });
+    connection_->write(ExecChannel::Stdin, std::move(bytes));
   }
 
   void close_stdin() override {
     state_->written.emplace_back();
-    post_io([connection = connection_] {
-      connection->write(ExecChannel::Close, std::string(1, static_cast<char>(ExecChannel::Stdin)));
-    });
+    connection_->write(ExecChannel::Close, std::string(1, static_cast<char>(ExecChannel::Stdin)));
   }
 
   static void written(State& state, std::size_t count) {
@@ -469,9 +466,10 @@ class ExecClient::Session : public ExecSession {
       state.share += size;
       const auto& event = channel == ExecChannel::Stdout ? state.events.on_stdout : state.events.on_stderr;
       if (event) event(std::move(bytes));
-      post_io([weak = state.connection, size] {
-        if (const auto connection = weak.lock()) connection->handled(size);
-      });
+      state.handled += size;
+      if (state.handled <= state.report) continue;
+      const std::size_t handled = std::exchange(state.handled, 0);
+      if (const auto connection = state.connection.lock()) connection->handled(handled);
     }
     if (!state.alive || !state.outcome) return;
     if (state.events.on_end) state.events.on_end(*std::exchange(state.outcome, std::nullopt));
@@ -502,7 +500,8 @@ void ExecClient::use(std::shared_ptr<const TlsIdentity> identity) {
 }
 
 std::unique_ptr<ExecSession> ExecClient::open(std::string target, Headers headers, ExecEvents events) {
-  auto state = std::make_shared<Session::State>(Session::State{.events = std::move(events), .loop = loop_});
+  auto state = std::make_shared<Session::State>(
+      Session::State{.events = std::move(events), .loop = loop_, .report = options_.most_unread / 4});
   const std::weak_ptr<Session::State> weak = state;
   const auto gate = io_->gate;
   // Posts `work(state, ...)` on the loop, where it runs if the session is still there.

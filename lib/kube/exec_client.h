@@ -1,5 +1,5 @@
-// Exec sessions: v5.channel.k8s.io over Boost.Beast (which stays in exec_client.cc), on the I/O thread that
-// cpprestsdk has.
+// Exec sessions: v5.channel.k8s.io over Boost.Beast, which stays in exec_client.cc and works where cpprestsdk does
+// (LoopIo).
 //
 // Bounded memory in both directions: one frame of at most 32 KiB is written at a time, and its completion is
 // what `written` tells; reading pauses while the loop has more than `most_unread` bytes not yet handled, of
@@ -58,7 +58,7 @@ struct ExecEvents {
 class ExecClient {
  public:
   ExecClient(Loop& loop, ServerUrl server, ExecOptions options = {});
-  // Cuts all sessions and waits for the I/O thread to let go of them. Sessions may outlive it, silent.
+  // Cuts all sessions and waits until they have let go. Sessions may outlive it, silent.
   ~ExecClient();
 
   // For sessions opened from now on; they share one TLS context.

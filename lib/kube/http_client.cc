@@ -83,7 +83,7 @@ TransportError current_error(const TlsIdentity& identity) {
   }
 }
 
-// One request on the I/O thread. It tells the loop by number, so that nothing of the loop is ever held or
+// One request between the loop's turns. It tells the loop by number, so that nothing of the loop is ever held or
 // freed here.
 struct Exchange : std::enable_shared_from_this<Exchange> {
   HttpRequest request;
@@ -132,8 +132,10 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
     collected.status = response.status_code();
     streaming = streaming && collected.status == 200;
     if (!streaming && response.headers().content_length() > longest_body) return too_large();
-    on_headers();
-    if (streaming) on_bytes({});
+    if (streaming) {
+      on_headers();
+      on_bytes({});
+    }
     read();
   }
 
@@ -187,7 +189,7 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
     release();
   }
 
-  // Frees what belongs to the I/O thread, on it.
+  // Frees what cpprestsdk has here.
   void release() {
     body = {};
     response = {};
@@ -234,7 +236,7 @@ struct HttpClient::Exchanges {
     stop(id);
     sides.erase(id);
   }
-  // Cancelling is safe on the I/O thread only.
+  // Not within a callback of the exchange itself.
   void stop(std::uint64_t id) {
     const auto it = sides.find(id);
     if (it == sides.end()) return;
@@ -242,12 +244,12 @@ struct HttpClient::Exchanges {
   }
 };
 
-// What the client has on the I/O thread.
+// What the client has between the loop's turns.
 struct HttpClient::Io {
   explicit Io(Loop& loop) : gate(std::make_shared<LoopGate>(loop)) {}
   std::shared_ptr<LoopGate> gate;
   IoTickets tickets;
-  std::shared_ptr<CpprestClient> client;  // replaced on the loop, used and freed on the I/O thread
+  std::shared_ptr<CpprestClient> client;  // freed between turns, when nothing of it is on the stack
 
   void replace(std::shared_ptr<CpprestClient> by) {
     post_io([old = std::exchange(client, std::move(by)), ticket = tickets.take()]() mutable { old.reset(); });
@@ -314,7 +316,7 @@ Handle HttpClient::start(HttpRequest request, std::function<void(std::string)> o
   side.deadline = loop_.after(deadline, [weak, id] {
     if (const auto exchanges = weak.lock()) exchanges->expire(id);
   });
-  post_io([exchange = std::move(exchange)] { exchange->start(); });
+  exchange->start();
   return Handle([weak, id] {
     if (const auto exchanges = weak.lock()) exchanges->cancel(id);
   });

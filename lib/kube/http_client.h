@@ -1,7 +1,7 @@
 // HTTPS to one server, over cpprestsdk (which stays in http_client.cc). Knows nothing of Kubernetes: no
 // retries, no credentials.
 //
-// Called and answered on the loop; bytes travel on the I/O thread. Redirects are never followed (the follower
+// Called and answered on the loop; bytes travel between its turns. Redirects are never followed (the follower
 // would take the token along to any host). cpprestsdk itself sends a request again, a POST too, if a kept
 // connection turns out to be closed: every create must be idempotent by its name.
 #pragma once
@@ -49,7 +49,7 @@ class HttpClient {
   using Done = std::move_only_function<void(Outcome)>;
 
   HttpClient(Loop& loop, ServerUrl server, HttpOptions options = {});
-  // Cancels what is under way, and waits for the I/O thread to let go of it.
+  // Cancels what is under way, and waits until that has let go of it.
   ~HttpClient();
 
   // For connections made from now on; if it is another one than before, kept connections are not used again.

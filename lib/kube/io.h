@@ -1,11 +1,9 @@
-// The I/O thread: one thread that carries the bytes of all connections (cpprestsdk's pool at size 1, shared
-// with Boost.Beast).
+// How the bytes of all connections travel: cpprestsdk's pool, shared with Boost.Beast, has no thread of its own, and the
+// loop's does its work in between two turns (LoopIo). A thread beside it cost each save a dozen switches between the two.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "run/loop.h"
 
@@ -15,42 +13,51 @@ class io_context;
 
 namespace live_update {
 
-// First thing in `main`, before any thread and any other use of lib/kube: sizes the pool, and keeps OpenSSL
-// from trusting (and parsing, 28 ms for each connection) the system's authorities beside the cluster's own.
-// Calling it again does nothing.
-void init_kube_io();
+class UvLoop;
 
 boost::asio::io_context& io_context();
 
-// Runs `work` on the I/O thread. Any thread.
+// Lets the thread of a loop carry the bytes: where libuv would wait, it waits for connections, too. One beside each
+// loop that clients are made on, before them and for longer than them. The first one, which is made before there is any
+// thread, keeps OpenSSL from trusting (and parsing, 28 ms for each connection) the system's authorities beside the
+// cluster's own.
+class LoopIo {
+ public:
+  explicit LoopIo(UvLoop& loop);
+  ~LoopIo();
+  LoopIo(const LoopIo&) = delete;
+  LoopIo& operator=(const LoopIo&) = delete;
+
+ private:
+  struct Watched;
+  std::shared_ptr<Watched> watched_;
+  UvLoop& loop_;
+};
+
+// Runs `work` between two turns of the loop, when nothing of a client is on the stack.
 void post_io(std::function<void()> work);
 
-// The way back from the I/O thread to the loop; it outlives both its ends. Once closed, what is posted is
+// The way from what happens between turns back to the loop; it outlives both its ends. Once closed, what is posted is
 // dropped.
 class LoopGate {
  public:
   explicit LoopGate(Loop& loop) : loop_(&loop) {}
   void post(Callback work) {
-    std::lock_guard lock(mutex_);
     if (loop_) loop_->post(std::move(work));
   }
-  void close() {
-    std::lock_guard lock(mutex_);
-    loop_ = nullptr;
-  }
+  void close() { loop_ = nullptr; }
 
  private:
-  std::mutex mutex_;
   Loop* loop_;
 };
 
-// Counts what is under way on the I/O thread (each operation holds a `Ticket`), so that a program can wait
+// Counts what is under way (each operation holds a `Ticket`), so that a program can wait
 // for its end before the pool goes away.
 class IoTickets {
  public:
   using Ticket = std::shared_ptr<void>;
   Ticket take();
-  // Waits until all tickets are gone, or `limit`; false if some are left. Not on the I/O thread.
+  // Waits until all tickets are gone, or `limit`; false if some are left. Meanwhile only they go on.
   bool wait(Millis limit);
 
  private:

@@ -26,7 +26,7 @@ struct ApiServerOptions {
   ExecOptions exec;
 };
 
-// `init_kube_io` must have been called. Fails where the configuration cannot work: files that are missing,
+// There is a LoopIo of this loop. Fails where the configuration cannot work: files that are missing,
 // certificates that are expired or do not belong together. A credential plugin runs with the first request
 // only. Destroying it cancels everything; Handles and sessions may outlive it, silent.
 Result<std::unique_ptr<ApiServer>> make_api_server(Loop& loop, ClientConfig config,

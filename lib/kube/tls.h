@@ -41,7 +41,7 @@ class TlsIdentity {
   // Server name indication; nothing for an address, as RFC 6066 wants it.
   void set_sni(ssl_st* connection) const;
   // Why the last failed check of a server certificate failed, in words, and forgets it; empty if none did.
-  // I/O thread only.
+  // Between the loop's turns.
   std::string take_failure() const;
 
   bool insecure() const;

@@ -1,4 +1,4 @@
-// The port to the event loop, which owns all state (one loop thread, one I/O thread): turns, time, timers,
+// The port to the event loop, which owns all state (one thread, which carries the bytes, too): turns, time, timers,
 // descriptors, and what else a process gets by chance. run/uv_loop.h is the real one, with libuv on the main
 // thread; in test/sim time is virtual.
 //

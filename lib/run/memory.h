@@ -3,7 +3,7 @@
 
 namespace live_update {
 
-// Before any thread is started. One heap for the loop and the I/O thread: what one of them frees, the other
+// Before any thread is started. One heap for all threads: what one of them frees, another
 // one can use; both allocate little at a time, so that they hardly ever wait for each other.
 void share_one_heap();
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <thread>
 #include <utility>
 
 namespace live_update {
@@ -101,6 +102,10 @@ struct UvLoop::Impl {
   mutable std::optional<Instant> now;
   mutable std::optional<Time> wall;
 
+  UvLoop::Wait wait;
+  bool stopped = false;
+  std::thread::id thread;  // that runs it
+
   std::function<void(std::chrono::nanoseconds)> turn_ended;
   std::chrono::nanoseconds cpu{0};  // at the end of the turn before
 
@@ -154,6 +159,25 @@ struct UvLoop::Impl {
     }
     for (auto& callback : work) std::exchange(callback, nullptr)();
   }
+
+  bool has_posted() {
+    std::lock_guard lock(mutex);
+    return !posted.empty();
+  }
+
+  // libuv never waits here, so that what is posted by this thread needs no descriptor to wake it.
+  void run_with_wait() {
+    while (!stopped) {
+      drain();
+      uv_run(&loop, UV_RUN_NOWAIT);
+      if (stopped) break;
+      uv_update_time(&loop);
+      const int most = has_posted() ? 0 : uv_backend_timeout(&loop);
+      wait(most < 0 ? std::nullopt : std::optional(Millis(most)));
+      new_turn();
+    }
+    stopped = false;
+  }
 };
 
 UvLoop::UvLoop() : impl_(std::make_unique<Impl>()) {}
@@ -163,14 +187,21 @@ int UvLoop::run() {
   impl_->in_turn = true;
   impl_->new_turn();
   impl_->cpu = thread_cpu();
-  uv_run(&impl_->loop, UV_RUN_DEFAULT);
+  impl_->thread = std::this_thread::get_id();
+  if (impl_->wait)
+    impl_->run_with_wait();
+  else
+    uv_run(&impl_->loop, UV_RUN_DEFAULT);
   impl_->in_turn = false;
   return impl_->exit_code;
 }
 
 void UvLoop::stop(int exit_code) {
   impl_->exit_code = exit_code;
-  uv_stop(&impl_->loop);
+  if (impl_->wait)
+    impl_->stopped = true;
+  else
+    uv_stop(&impl_->loop);
 }
 
 void UvLoop::post(Callback work) {
@@ -178,7 +209,7 @@ void UvLoop::post(Callback work) {
     std::lock_guard lock(impl_->mutex);
     impl_->posted.push_back(std::move(work));
   }
-  uv_async_send(&impl_->wake);
+  if (!impl_->wait || impl_->thread != std::this_thread::get_id()) uv_async_send(&impl_->wake);
 }
 
 Instant UvLoop::now() const {
@@ -207,6 +238,10 @@ std::uint64_t UvLoop::random() {
 void UvLoop::on_turn(std::function<void(std::chrono::nanoseconds)> work) {
   impl_->turn_ended = std::move(work);
 }
+
+void UvLoop::wait_with(Wait wait) { impl_->wait = std::move(wait); }
+
+int UvLoop::descriptor() const { return uv_backend_fd(&impl_->loop); }
 
 Handle UvLoop::after(Millis delay, Callback work) {
   if (delay <= Millis(0)) {

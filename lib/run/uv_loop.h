@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "run/loop.h"
 
@@ -30,6 +31,13 @@ class UvLoop final : public Loop {
   // Called at the end of each turn with the CPU time that it took this thread: waiting is not counted, what
   // other processes and threads take is not either. One watcher; before `run`.
   void on_turn(std::function<void(std::chrono::nanoseconds)> work);
+
+  // Where the thread has more to wait for than libuv knows of: `wait` is called in the place of libuv's own wait.
+  // It returns after `most` (nothing: not before something has come), when `descriptor` is readable, or when it has
+  // done some of its own work. Nothing given: libuv waits again. Not while it runs.
+  using Wait = std::function<void(std::optional<Millis> most)>;
+  void wait_with(Wait wait);
+  int descriptor() const;
 
  private:
   struct Impl;

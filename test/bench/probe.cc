@@ -114,6 +114,7 @@ int run(const std::string& ns, const std::string& pod, const std::string& contai
       load_client_config({.kubeconfig = "", .context = "", .ns = ns}, KubeEnvironment::of_process());
   if (!config) return std::cerr << config.error().message << "\n", 1;
   UvLoop loop;
+  const LoopIo io(loop);
   auto api = make_api_server(loop, *config);
   if (!api) return std::cerr << api.error().message << "\n", 1;
   Probe probe(loop, **api, {.ns = ns, .pod = pod, .container = container});
@@ -125,6 +126,5 @@ int run(const std::string& ns, const std::string& pod, const std::string& contai
 
 int main(int argc, char** argv) {
   if (argc != 4) return std::cerr << "usage: probe NAMESPACE POD CONTAINER\n", 2;
-  live_update::init_kube_io();
   return live_update::run(argv[1], argv[2], argv[3]);
 }

@@ -260,7 +260,4 @@ TEST_CASE("the namespace goes away again") { delete &shell(); }
 }  // namespace
 }  // namespace live_update
 
-int main(int argc, char** argv) {
-  live_update::init_kube_io();
-  return doctest::Context(argc, argv).run();
-}
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "kube/io.h"
 #include "kube/kube_api_server.h"
 #include "run/uv_loop.h"
 
@@ -14,6 +15,7 @@ namespace live_update {
 
 struct AwaitedClient {
   UvLoop loop;
+  LoopIo io{loop};
   std::unique_ptr<ApiServer> api;
 
   explicit AwaitedClient(ClientConfig config, ApiServerOptions options = {}) {

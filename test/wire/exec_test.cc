@@ -509,6 +509,7 @@ TEST_CASE("IPv6") {
     cat(peer);
   });
   UvLoop loop;
+  const LoopIo io(loop);
   ExecClient client(loop, *parse_server_url(server.url()));
   client.use(
       *TlsIdentity::make({.ca = pki().authority.certificate, .server_name = "::1"}, loop.wall_clock()));

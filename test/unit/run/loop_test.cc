@@ -1,12 +1,15 @@
 #include "run/uv_loop.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace live_update {
 namespace {
@@ -242,6 +245,32 @@ TEST_CASE("a Handle may outlive its loop") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("where somebody else waits, timers, what is posted and what other threads post have their turn") {
+  UvLoop loop;
+  int waits = 0;
+  loop.wait_with([&](std::optional<Millis> most) {
+    ++waits;
+    pollfd libuv{loop.descriptor(), POLLIN, 0};
+    ::poll(&libuv, 1, most ? static_cast<int>(most->count()) : -1);
+  });
+  std::vector<std::string> order;
+  const Instant began = loop.exact_now();
+  const Handle timer = loop.after(Millis(20), [&] { order.push_back("timer"), loop.stop(3); });
+  std::jthread other([&] { loop.post([&] { order.push_back("other"); }); });
+  loop.post([&] {
+    order.push_back("posted");
+    loop.post([&] { order.push_back("again"); });
+  });
+  CHECK(loop.run() == 3);
+  CHECK(loop.exact_now() - began >= Millis(20));
+  CHECK(order.back() == "timer");
+  CHECK(std::ranges::count(order, "other") == 1);
+  CHECK(std::ranges::find(order, "posted") < std::ranges::find(order, "again"));
+  CHECK(waits < 50);  // it sleeps in between
+  loop.stop(4);
+  CHECK(loop.run() == 4);
+}
 
 }  // namespace
 }  // namespace live_update
