@@ -103,7 +103,9 @@ Looked Controller::reconcile(const ObjectKey& key) {
   follow(memory.lanes, observed.search, loop_.now());
   drop_gone(memory, observed.search);
   if (!prepare(observed, budget)) return go_on_later(*live_update);
-  Decision decision = decide(observed);
+  Decision decision = act(observed);
+  for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
+  tell(observed, decision);
   const bool again = decision.look_again.has_value();
   held_rules_.rests(memory.uid, decision.deliveries.empty() && memory.deliveries.empty());
   carry_out(key, *live_update, memory, std::move(decision));
@@ -262,20 +264,18 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) {
 
 // A container that is gone takes its lane along; what is still under way for it is cut.
 void Controller::drop_gone(Memory& memory, const TargetSearch& search) {
-  auto gone = [&](const auto& entry) {
-    return std::ranges::none_of(search.targets,
-                                [&](const Target& it) { return it.container_id == entry.first; });
-  };
-  std::erase_if(memory.deliveries, gone);
-  for (auto it = memory.expected.begin(); it != memory.expected.end();) {
-    const bool runs = std::ranges::any_of(
-        search.targets, [&](const Target& target) { return target.container_id == *it && target.running; });
-    if (!runs) transport_.forget(*it, memory.uid);
-    it = runs ? std::next(it) : memory.expected.erase(it);
-  }
-  std::erase_if(memory.lanes, gone);
+  std::map<std::string_view, bool> running;  // by container ID
   std::set<std::string> pods;
-  for (const Target& it : search.targets) pods.insert(it.pod_uid);
+  for (const Target& it : search.targets) running[it.container_id] = it.running, pods.insert(it.pod_uid);
+  auto gone = [&](const auto& entry) { return !running.contains(entry.first); };
+  std::erase_if(memory.deliveries, gone);
+  std::erase_if(memory.lanes, gone);
+  std::erase_if(memory.expected, [&](const std::string& id) {
+    const auto it = running.find(id);
+    const bool runs = it != running.end() && it->second;
+    if (!runs) transport_.forget(id, memory.uid);
+    return !runs;
+  });
   memory.pods = pods.size();
   memory.deletions.keep(pods);
 }
@@ -284,7 +284,6 @@ void Controller::carry_out(const ObjectKey& key, const LiveUpdate& live_update, 
                            Decision decision) {
   for (const auto& [container_id, sequence] : decision.confirmed)
     confirm(memory.lanes[container_id], sequence, memory.checked.mark, loop_.wall_clock());
-  for (const DeliverTo& it : decision.deliveries) deliver(key, memory, it);
   for (const Target& it : decision.expected)
     if (memory.expected.insert(it.container_id).second)
       transport_.expect(ref_of(key, it), {memory.uid, memory.checked.roots, live_update.spec.transport});
@@ -306,7 +305,6 @@ void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& 
   begin(lane, it.target, it.delivery, loop_.now());
   reached(memory.times, lane.applied, it.sequence, &BatchTimes::planned, loop_.exact_wall_clock());
   const ContainerRef to = ref_of(key, it.target);
-  say_delivery(log_, whose(key, memory.history, lane.applied, it.sequence), to, *it.delivery);
   memory.deliveries[to.container_id] = transport_.deliver(
       to, it.delivery,
       [this, key, to, sequence = it.sequence, began = loop_.now()](DeliveryOutcome outcome) {
@@ -315,6 +313,7 @@ void Controller::deliver(const ObjectKey& key, Memory& memory, const DeliverTo& 
       [this, key, to, sequence = it.sequence](int step, std::string_view bytes) {
         ran(key, to, sequence, step, bytes);
       });
+  say_delivery(log_, whose(key, memory.history, lane.applied, it.sequence), to, *it.delivery);
 }
 
 // Those who watch see it a moment later, however often something is printed.

@@ -1,6 +1,8 @@
 #include "core/reconcile/container_status.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include "core/base/text.h"
@@ -51,7 +53,10 @@ class Describer {
         pending_(pending),
         d_(decision),
         spec_(observed.live_update.spec),
-        newest_(observed.history.newest()) {}
+        newest_(observed.history.newest()) {
+    for (const DeliverTo& it : d_.deliveries) delivered_to_.insert(it.target.container_id);
+    for (const auto& [id, sequence] : d_.confirmed) confirmed_.insert(id);
+  }
 
   void describe() {
     LiveUpdateStatus& status = d_.status;
@@ -153,19 +158,15 @@ class Describer {
     return text;
   }
 
-  bool is_delivered_to(const Target& target) const {
-    return std::ranges::any_of(
-        d_.deliveries, [&](const DeliverTo& it) { return it.target.container_id == target.container_id; });
-  }
-  bool is_confirmed(const Target& target) const {
-    return std::ranges::any_of(d_.confirmed, [&](const auto& it) { return it.first == target.container_id; });
-  }
+  bool is_delivered_to(const Target& target) const { return delivered_to_.contains(target.container_id); }
+  bool is_confirmed(const Target& target) const { return confirmed_.contains(target.container_id); }
 
   const Observed& o_;
   const PendingFallBacks& pending_;
   Decision& d_;
   const LiveUpdateSpec& spec_;
   const std::int64_t newest_;
+  std::set<std::string_view> delivered_to_, confirmed_;  // container IDs
 };
 
 }  // namespace

@@ -55,21 +55,16 @@ class Judge {
   explicit Judge(const Observed& observed)
       : o_(observed), newest_(observed.history.newest()), pending_(observed) {}
 
-  Decision decide() {
-    if (!may_act()) return finish();
+  Decision act() {
+    if (!may_act()) return {};
     for (const Target& target : o_.search.targets) serve(target);
     redeploy();
-    return finish();
+    return std::move(decision_);
   }
 
  private:
   bool may_act() const {
     return !o_.live_update.spec.suspend && o_.checked.errors.empty() && !o_.live_update.meta.deleted;
-  }
-
-  Decision finish() {
-    describe_state(o_, pending_, decision_);
-    return std::move(decision_);
   }
 
   const Lane& lane_of(const Target& target) const {
@@ -270,6 +265,16 @@ bool prepare(const Observed& o, WorkBudget& budget) {
   });
 }
 
-Decision decide(const Observed& observed) { return Judge(observed).decide(); }
+Decision act(const Observed& observed) { return Judge(observed).act(); }
+
+void tell(const Observed& observed, Decision& decision) {
+  describe_state(observed, PendingFallBacks(observed), decision);
+}
+
+Decision decide(const Observed& observed) {
+  Decision decision = act(observed);
+  tell(observed, decision);
+  return decision;
+}
 
 }  // namespace live_update

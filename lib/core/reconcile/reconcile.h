@@ -158,9 +158,14 @@ struct Decision {
 };
 
 // Looks up in `observed.checked.rules` what `decide` will ask for, as far as the budget goes. False: some is
-// left for the next time, and `decide` would take long.
+// left for the next time, and `act` would take long.
 bool prepare(const Observed& observed, WorkBudget& budget);
 
+// What is to be done, and then what people are told of it: who has time for that when bytes have left. `observed` may
+// say by then that the deliveries are under way.
+Decision act(const Observed& observed);
+void tell(const Observed& observed, Decision& decision);
+// Both.
 Decision decide(const Observed& observed);
 
 }  // namespace live_update
