@@ -182,10 +182,6 @@ void write_changes(JsonWriter& json, const std::vector<Change>& changes) {
   json.list("changes", changes, [&](const Change& change) { write_change(json, change); });
 }
 
-// What an API server does with a list costs it some 0.3 ms for each entry, at each write of the object; a
-// string costs next to nothing.
-bool packs(const std::vector<Change>& changes) { return changes.size() > 3; }
-
 void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
   json.object("spec", [&] {
     json.field("liveUpdate", spec.live_update);
@@ -200,12 +196,12 @@ void write_spec(JsonWriter& json, const ChangeSetSpec& spec) {
     json.field_if("reach", spec.reach);
     write_ignores(json, spec.ignores);
     if (spec.checkpoint) write_checkpoint(json, *spec.checkpoint);
-    if (packs(spec.changes)) {
+    // What an API server does with a list costs it 0.4 ms for the first entry and 0.3 for each more, at each write of
+    // the object; a string costs next to nothing.
+    if (!spec.changes.empty()) {
       JsonWriter packed;
       packed.object([&] { write_changes(packed, spec.changes); });
       json.field("packed", packed.take());
-    } else if (!spec.changes.empty()) {
-      write_changes(json, spec.changes);
     }
     if (!spec.unknown.empty())
       json.list("unknown", spec.unknown, [&](const UnknownPath& it) { write_unknown(json, it); });
