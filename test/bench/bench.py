@@ -20,6 +20,7 @@ from harness.workspace import Workspace  # noqa: E402
 import gates  # noqa: E402
 import workloads_big  # noqa: E402
 import workloads_idle  # noqa: E402
+import workloads_many  # noqa: E402
 import workloads_memory  # noqa: E402
 import workloads_save  # noqa: E402
 import workloads_steps  # noqa: E402
@@ -35,8 +36,9 @@ WORKLOADS = {
     "W5": [workloads_tree.removal], "W7": [workloads_steps.runs], "execs": [workloads_steps.execs], "W9": [workloads_save.beside_generator],
     "W3": [workloads_tree.branch_switches], "W4": [workloads_big.big_file], "W6": [workloads_save.replicas, workloads_tree.replicas],
     "memory": [workloads_memory.memory_of_both], "W14": [workloads_idle.idle],
+    "many": [workloads_many.one_live_update],
 }
-ONLY_OURS = {"execs", "memory"}
+ONLY_OURS = {"execs", "memory", "many"}
 
 
 class Bench:
@@ -129,6 +131,7 @@ def parser():
     add("--idle", type=float, default=300, metavar="SECONDS", help="how long W14 idles (default 300)")
     add("--idle-files", type=int, default=50_000, help="files of W14 (default 50000)")
     add("--tree-mb", type=int, default=200, metavar="MB", help="size of the large tree of `memory` (default 200)")
+    add("--many", type=int, default=1000, metavar="CONTAINERS", help="containers of `many` (default 1000)")
     add("--transport", default="Auto", choices=["Auto", "Tar", "Agent"], help="of the LiveUpdate (default Auto); each has its gates")
     add("--peer", action="append", default=[], metavar="NAME=COMMAND", help="another program to measure; test/bench/README.md says what it must do")
     add("--peers-only", action="store_true", help="leave out live-update itself")

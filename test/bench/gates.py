@@ -2,6 +2,7 @@
 from typing import NamedTuple
 
 import workloads_idle as idle
+import workloads_many as many
 import workloads_save as save
 import workloads_steps as steps
 import workloads_tree as tree
@@ -69,6 +70,8 @@ def the_rest(record):
         yield Gate(name, record.value(OURS, name), 0, "")
     for name in (idle.HOST_CPU, idle.OPERATOR_CPU):
         yield Gate(name, record.value(OURS, name), 0.1, "%")
+    if record.value(OURS, many.TURN) is not None:
+        yield Gate(many.TURN, record.value(OURS, many.TURN), 20)
     execs, containers = record.value(OURS, steps.EXECS), record.value(OURS, steps.CONTAINERS)
     if execs is not None:
         yield Gate("execs more or less than one per container lifetime", abs(execs - containers), 0, "")

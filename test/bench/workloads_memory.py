@@ -15,11 +15,8 @@ PIECE = 100_000  # bytes of one file of the large tree
 
 def memory_of_both(stage):
     """A fresh operator, a session, saves, more sessions, a large first sync; after each the memory at rest and the most since the last."""
-    product = stage.bench.product
     stage.subject.stop()
-    old = product.operator_pods()[0]["metadata"]["name"]
-    product.kubectl("delete", "pod", old)
-    eventually(lambda: product.operator_ready() and product.operator_pods()[0]["metadata"]["name"] != old, "a new operator", timeout=60)
+    fresh_operator(stage.bench.product)
     note(stage, "fresh")
     stage.subject.start()
     stage.look()
@@ -43,6 +40,12 @@ def memory_of_both(stage):
     eventually(lambda: not any(os.path.exists(f"{root}/app/src/large") for root in stage.look()), "it is gone again", timeout=120, every=1)
     eventually(lambda: change_sets(stage) <= 200, "what was superseded is deleted", timeout=300, every=2)
     note(stage, "all that deleted")
+
+
+def fresh_operator(product):
+    old = product.operator_pods()[0]["metadata"]["name"]
+    product.kubectl("delete", "pod", old)
+    eventually(lambda: product.operator_ready() and product.operator_pods()[0]["metadata"]["name"] != old, "a new operator", timeout=60)
 
 
 def arrived(stage):
