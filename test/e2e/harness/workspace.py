@@ -67,8 +67,12 @@ class Workspace:
     def run(self, *args, kubeconfig=None, namespace=None, timeout=30, accept=True, **options):
         """Runs `live-update ARGS` to its end in the source root."""
         options.setdefault("cwd", self.root)
-        return subprocess.run(self.command(*args, namespace=namespace, accept=accept), capture_output=True, text=True, errors="replace", timeout=timeout,
-                              env=self.environment(kubeconfig), stdin=subprocess.DEVNULL, **options)
+        try:
+            return subprocess.run(self.command(*args, namespace=namespace, accept=accept), capture_output=True, text=True, errors="replace", timeout=timeout,
+                                  env=self.environment(kubeconfig), stdin=subprocess.DEVNULL, **options)
+        except subprocess.TimeoutExpired as late:
+            said = b"".join(filter(None, (late.stdout, late.stderr))).decode(errors="replace")
+            raise AssertionError(f"live-update {' '.join(map(str, args))} did not end within {timeout} s. It said:\n{said}\n{self.diagnosis()}") from None
 
     def watch(self, *args, kubeconfig=None, ready=True, before=(), root=None, accept=True):
         """Starts `live-update watch ARGS` (by default of the LiveUpdate `app`) in the source root and waits until it watches.
