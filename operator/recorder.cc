@@ -1,6 +1,7 @@
 #include "operator/recorder.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "core/reconcile/reconcile_status.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr Millis kStatusDelay{50}, kStatusPeriod{250};
 constexpr int kStatusesAtOnce = 5;
+constexpr Millis kRoutinePeriod{1'000};
 // Most batches are applied before this: then one write tells it, and the API server has the time for the next
 // save.
 constexpr Millis kWaitingDelay{500};
@@ -19,6 +21,39 @@ constexpr Millis kDeleteDelay{1'000};  // whoever watches sees the last status f
 constexpr std::size_t kFewChangeSets = 100;
 
 bool is_refusal(const ChangeSetNote& note) { return note.sequence == 0; }
+
+// By this somebody may act: everything of a container but how far it is.
+auto what_counts(const ContainerStatus& it) {
+  return std::tie(it.container_id, it.state, it.message, it.transport, it.rules, it.older_rules,
+                  it.failed_steps);
+}
+
+// All was well, and all is well with the same containers: only numbers are others.
+bool is_routine(const LiveUpdateStatus& before, const LiveUpdateStatus& now) {
+  const auto quiet = [](const LiveUpdateStatus& it) {
+    return it.state == "Synced" && it.due.empty() && it.wanted.empty() && it.others.empty();
+  };
+  const auto alike = [](const Condition& a, const Condition& b) {
+    return std::tie(a.type, a.status, a.reason) == std::tie(b.type, b.status, b.reason);
+  };
+  const auto same = [](const ContainerStatus& a, const ContainerStatus& b) {
+    return what_counts(a) == what_counts(b);
+  };
+  return quiet(before) && quiet(now) && before.observed_generation == now.observed_generation &&
+         before.synced == now.synced && before.baseline == now.baseline &&
+         before.baseline_rules == now.baseline_rules && before.unmatched == now.unmatched &&
+         before.session.has_value() == now.session.has_value() &&
+         (!now.session || before.session->holder == now.session->holder) &&
+         std::ranges::equal(before.conditions, now.conditions, alike) &&
+         std::ranges::equal(before.containers, now.containers, same);
+}
+
+// With an older status the next operator applies the last batch once more: to files that is nothing.
+bool may_apply_again(const LiveUpdateSpec& spec) {
+  return std::ranges::none_of(spec.steps, [](const Step& step) {
+    return std::holds_alternative<Run>(step) || std::holds_alternative<Restart>(step);
+  });
+}
 
 std::string key_of(std::string_view kind, const ObjectMeta& it) {
   return std::string(kind) + it.ns + "/" + it.name;
@@ -53,18 +88,30 @@ WriteQueue::Done Recorder::when_refused(const LiveUpdate& live_update, const Rec
 }
 
 // The status follows within 50 ms of a change that comes by itself; when they come one after the other, four
-// times a second.
+// times a second; and once a second where each time all is well again: each write is one of etcd, and an event for
+// everybody who watches.
 void Recorder::write_status(const LiveUpdate& live_update, Records& records, LiveUpdateStatus status) {
   const std::string key = key_of("status/", live_update.meta);
-  Millis delay = std::chrono::hours(1);  // the time of the one that waits counts
-  if (!writes_.waiting(key)) {
-    records.status_credit = std::max(records.status_credit, loop_.now()) + kStatusPeriod;
-    const auto ahead = std::chrono::ceil<Millis>(records.status_credit - loop_.now());
-    delay = std::max(kStatusDelay, ahead - kStatusesAtOnce * kStatusPeriod);
+  const Instant now = loop_.now();
+  const bool waits = writes_.waiting(key);
+  if (!waits) {
+    records.sent = std::move(records.status);
+    records.sent_at = records.status_due;
   }
+  const bool routine = may_apply_again(live_update.spec) && is_routine(records.sent, status);
+  if (routine) {
+    records.status_due = std::max(now + kStatusDelay, records.sent_at + kRoutinePeriod);
+  } else if (!waits || records.routine) {
+    records.status_credit = std::max(records.status_credit, now) + kStatusPeriod;
+    const Instant allowed = records.status_credit - kStatusesAtOnce * kStatusPeriod;
+    records.status_due = std::max(now + kStatusDelay, allowed);
+  }
+  records.routine = routine;
   records.status = std::move(status);
+  const Millis delay = std::max(std::chrono::ceil<Millis>(records.status_due - now), Millis(0));
   writes_.put(key, apply_status(live_update.meta, records.status), delay,
               when_refused(live_update, records, [](RefusedWrites& it) { it.status = true; }));
+  writes_.set_delay(key, delay);
 }
 
 void Recorder::write_change_set(const LiveUpdate& live_update, Records& records, ChangeSetNote& note,

@@ -30,6 +30,10 @@ struct RefusedWrites {
 // What was written last.
 struct Records {
   LiveUpdateStatus status;
+  LiveUpdateStatus sent;                               // the one before it that was sent
+  Instant status_due{};                                // when `status` is to be sent, or was
+  Instant sent_at{};                                   // and `sent`
+  bool routine = false;                                // that it waits is of no matter to anybody
   std::map<std::string, ChangeSetStatus> change_sets;  // by uid
   std::set<std::string> deleting;                      // uids of ChangeSets whose deletion was asked for
   Instant status_credit{};       // what the status writes of the last second have used up

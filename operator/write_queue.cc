@@ -56,7 +56,15 @@ void WriteQueue::put(const std::string& key, Request request, Millis delay, Done
   const Instant due = loop_.now() + delay;
   const bool sooner = !entry.next || due < entry.due;
   entry.next = Write{std::move(request), std::move(done)};
-  if (!sooner) return;
+  if (sooner) set_due(key, entry, due);
+}
+
+void WriteQueue::set_delay(const std::string& key, Millis delay) {
+  const auto entry = entries_.find(key);
+  if (entry != entries_.end() && entry->second.next) set_due(key, entry->second, loop_.now() + delay);
+}
+
+void WriteQueue::set_due(const std::string& key, Entry& entry, Instant due) {
   entry.due = due;
   if (!entry.in_flight && !entry.queued && entry.attempts == 0) arm(key, entry);
 }

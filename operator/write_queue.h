@@ -38,6 +38,8 @@ class WriteQueue {
   // one is sent at the earlier of the two times. `done` hears when it has succeeded or was given up, but not
   // when a newer one took its place. What is deleted is gone, whoever did it: that is success.
   void put(const std::string& key, Request request, Millis delay = Millis(0), Done done = {});
+  // What waits for `key` is sent after `delay`, be that sooner or later than it was to be.
+  void set_delay(const std::string& key, Millis delay);
   // A request for `key` waits to be sent.
   bool waiting(const std::string& key) const;
   // One waits, is under way, or is to be tried again.
@@ -68,6 +70,7 @@ class WriteQueue {
   };
   Lane& lane_of(const std::string& key);
   void due(const std::string& key);
+  void set_due(const std::string& key, Entry& entry, Instant due);
   void arm(const std::string& key, Entry& entry);
   void send(std::string key);
   void answered(std::string key, Write sent, Result<Response> result);

@@ -37,6 +37,27 @@ TEST_CASE("7.1 a status that the API server has refused is written again") {
   CHECK(cluster.until_synced("1/1", 1));
 }
 
+TEST_CASE("7.1 where all is well after each save the status follows once a second") {
+  Cluster cluster;
+  cluster.pod("p", "1");
+  Operator op(cluster.loop, cluster.api);
+  const auto writes = [&] { return cluster.api.count(Method::Patch, "/liveupdates/web/status"); };
+  cluster.post(1, "src/a", "1");
+  CHECK(cluster.until_synced("1/1", 1));
+  const int before = writes();
+  const Instant began = cluster.loop.exact_now();
+  for (int sequence = 2; sequence <= 9; ++sequence) {
+    cluster.post(sequence, "src/a", std::to_string(sequence));
+    CHECK(cluster.until([&] { return cluster.phase(sequence) == "Applied"; }));
+  }
+  const auto seconds = (cluster.loop.exact_now() - began) / std::chrono::seconds(1);
+  CHECK(writes() - before <= 2 + seconds);
+  CHECK(cluster.until_synced("1/1", 9));
+  cluster.api.on_exec = [](FakeExec& exec) { exec.cut({ErrorKind::Unavailable, "the node is away"}); };
+  cluster.post(10, "src/a", "10");
+  CHECK(cluster.until([&] { return cluster.status().state == "Retrying"; }));
+}
+
 TEST_CASE("7.1 the status of a ChangeSet that the API server has refused is written again") {
   Cluster cluster;
   cluster.pod("p", "1");

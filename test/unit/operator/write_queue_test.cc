@@ -99,6 +99,19 @@ TEST_CASE("a state that may wait takes the place of an urgent one, and its time"
   CHECK(g.written() == "2 ");
 }
 
+TEST_CASE("what waits can be told another time, later or sooner") {
+  Given g;
+  g.put("1");
+  g.writes.set_delay("key", Millis(60'000));
+  turn(g.loop);
+  CHECK(g.written().empty());
+  g.put("2", Millis(60'000));
+  g.writes.set_delay("key", Millis(0));
+  turn(g.loop);
+  CHECK(g.written() == "2 ");
+  g.writes.set_delay("key", Millis(0));  // there is none
+}
+
 TEST_CASE("what comes while a write is under way keeps its own delay") {
   Given g;
   g.api.latency = Millis(20);
