@@ -37,6 +37,8 @@ struct Limits {
   CheckpointLimits checkpoints;
   // --- of a status: containers, groups of others that are alike and the IDs in each, files that are wanted
   std::size_t containers = 100, others = 16, other_ids = 10'000, wanted = 1000;
+  // --- of one look: deliveries that begin; so many take some 7 ms, and the next ones follow in another turn
+  std::size_t deliveries = 100;
 };
 
 // Bytes of one file that a ChangeSet may announce: what is unpacked has a bound before it is.

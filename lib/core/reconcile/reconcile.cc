@@ -96,8 +96,10 @@ class Judge {
     if (!delivery) delivery = make_delivery(o_, lacking);
     if (empty(*delivery))
       decision_.confirmed.emplace_back(target.container_id, newest_);
-    else
+    else if (decision_.deliveries.size() < o_.limits.deliveries)
       decision_.deliveries.push_back({target, newest_, delivery});
+    else
+      decision_.look_again_at(o_.now + milliseconds(1));
   }
 
   Lacking lacking_of(const Target& target, const Lane& lane, bool doubtful) const {

@@ -33,6 +33,7 @@ Limits small_limits(Random random) {
   it.others = one_of(2, 3);
   it.other_ids = one_of(4, 6);
   it.wanted = one_of(1, 8);
+  it.deliveries = one_of(1, 3);
   return it;
 }
 

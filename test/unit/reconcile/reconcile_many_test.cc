@@ -7,12 +7,12 @@ using namespace live_update;
 
 namespace {
 
-constexpr int kMany = 250;
+constexpr std::size_t kMany = 250;
 
 World many() {
   World world;
   world.lu.spec.steps.push_back(Restart{RestartProcess{}, {}});
-  for (int i = 0; i < kMany; ++i) world.pod("p" + std::to_string(i), "c" + std::to_string(i));
+  for (std::size_t i = 0; i < kMany; ++i) world.pod("p" + std::to_string(i), "c" + std::to_string(i));
   world.post(delta(1).saved("src/a"));
   world.settle_all();
   return world;
@@ -36,15 +36,34 @@ TEST_CASE("4.9 those that were in the middle of something get what they lack, an
   World world = many();
   world.post(delta(2).saved("src/b"));
   world.look();
-  for (int i = 0; i < kMany; i += 2) world.outcome("c" + std::to_string(i));
+  for (std::size_t i = 0; i < kMany; i += 2) world.outcome("c" + std::to_string(i));
   world.outcome("c1", Delivered{{RunFailure{2, 1, false, "no"}}, {3}});
   world.look();
   CHECK(world.lu.status.others.size() >= 2);
   world.restart_operator();
-  const Decision decision = world.look();
-  CHECK(decision.deliveries.size() == kMany / 2 - 1);
-  for (const DeliverTo& it : decision.deliveries) {
-    REQUIRE(it.delivery->writes.size() == 1);
-    CHECK(it.delivery->writes[0].to == "/app/b");
+  std::size_t sent = 0;
+  for (int looks = 0; looks < 2; ++looks) {
+    for (const DeliverTo& it : world.look().deliveries) {
+      ++sent;
+      REQUIRE(it.delivery->writes.size() == 1);
+      CHECK(it.delivery->writes[0].to == "/app/b");
+    }
   }
+  CHECK(sent == kMany / 2 - 1);
+}
+
+TEST_CASE(
+    "5.2 one look begins no more deliveries than a turn has time for; the others follow in the next ones") {
+  World world = many();
+  world.post(delta(2).saved("src/b"));
+  const std::size_t most = Limits().deliveries;
+  std::size_t sent = 0;
+  for (int looks = 0; looks < 3; ++looks) {
+    const Decision decision = world.look();
+    CHECK(decision.deliveries.size() == std::min(most, kMany - sent));
+    sent += decision.deliveries.size();
+    CHECK(decision.look_again.has_value() == (sent < kMany));
+  }
+  CHECK(sent == kMany);
+  CHECK(world.look().deliveries.empty());
 }
