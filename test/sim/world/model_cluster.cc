@@ -125,7 +125,9 @@ void ModelCluster::start_container(Pod& pod) {
   pod.container = std::make_unique<ModelContainer>();
   pod.container->pod = pod.name;
   pod.container->id = "containerd://" + std::to_string(++ids_);
-  pod.container->tree = pod.claim && pod.claims_made == claims_made_ ? *pod.claim : image_;
+  pod.container->tree = image_;
+  if (pod.claim && pod.claims_made == claims_made_)
+    pod.container->tree = std::move(pod.claim->tree), pod.container->kept = std::move(pod.claim->kept);
   pod.claim.reset();
   pod.claims_made = claims_made_;
   pod.container->failing_runs = failing_runs_;
@@ -139,7 +141,7 @@ void ModelCluster::kill_container(Pod& pod) {
   if (!pod.container) return;
   if (pod.container->agent) pod.container->agent->die();
   trace_.add("cluster", "container " + pod.container->id + " ends");
-  if (claims_given_) pod.claim = pod.container->tree;
+  if (claims_given_) pod.claim = Claim{pod.container->tree, pod.container->kept};
   // Whoever works on it at this moment goes first.
   loop_.post([gone = std::shared_ptr<ModelContainer>(std::move(pod.container))] { gone->agent.reset(); });
 }

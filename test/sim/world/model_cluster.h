@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,13 +46,18 @@ class ModelCluster {
   bool settled() const;
 
  private:
+  // What lies on it, and what of that nobody may delete.
+  struct Claim {
+    Nodes tree;
+    std::set<std::string> kept;
+  };
   struct Pod {
     std::string name, uid;
     int revision = 0;
     std::string annotations;                    // JSON
     std::unique_ptr<ModelContainer> container;  // null: it does not run yet
     std::string ended;                          // the ID of the one before, while that is still told
-    std::optional<Nodes> claim;                 // what its next container finds
+    std::optional<Claim> claim;                 // what its next container finds
     int claims_made = 0;
     bool leaving = false;
     Handle timer;
@@ -80,7 +86,7 @@ class ModelCluster {
   int failing_runs_ = 0, hanging_runs_ = 0;
   bool claims_given_ = false;
   int claims_made_ = 0;
-  std::vector<Nodes> claims_;  // of pods that are gone
+  std::vector<Claim> claims_;  // of pods that are gone
   std::string template_annotations_ = "{}";
   std::map<std::string, Pod> pods_;
   Handle reconcile_;

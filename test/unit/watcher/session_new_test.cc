@@ -50,7 +50,8 @@ struct Given : SessionWorld {
   // What the newest ChangeSet says to be new.
   Texts news() {
     Texts paths;
-    for (const Change& it : posted().back().spec.changes)
+    const ChangeSet newest = posted().back();
+    for (const Change& it : newest.spec.changes)
       if (it.is_new) paths.push_back(it.path);
     return paths;
   }
