@@ -16,7 +16,7 @@ struct DepartedStatus {
 
 struct ForgettingStatus {
   std::string rules;                // a mark: by which targets have what began after the departed ones
-  std::vector<std::string> images;  // that targets were seen to have
+  std::vector<std::string> images;  // that targets were seen to have: digests of their IDs
   std::vector<DepartedStatus> departed;
   bool operator==(const ForgettingStatus&) const = default;
 };

@@ -58,7 +58,7 @@ void Forgetting::take_told(const ForgettingStatus& told) {
 // It was made at some time before, of what the disk had then.
 void Forgetting::follow_images(const TargetSearch& search) {
   for (const Target& it : search.targets)
-    if (it.running && images_.insert(it.image).second) depart({0, newest_});
+    if (it.running && images_.insert(id_digest(it.image)).second) depart({0, newest_});
   while (images_.size() > kMostImages) images_.erase(images_.begin());
 }
 

@@ -53,7 +53,7 @@ class Forgetting {
   std::int64_t newest_ = 0;                     // of the history
   std::int64_t first_ = 0;                      // what began before that, nobody asks about any more
   std::string rules_;
-  std::set<std::string> images_;
+  std::set<std::string> images_;  // digests
   std::vector<DepartedStatus> departed_;
   struct Seen {
     std::string place;

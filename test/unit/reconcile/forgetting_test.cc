@@ -187,7 +187,7 @@ TEST_CASE("7.5 what another operator has noted counts, and is noted in few words
   Given g;
   g.post_up_to(300);
   g.confirm_all("c1", 300);
-  g.lu.status.forgetting = ForgettingStatus{g.mark(), {"sha256:9"}, {{200, 210}}};
+  g.lu.status.forgetting = ForgettingStatus{g.mark(), {id_digest("sha256:9")}, {{200, 210}}};
   g.look();
   CHECK(!g.may(205, 206));
   CHECK(g.may(211, 212));
