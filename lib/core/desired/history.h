@@ -152,7 +152,10 @@ class History {
  private:
   using ChangeSets = std::vector<std::shared_ptr<const ChangeSet>>;
   using Names = std::set<std::string_view>;
-  bool needed(const Batch& batch) const { return uses_.contains(batch.last); }
+  // Who knew less than a Checkpoint has to hear that something was forgotten, though nothing else of it is needed.
+  bool needed(const Batch& batch) const {
+    return uses_.contains(batch.last) || (batch.spec.checkpoint && batch.spec.checkpoint->forgotten > 0);
+  }
   bool misses_needed(const ChangeSets& sorted, std::int64_t merged) const;
   bool misses_expected(const ChangeSets& sorted, std::int64_t merged) const;
   bool can_go_on(const ChangeSets& sorted);

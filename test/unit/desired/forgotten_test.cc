@@ -170,3 +170,17 @@ TEST_CASE("7.5 where a path was something else before, or words are missing, not
   lost.update({delta(3).made("f"), delta(4).made("g")}, 4);
   CHECK(!lost.beginning("g"));
 }
+
+TEST_CASE("7.5 a Checkpoint that has forgotten something stays until the next one, and is missed") {
+  Store store;
+  store.post(delta(1).made("a"));
+  store.post(delta(2).made("b").deleted("a"));
+  store.merge(2);
+  store.post(delta(3).made("c").deleted("b"));
+  store.drop_superseded();
+  CHECK(store.history.merged() == 2);
+  CHECK(store.history.needed() == "2-3");
+  std::erase_if(store.sets, [](const auto& it) { return it->spec.checkpoint.has_value(); });
+  store.look();
+  CHECK(store.history.lost() == 3);
+}
