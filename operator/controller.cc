@@ -101,6 +101,7 @@ Looked Controller::reconcile(const ObjectKey& key) {
   const Observed observed = observe(*live_update, memory);
   follow(memory.lanes, memory.checked.steps, memory.checked.mark);
   follow(memory.lanes, observed.search, loop_.now());
+  memory.forgetting.look(*live_update, memory.checked, memory.history, observed.search, memory.lanes);
   drop_gone(memory, observed.search);
   if (!prepare(observed, budget)) return go_on_later(*live_update);
   Decision decision = act(observed);
@@ -150,7 +151,8 @@ void Controller::merge(const ObjectKey& key, const LiveUpdate& live_update, Memo
   const ChangeSetSpec header{.live_update = live_update.meta.name,
                              .session = checkpoint_session(loop_.random() % 1'000'000'000),
                              .user = options_.account};
-  auto parts = make_checkpoint(memory.history, through, header, options_.limits.checkpoints);
+  auto parts = make_checkpoint(memory.history, through, header, options_.limits.checkpoints,
+                               memory.forgetting.may_forget());
   memory.merge_again = loop_.now() + kMergePatience;
   if (parts.empty()) return;
   memory.merging = through;
@@ -188,8 +190,7 @@ void Controller::note_times(const ObjectKey& key, Memory& memory) {
 // Where somebody else redeploys, only its age tells that a pod is newer than a fall-back. One within the same
 // second is told by what it is not among: the pods that the API server lists now, after the ChangeSet.
 void Controller::ask_for_pods(const ObjectKey& key, const LiveUpdate& live_update, Memory& memory) {
-  const auto judged = [&](const auto& entry) { return memory.judgements.contains(entry.first); };
-  std::erase_if(memory.older_pods, [&](const auto& entry) { return !judged(entry); });
+  std::erase_if(memory.older_pods, [&](const auto& it) { return !memory.judgements.contains(it.first); });
   if (live_update.spec.fall_back.redeploy != Redeploy::None) return;
   for (const auto& [sequence, judgement] : memory.judgements) {
     if (judgement.kind != Judgement::FallBack || memory.older_pods.contains(sequence) ||
@@ -230,13 +231,13 @@ Controller::Memory& Controller::memory_of(const ObjectKey& key, const LiveUpdate
   memory = Memory(options_);
   memory.uid = live_update.meta.uid;
   memory.lanes = lanes_from(live_update.status);
+  memory.forgetting = Forgetting(live_update.status);
   memory.written.status = live_update.status;
   memory.history.expect(live_update.status.history);
   const Condition* snapshot = find_condition(live_update.status.conditions, condition::kSnapshotNeeded);
   if (!snapshot || !snapshot->status) return memory;
-  const std::int64_t newest = live_update.status.sequence;
-  if (snapshot->reason == reason::kHistoryLost) memory.lost_before = newest;
-  if (snapshot->reason == reason::kSequenceGap) memory.history.assume_gap(newest + 1);
+  if (snapshot->reason == reason::kHistoryLost) memory.lost_before = live_update.status.sequence;
+  if (snapshot->reason == reason::kSequenceGap) memory.history.assume_gap(live_update.status.sequence + 1);
   return memory;
 }
 
@@ -257,6 +258,7 @@ Observed Controller::observe(const LiveUpdate& live_update, Memory& memory) {
   observed.now = loop_.now();
   observed.wall = loop_.wall_clock();
   observed.limits = options_.limits;
+  observed.forgetting = &memory.forgetting;
   const bool seen = memory.merging > 0 && memory.history.merged() >= memory.merging;
   observed.merging = options_.account.empty() || (memory.merge_again > loop_.now() && !seen);
   return observed;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/cluster/work_queue.h"
+#include "core/reconcile/forgetting.h"
 #include "core/reconcile/reconcile.h"
 #include "kube/api_server.h"
 #include "operator/cache.h"
@@ -57,6 +58,7 @@ class Controller {
     std::int64_t lost_before = 0;  // what an operator before this one knew to be lost
     Judgements judgements;
     Lanes lanes;
+    Forgetting forgetting;
     std::map<std::string, Handle> deliveries;  // under way, by container ID
     BatchTimesMap times;
     OlderPods older_pods;

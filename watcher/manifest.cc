@@ -164,6 +164,14 @@ std::string manifest_text(const ManifestKey& key, const HostManifest& manifest) 
     json.field("sequence", manifest.sequence);
     json.field("snapshot", manifest.snapshot);
     json.field("rules", manifest.rules);
+    json.field_unless("fromFirst", manifest.from_first, false);
+    if (!manifest.unseen.empty())
+      json.list("unseen", manifest.unseen, [&](const UnknownPath& it) {
+        json.object([&] {
+          json.field("path", it.path);
+          json.field_unless("below", it.below, false);
+        });
+      });
     json.list("posted", manifest.posted.below(""),
               [&](const std::string& path) { write_entry(json, path, *manifest.posted.find(path)); });
     json.list("gone", gone, [&](const auto* item) { write_gone(json, item->first, item->second); });
@@ -191,6 +199,12 @@ Result<HostManifest> parse_manifest(const ManifestKey& key, std::string_view tex
   reader.read("sequence", manifest.sequence);
   reader.read("snapshot", manifest.snapshot);
   reader.read("rules", manifest.rules);
+  reader.read("fromFirst", manifest.from_first);
+  reader.read_list("unseen", [&](ObjectReader& it, int) {
+    UnknownPath& to = manifest.unseen.emplace_back();
+    it.read("path", to.path);
+    it.read("below", to.below);
+  });
   reader.read_list("posted", [&](ObjectReader& entry, int) { read_entry(entry, manifest.posted); });
   manifest.whole = document->IsObject() && document->HasMember("gone");
   Tree gone;

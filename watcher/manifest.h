@@ -32,8 +32,12 @@ struct HostManifest {
   std::int64_t snapshot = 0;  // the newest Snapshot that was posted, or 0
   std::string rules;          // a digest of what decided which paths count
   Tree posted;                // what the API server was told, as Outbox has it
-  bool whole = true;          // false: of an older format, without deletes and what had ceased to count
-  KnownFiles known;           // what need not be read again
+  // `posted` goes back, without a gap, to the disk that the image is taken to equal (rule 5.8): what it does not name is in
+  // no image, but for what could not be looked at then.
+  bool from_first = false;
+  std::vector<UnknownPath> unseen;
+  bool whole = true;  // false: of an older format, without deletes and what had ceased to count
+  KnownFiles known;   // what need not be read again
   std::vector<PendingPost> pending;  // of `posted`, what the operator has not accepted yet
   std::vector<std::string> held;     // deletes that were asked about and not answered (rule 7.4)
   std::string head;                  // of git, as GitState::head

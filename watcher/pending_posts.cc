@@ -22,6 +22,11 @@ bool PendingPosts::awaits(const std::string& name) const {
   return std::ranges::any_of(open_, [&](const PendingPost& post) { return has(post, name); });
 }
 
+bool PendingPosts::awaits_first() const {
+  return std::ranges::any_of(
+      open_, [](const PendingPost& post) { return std::cmp_equal(post.sequence, post.names.size()); });
+}
+
 // A batch that a Snapshot of ours replaced is said again by that; one that somebody else's replaced is not.
 PendingPosts::Fate PendingPosts::fate(const PendingPost& post, const ChangeSetStatus& status,
                                       bool last_part) const {

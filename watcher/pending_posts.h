@@ -53,6 +53,8 @@ class PendingPosts {
   // The operator's sequences begin anew, and ours with this one.
   void start_over(std::int64_t next);
   const std::vector<PendingPost>& open() const { return open_; }
+  // The first ChangeSet of all is among them: another session's may take its place.
+  bool awaits_first() const;
   // It is of a batch that is open, be it of the last run.
   bool awaits(const std::string& name) const;
   // How many were displaced or too far ahead, and how many refused, since one was accepted.

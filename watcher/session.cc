@@ -60,13 +60,14 @@ Result<> Session::begin(const LiveUpdate& live_update, const std::vector<ChangeS
   resume_posts(change_sets);
   guard_.resume(std::exchange(manifest_.held, {}));
   make_publisher(newest + 1);
-  manifest_.sequence = newest;
+  const std::int64_t noted = std::exchange(manifest_.sequence, newest);
   git_head_ = manifest_.head;
   if (git_has_moved(); git_head_ != manifest_.head && !manifest_.head.empty()) git_moved_ = loop_.now();
   if (options_.once) owe_snapshot(Snapshot::Contents);
   if (mirrors()) owe_snapshot(Snapshot::Digests);
   owe_snapshot(snapshot_asked_for(live_update));
   snapshot_owed_ = snapshot_due_;
+  mind_first_disk(noted, own);
   if (!had_manifest_)
     write_manifest();  // killed from here on, the next run knows what this one took for granted
   if (!options_.once)
@@ -158,6 +159,7 @@ void Session::reload_rules() {
     if (repaired) console_.say("the rules are in order again, and are those from before");
     return;
   }
+  manifest_.from_first = false;  // what did not count may have been on the first disk
   auto appeared = source_->replace_rules(std::move(*rules));
   reach_ = reach_mark(live_update_.spec);
   say_held();

@@ -146,6 +146,9 @@ class Session {
   Tree baseline(const std::vector<ChangeSet>& change_sets);
   void begin_outbox(const std::vector<ChangeSet>& own);
   void resume_posts(const std::vector<ChangeSet>& change_sets);
+  // Whether the notes go back to the first disk; `noted`: up to where they told when they were written.
+  void mind_first_disk(std::int64_t noted, const std::vector<ChangeSet>& own);
+  void mark_new(std::vector<Change>& changes);
   // What is told for the first time, before it is.
   void note_new(const std::vector<Change>& changes);
   void write_manifest_soon();

@@ -4,6 +4,7 @@
 #include "core/desired/history.h"
 #include "run/memory.h"
 #include "watcher/session.h"
+#include "watcher/session_id.h"
 
 namespace live_update {
 namespace {
@@ -49,6 +50,11 @@ Tree Session::baseline(const std::vector<ChangeSet>& change_sets) {
       had_manifest_ && accepted > manifest_.sequence && std::ranges::none_of(change_sets, is_newest);
   const bool history_lost = had_manifest_ && manifest_.sequence > 0 && accepted == 0 && change_sets.empty();
   const bool no_snapshot = manifest_.snapshot == 0 && std::ranges::none_of(change_sets, is_snapshot);
+  // What was told after the notes, and is gone and forgotten, may be there in the notes, and on the disk again.
+  const bool forgotten = had_manifest_ && std::ranges::any_of(change_sets, [&](const ChangeSet& it) {
+                           return it.spec.checkpoint && it.spec.checkpoint->forgotten > manifest_.sequence;
+                         });
+  if (forgotten) owe_snapshot(Snapshot::Digests);
   if (unknown_posts || history_lost || (no_snapshot && has_initial_sync(live_update_.spec)))
     owe_snapshot(Snapshot::Contents);
   if (follows_ || (!had_manifest_ && (accepted > 0 || !change_sets.empty()))) owe_snapshot(Snapshot::Digests);
@@ -69,9 +75,35 @@ void Session::resume_posts(const std::vector<ChangeSet>& change_sets) {
   if (follows_)  // what was sent to the one before, and perhaps came nowhere
     for (const PendingPost& post : std::exchange(pending, {})) outbox_.retract(post.changes);
   for (const LostPost& it : pending_.resume(std::move(pending), change_sets)) {
+    manifest_.from_first = false;
     outbox_.retract(it.post.changes);
     if (it.post.snapshot) owe_snapshot(kind_of(it.post));
   }
+}
+
+// The first start, without a Snapshot: what is on the disk is what the image is taken to have. From then on every word has
+// to be of this root, and known: others have files that this disk never had, and images may have them. Likewise what came
+// into view when the rules changed.
+void Session::mind_first_disk(std::int64_t noted, const std::vector<ChangeSet>& own) {
+  const bool first = !had_manifest_ && !follows_ && manifest_.sequence == 0 && own.empty();
+  if (first) manifest_.unseen = source_->unknown().list();
+  const auto since = std::ranges::count_if(own, [&](const ChangeSet& it) {
+    return it.spec.sequence > noted && !it.spec.checkpoint && from_one_root(options_.id, it.spec.session);
+  });
+  const bool goes_on = had_manifest_ && manifest_.from_first && noted + since == manifest_.sequence &&
+                       manifest_.rules == source_->rules_digest();
+  manifest_.from_first =
+      (first || goes_on) && snapshot_due_ == Snapshot::None && !has_initial_sync(live_update_.spec);
+}
+
+// Rule 7.5: what neither the first disk had nor anybody was told of.
+void Session::mark_new(std::vector<Change>& changes) {
+  manifest_.from_first = manifest_.from_first && !has_initial_sync(live_update_.spec) &&
+                         publisher_->next_sequence() == manifest_.sequence + 1;
+  if (!manifest_.from_first || pending_.awaits_first()) return;
+  const Unknowns unseen(manifest_.unseen);
+  for (Change& it : changes)
+    it.is_new = it.op == Op::Write && !outbox_.posted().names(it.path) && !unseen.spares(it.path);
 }
 
 void Session::note_new(const std::vector<Change>& changes) {

@@ -207,6 +207,7 @@ void Session::send(ChangeSetType type, std::vector<Change> changes, const Unknow
   if (all) header.reach = reach_;
   if (all && mirrors()) header.ignores = source_->ignores();
   thinned_ = false;
+  if (!all) mark_new(changes);
   note_new(changes);
   publisher_->post(pack(header, std::move(changes), limits_), limits_.inline_content <= kSmallestPack);
 }
@@ -215,6 +216,7 @@ void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   outbox_.confirm(parts);
   under_way_.clear();
   outbox_.add_paths(refusals_.take_soon(true));
+  manifest_.from_first = manifest_.from_first && parts.front().sequence == manifest_.sequence + 1;
   manifest_.sequence = parts.back().sequence;
   if (parts.back().type == ChangeSetType::Snapshot)
     manifest_.snapshot = manifest_.sequence, snapshot_owed_ = Snapshot::None;
@@ -231,6 +233,7 @@ void Session::stored(const std::vector<ChangeSetSpec>& parts) {
 }
 
 void Session::lost(const LostPost& lost, bool at_once) {
+  if (lost.why != LostPost::Refused) manifest_.from_first = false;  // somebody else has had a word
   write_manifest_soon();
   if (lost.post.snapshot) manifest_.snapshot = 0, snapshot_owed_ = kind_of(lost.post);
   if (lost.why == LostPost::Refused) return refused(lost.post);

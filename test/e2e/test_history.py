@@ -1,7 +1,11 @@
 """What is kept of what was said: few ChangeSets, and yet everything that a new container needs (semantics.md 5.7, 7.5)."""
+import json
+import os
+
 import pytest
 
 from harness import images
+from harness.container import process_of
 from harness.project import Project
 from harness.waiting import NotYet
 from harness.workspace import name_of, write
@@ -21,6 +25,41 @@ def hashed_saves(project, first, last):
         write(project.host / f"main.{number}.js", f"content of {number}")
         (project.host / f"main.{number - 1}.js").unlink(missing_ok=True)
         project.watcher.wait_line(rf"main\.{number}\.js", after=after)
+
+
+def changes_of(change_set):
+    spec = change_set["spec"]
+    return spec.get("changes") or json.loads(spec.get("packed", "{}")).get("changes", [])
+
+
+def memory_of(product):
+    """MB that the operator holds: the most that it has had would not become less."""
+    pid = process_of(product.operator_pods()[0]["status"]["containerStatuses"][0]["containerID"].split("//")[-1])
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+
+
+def test_what_was_new_and_is_gone_is_forgotten(shared, project):
+    """As many saves as LIVE_UPDATE_HASHED_SAVES says, each of another name; and a new pod has exactly the tree."""
+    saves = int(os.environ.get("LIVE_UPDATE_HASHED_SAVES", "600"))
+    project.start()
+    write(project.host / "kept", "from before")
+    project.in_sync()
+    most, memory = 0, []
+    for first in range(1, saves, saves // 10):
+        hashed_saves(project, first, first + saves // 10)
+        sets = project.live_update.change_sets()
+        most = max(most, len(sets))
+        memory.append(memory_of(shared.product))
+        said = sum(len(changes_of(it)) for it in sets)
+        print(f"after {first + saves // 10 - 1} saves: {len(sets)} ChangeSets with {said} changes, the operator has {memory[-1]:.1f} MB")
+        assert said <= 3 * 220, "what is gone piles up"
+    assert most <= 220, "more than 200 beyond what is unconfirmed"
+    if saves >= 2000:
+        assert memory[-1] <= memory[1] * 1.05, f"the operator grows: {memory}"
+    shared.kubectl("delete", "pod", project.app.pods()[0]["metadata"]["name"], "--grace-period=0", "--force")
+    project.app.wait_ready()
+    project.in_sync(timeout=60)
 
 
 def test_names_that_carry_a_hash_leave_few_change_sets(shared, project):

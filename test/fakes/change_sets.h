@@ -41,6 +41,12 @@ class ChangeSetBuilder {
     it_.spec.changes.push_back(change);
     return *this;
   }
+  // What the first disk did not have, and nobody was told of.
+  ChangeSetBuilder& made(const std::string& path, const std::string& content = "text") {
+    saved(path, content);
+    it_.spec.changes.edit().back().is_new = true;
+    return *this;
+  }
   ChangeSetBuilder& mode_of(const std::string& path, std::uint32_t mode,
                             const std::string& content = "text") {
     saved(path, content);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/desired/checkpoint.h"
 #include "test/property/holds.h"
 #include "test/property/story.h"
 
@@ -211,5 +212,66 @@ TEST_CASE("7.5 what is superseded can be deleted, and a history made anew from t
     RC_ASSERT(left.newest() == whole.newest());
     if (!has_snapshot(story)) RC_ASSERT(says_the_same(left.all(), whole.all()));
     RC_ASSERT(says_the_same(without_tombstones(left.all()), without_tombstones(whole.all())));
+  });
+}
+
+namespace {
+
+// As a watcher says it whose notes go back to the first disk.
+Sets with_beginnings(const Told& told) {
+  Tree named;
+  for (const auto& [path, node] : told.marks.front().container) named.write(path, Entry{});
+  Sets sets;
+  for (const auto& it : told.sets) {
+    ChangeSet change_set = *it;
+    if (change_set.spec.type == ChangeSetType::Delta)
+      for (Change& change : change_set.spec.changes.edit())
+        change.is_new = change.op == Op::Write && !named.names(change.path);
+    for (const Change& change : change_set.spec.changes)
+      if (!named.find_any(change.path)) named.suspect(change.path, change.type);
+    sets.push_back(std::make_shared<ChangeSet>(std::move(change_set)));
+  }
+  return sets;
+}
+
+// All up to there as one Checkpoint, which forgets what was new and is gone.
+Sets merged(const Sets& sets, const History& history, std::int64_t through, int number) {
+  const ChangeSetSpec header{
+      .live_update = "web", .session = checkpoint_session(static_cast<std::uint64_t>(number)), .user = "o"};
+  Sets after;
+  for (ChangeSetSpec& spec :
+       make_checkpoint(history, through, header, {}, [](std::int64_t, std::int64_t) { return true; })) {
+    ChangeSet it;
+    it.meta.name = change_set_name("web", spec.session, spec.sequence);
+    it.spec = std::move(spec);
+    after.push_back(std::make_shared<ChangeSet>(std::move(it)));
+  }
+  if (after.empty()) return sets;
+  for (const auto& it : sets)
+    if (it->spec.sequence > through) after.push_back(it);
+  return after;
+}
+
+}  // namespace
+
+TEST_CASE("7.5 of what a Checkpoint forgets a new container has nothing") {
+  holds(7'000, [](const Edits& image, const Story& story, const Luck& luck) {
+    Dice dice = luck.dice();
+    const Told it = told(image, story, dice);
+    RC_LOG(it.text());
+    Sets sets = with_beginnings(it);
+    bool forgot = false;
+    for (int number = 1; number <= 2; ++number) {
+      const History history = history_of(sets);
+      const auto& batches = history.batches();
+      if (batches.empty()) return;
+      const std::int64_t through = batches[dice.below(batches.size())].last;
+      sets = merged(sets, history, through, number);
+      forgot |= sets.front()->spec.checkpoint && sets.front()->spec.checkpoint->forgotten > 0;
+    }
+    RC_CLASSIFY(forgot, "something was forgotten");
+    Nodes container = it.marks.front().container;
+    apply_tracked(container, history_of(sets).since(0).changes());
+    RC_ASSERT(it.without_unknown(container) == it.without_unknown(it.marks.back().container));
   });
 }

@@ -26,6 +26,7 @@ void read_change(ObjectReader& change, Change& out) {
   change.read("encoding", out.encoding);
   change.read("offset", out.offset);
   change.read("stamp", out.stamp);
+  change.read("new", out.is_new);
   const rapidjson::Value* content = change.find("content");
   if (!content) return;
   if (!content->IsString()) return change.wrong("content", "must be base64, is " + describe(*content));
@@ -50,6 +51,7 @@ void read_checkpoint(ObjectReader& checkpoint, CheckpointOf& out) {
   checkpoint.read("snapshot", out.snapshot);
   checkpoint.read("reach", out.reach);
   read_ignores(checkpoint.object("ignores"), out.ignores);
+  checkpoint.read("forgotten", out.forgotten);
 }
 
 void read_build(ObjectReader& build, BuildResult& out) {
@@ -141,6 +143,7 @@ void write_change(JsonWriter& json, const Change& change) {
     json.field_unless("encoding", change.encoding, standard.encoding);
     json.field_unless("offset", change.offset, standard.offset);
     json.field_unless("stamp", change.stamp, standard.stamp);
+    json.field_unless("new", change.is_new, false);
     if (change.content) json.field("content", encode_base64(*change.content));
   });
 }
@@ -158,6 +161,7 @@ void write_checkpoint(JsonWriter& json, const CheckpointOf& checkpoint) {
     json.field("snapshot", checkpoint.snapshot);
     json.field_if("reach", checkpoint.reach);
     write_ignores(json, checkpoint.ignores);
+    json.field_unless("forgotten", checkpoint.forgotten, std::int64_t{0});
   });
 }
 

@@ -11,7 +11,7 @@ std::vector<std::string> Run::argv() const {
 bool Change::operator==(const Change& other) const {
   auto plain = [](const Change& c) {
     return std::tie(c.path, c.op, c.type, c.mode, c.mtime, c.size, c.digest, c.target, c.encoding, c.offset,
-                    c.stamp);
+                    c.stamp, c.is_new);
   };
   if (plain(*this) != plain(other)) return false;
   if (content == other.content) return true;

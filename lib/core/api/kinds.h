@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/api/forgetting_status.h"
 #include "core/base/shared_list.h"
 #include "core/base/time.h"
 
@@ -264,6 +265,7 @@ struct LiveUpdateStatus {
   // Rule 5.8. "Assumed": what no ChangeSet named is taken to be in the image as it was on the machine at the first
   // start. "Compared": a Snapshot named it. And the mark of the rules (baseline_mark) for which that holds.
   std::string baseline, baseline_rules;
+  std::optional<ForgettingStatus> forgetting;
   std::optional<FallBackStatus> fall_back;
   std::int64_t unmatched = 0;
   std::optional<LastApplied> last_applied;
@@ -309,6 +311,8 @@ struct Change {
   // none.
   std::shared_ptr<const std::string> content;
   std::int64_t stamp = 0;  // of a Checkpoint: the sequence that last said something of this path (rule 7.5)
+  // Of a Write: the disk that the image is taken to equal did not have it, and nobody was told of it before (rule 7.5).
+  bool is_new = false;
   bool operator==(const Change&) const;  // by the bytes of the content, not by where they are
 };
 
@@ -345,6 +349,8 @@ struct CheckpointOf {
   std::int64_t snapshot = 0;
   std::string reach;
   std::optional<HostIgnores> ignores = {};  // of that Snapshot; its unknown paths are the Checkpoint's
+  // Up to here it does not tell all that is gone: paths that were new, and that no container has any more, are left out.
+  std::int64_t forgotten = 0;
   bool operator==(const CheckpointOf&) const = default;
 };
 
@@ -408,7 +414,8 @@ std::string change_set_name(const std::string& live_update, const std::string& s
 
 struct PodContainer {
   std::string name, image, container_id;
-  bool init = false;  // an init container; a native sidecar has restart_always
+  std::string image_id;  // what runs, whatever the image is called; empty: not known yet
+  bool init = false;     // an init container; a native sidecar has restart_always
   bool restart_always = false;
   bool running = false, terminated = false;
   std::string waiting_reason;  // CrashLoopBackOff, ContainerCreating, ...
@@ -418,6 +425,7 @@ struct PodContainer {
   // Where volumes are mounted, even for reading only, that another container of the pod can write to, or that
   // may outlive the pod or be mounted elsewhere (claims, hostPath, ...).
   std::vector<std::string> shared;
+  bool has_volumes = false;  // that it may write to: files there outlive it
   bool operator==(const PodContainer&) const = default;
 };
 

@@ -62,6 +62,7 @@ void place_volumes(const std::vector<Mount>& mounts, const Volumes& volumes, Pod
   for (const Mount& mount : mounts) {
     if (!mount.read_only && volumes.empty_dirs.contains(mount.volume)) out.empty_dirs.push_back(mount.path);
     if (volumes.unwritable.contains(mount.volume)) continue;
+    out.has_volumes |= !mount.read_only;
     const auto writers = volumes.writers.find(mount.volume);
     const int others =
         (writers == volumes.writers.end() ? 0 : writers->second) - (written.contains(mount.volume) ? 1 : 0);
@@ -113,6 +114,7 @@ void read_statuses(ObjectReader& status, std::string_view list, std::vector<PodC
     const auto to = std::ranges::find(out, name, &PodContainer::name);
     if (to == out.end()) return;
     container.read("containerID", to->container_id);
+    container.read("imageID", to->image_id);
     container.read("restartCount", to->restarts);
     read_container_state(container.object("state"), container.object("lastState"), *to);
   });

@@ -183,11 +183,24 @@ void read_wanted(ObjectReader& file, WantedFile& out) {
   file.read("digest", out.digest);
 }
 
+void read_forgetting(ObjectReader forgetting, std::optional<ForgettingStatus>& out) {
+  if (!forgetting.present()) return;
+  out.emplace();
+  forgetting.read("rules", out->rules);
+  forgetting.read("images", out->images);
+  forgetting.read_list("departed", [&](ObjectReader& it, int) {
+    DepartedStatus& to = out->departed.emplace_back();
+    it.read("confirmed", to.confirmed);
+    it.read("newest", to.newest);
+  });
+}
+
 // What of the files' history is known.
 void read_known(ObjectReader& status, LiveUpdateStatus& out) {
   status.read("history", out.history);
   status.read("baseline", out.baseline);
   status.read("baselineRules", out.baseline_rules);
+  read_forgetting(status.object("forgetting"), out.forgetting);
 }
 
 void read_status(ObjectReader status, LiveUpdateStatus& out) {

@@ -181,6 +181,19 @@ void write_last_applied(JsonWriter& json, const LastApplied& last) {
   });
 }
 
+void write_forgetting(JsonWriter& json, const ForgettingStatus& forgetting) {
+  json.object("forgetting", [&] {
+    json.field("rules", forgetting.rules);
+    json.field("images", forgetting.images);
+    json.list("departed", forgetting.departed, [&](const DepartedStatus& it) {
+      json.object([&] {
+        json.field("confirmed", it.confirmed);
+        json.field("newest", it.newest);
+      });
+    });
+  });
+}
+
 // Zeros are written: with server-side apply a field left out is a field given up.
 void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
   json.object("status", [&] {
@@ -206,6 +219,7 @@ void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
     json.field_if("history", status.history);
     json.field_if("baseline", status.baseline);
     json.field_if("baselineRules", status.baseline_rules);
+    if (status.forgetting) write_forgetting(json, *status.forgetting);
     if (!status.due.empty()) json.field("due", status.due);
     if (status.fall_back) write_status_fall_back(json, *status.fall_back);
     json.field("unmatched", status.unmatched);

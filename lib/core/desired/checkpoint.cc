@@ -21,13 +21,16 @@ std::size_t encoded_size(const Change& change) {
 // What batches up to a sequence leave behind, and which of them said so.
 class Merger {
  public:
-  Merger(const History& history, std::int64_t through) : through_(through) {
+  Merger(const History& history, std::int64_t through, const MayForget& may_forget)
+      : history_(history), through_(through), may_forget_(may_forget) {
     for (const Batch& batch : history.batches()) {
       if (batch.last > through) break;
       take(batch);
     }
+    forget();
   }
 
+  // And up to where it was forgotten what is gone.
   const CheckpointOf& snapshot() const { return snapshot_; }
   // Those of that Snapshot.
   const std::vector<UnknownPath>& unknown() const { return unknown_; }
@@ -39,6 +42,7 @@ class Merger {
     for (const auto& [path, entry] : tree_.entries()) {
       Change change = change_to(path, entry);
       change.stamp = stamp_of(path, entry);
+      change.is_new = !entry.deleted && may_forget(path, kNever);
       if (entry.pieces.size() <= 1) {
         all.push_back(std::move(change));
         continue;
@@ -57,14 +61,33 @@ class Merger {
   void take(const Batch& batch) {
     tree_.merge(batch.spec);
     for (const Change& change : batch.spec.changes) said_[change.path] = {batch.stamp_of(change), change.op};
+    if (batch.spec.checkpoint) snapshot_.forgotten = batch.spec.checkpoint->forgotten;
     if (batch.snapshot() == 0) return;
-    snapshot_ = {batch.snapshot(), batch.reach(), batch.ignores()};
+    snapshot_ = {batch.snapshot(), batch.reach(), batch.ignores(), snapshot_.forgotten};
     unknown_ = snapshot_.ignores ? batch.spec.unknown : std::vector<UnknownPath>();
     std::size_t bytes = 0;
     for (const UnknownPath& it : unknown_) bytes += kFields / 4 + it.path.size();
     if (bytes <= kMostUnknown) return;
     unknown_.clear();
     snapshot_.ignores = HostIgnores{"", "too many paths of its Snapshot could not be read"};
+  }
+
+  bool may_forget(const std::string& path, std::int64_t deleted) const {
+    const auto begun = history_.beginning(path);
+    return may_forget_ && begun && *begun <= through_ && may_forget_(*begun, deleted);
+  }
+
+  // What is below a folder comes first: that the folder is gone stays for as long as anything of it does.
+  void forget() {
+    std::vector<std::pair<std::string, std::int64_t>> gone;
+    for (const auto& [path, entry] : tree_.entries())
+      if (const std::int64_t deleted = stamp_of(path, entry); entry.deleted && may_forget(path, deleted))
+        gone.emplace_back(path, deleted);
+    for (const auto& [path, deleted] : std::views::reverse(gone)) {
+      if (tree_.names_below(path)) continue;
+      tree_.forget(path);
+      snapshot_.forgotten = std::max(snapshot_.forgotten, deleted);
+    }
   }
 
   // That a path is gone with its folder, or because a Snapshot did not name it, nobody said of itself: that may have
@@ -99,7 +122,9 @@ class Merger {
     Op op = Op::Write;
   };
 
+  const History& history_;
   const std::int64_t through_;
+  const MayForget& may_forget_;
   Tree tree_;
   std::map<std::string, Word> said_;  // the last word of each path
   CheckpointOf snapshot_;
@@ -149,8 +174,9 @@ std::optional<std::int64_t> checkpoint_due(const History& history, std::int64_t 
 }
 
 std::vector<ChangeSetSpec> make_checkpoint(const History& history, std::int64_t through,
-                                           const ChangeSetSpec& header, const CheckpointLimits& limits) {
-  Merger merger(history, through);
+                                           const ChangeSetSpec& header, const CheckpointLimits& limits,
+                                           const MayForget& may_forget) {
+  Merger merger(history, through, may_forget);
   auto parts = divide(merger.changes(limits.content), limits);
   // Their sequences are some of those that they stand for.
   if (static_cast<std::int64_t>(parts.size()) > through) return {};

@@ -86,11 +86,12 @@ void History::update(ChangeSets change_sets, std::int64_t accepted, std::optiona
   const std::int64_t merged = checkpoint.empty() ? 0 : checkpoint.back()->spec.sequence;
   const bool misses = misses_expected(change_sets, merged);
   expected_.clear();
-  if (merged != merged_ || !can_go_on(change_sets))
-    begin_anew(std::move(checkpoint), misses_needed(change_sets, merged));
+  const bool anew = merged != merged_ || !can_go_on(change_sets);
+  if (anew) begin_anew(std::move(checkpoint), misses_needed(change_sets, merged));
   accepted_ = std::max(accepted_, accepted);
   if (misses || change_sets.empty()) lost_ = accepted_;
   take(change_sets);
+  if (anew) std::erase_if(beginnings_, [&](const auto& it) { return !all_.find_any(it.first); });
   if (now) give_up(*now);
   refresh_status(change_sets);
 }
@@ -101,6 +102,14 @@ void History::begin_anew(ChangeSets checkpoint, bool lost) {
   fresh.lost_ = lost ? newest() : lost_;
   fresh.accepted_ = newest();
   fresh.missed_ = missed_;
+  // What said that a path is new may be superseded by now, and what is later may still be about it. Of what a Checkpoint
+  // names it says so itself.
+  if (!lost) fresh.beginnings_ = std::move(beginnings_);
+  for (const auto& part : checkpoint)
+    for (const Change& it : part->spec.changes)
+      if (const auto known = fresh.beginnings_.find(it.path);
+          known != fresh.beginnings_.end() && known->second <= checkpoint.back()->spec.sequence)
+        fresh.beginnings_.erase(known);
   *this = std::move(fresh);
   if (checkpoint.empty()) return;
   std::vector<const ChangeSet*> parts;
@@ -240,6 +249,7 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
   }
   batch.only_content = brings_only_content(batch.spec);
   name_what_was_below(all_, batch.spec);
+  note_beginnings(batch);
   all_.merge(batch.spec);
   if (snapshot) {
     auto differs = diff(before, all_);
@@ -257,6 +267,25 @@ void History::add_batch(const std::vector<const ChangeSet*>& parts) {
     if (!only_mode(change) || !holds(change.path)) speak(content_, change.path, batches_.back().last);
     if (!only_mode(change)) disbelieved_.erase(change.path);
   }
+}
+
+// Where anything is known of the path, or of what was below it, it is not the first word. While words are missing, nobody
+// can tell.
+void History::note_beginnings(const Batch& batch) {
+  if (lost_ > 0 || gap() || batch.spec.type != ChangeSetType::Delta) return;
+  for (const Change& it : batch.spec.changes)
+    if (it.is_new && it.op == Op::Write && !all_.names(it.path)) beginnings_.try_emplace(it.path, batch.last);
+}
+
+std::optional<std::int64_t> History::beginning(const std::string& path) const {
+  const auto found = beginnings_.find(path);
+  return found == beginnings_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::int64_t History::first_beginning() const {
+  std::int64_t first = newest() + 1;
+  for (const auto& [path, begun] : beginnings_) first = std::min(first, begun);
+  return first;
 }
 
 bool History::holds(const std::string& path) const {

@@ -125,6 +125,11 @@ class History {
   bool is_disbelieved(const std::string& path) const { return disbelieved_.contains(path); }
   // Everything merged, deleted paths as tombstones.
   const Tree& all() const { return all_; }
+  // The sequence with which a path began that no image has: only ChangeSets have put it anywhere (Change::is_new, rule
+  // 7.5). Of one that a Checkpoint tells it is that of the Checkpoint: all that this can be asked about it is the same.
+  std::optional<std::int64_t> beginning(const std::string& path) const;
+  // Of all that are known, the first; none: behind the newest sequence.
+  std::int64_t first_beginning() const;
   // What a container lacks that has confirmed `sequence`, leaving out the batches in `without` (rule 5.3);
   // with content. Without what a Snapshot does not know and the container was told before (rule 7.6): some of that may
   // be lost, and what is held be older than what it has.
@@ -147,7 +152,10 @@ class History {
  private:
   using ChangeSets = std::vector<std::shared_ptr<const ChangeSet>>;
   using Names = std::set<std::string_view>;
-  bool needed(const Batch& batch) const { return uses_.contains(batch.last); }
+  // Who knew less than a Checkpoint has to hear that something was forgotten, though nothing else of it is needed.
+  bool needed(const Batch& batch) const {
+    return uses_.contains(batch.last) || (batch.spec.checkpoint && batch.spec.checkpoint->forgotten > 0);
+  }
   bool misses_needed(const ChangeSets& sorted, std::int64_t merged) const;
   bool misses_expected(const ChangeSets& sorted, std::int64_t merged) const;
   bool can_go_on(const ChangeSets& sorted);
@@ -160,6 +168,7 @@ class History {
   using Words = std::map<std::string_view, std::int64_t>;
   void release(std::int64_t batch);
   void speak(Words& about, std::string_view path, std::int64_t batch);
+  void note_beginnings(const Batch& batch);
   class Joining;
   void begin_anew(ChangeSets checkpoint, bool lost);
   void take(const ChangeSets& sorted);
@@ -183,8 +192,9 @@ class History {
   std::int64_t lost_ = 0;
   std::string expected_;  // ranges, until they have been looked for
   Tree all_;
-  Words last_word_;                           // the batch that spoke last about a path
-  Words content_;                             // the one that holds its bytes (not a change of mode alone)
+  Words last_word_;  // the batch that spoke last about a path
+  Words content_;    // the one that holds its bytes (not a change of mode alone)
+  std::map<std::string, std::int64_t, std::less<>> beginnings_;
   std::map<std::int64_t, std::size_t> uses_;  // batch -> how many entries of these two it has
   std::set<std::string> known_;               // names in batches_
   std::set<std::string> disbelieved_;         // paths whose bytes were not what their digest says

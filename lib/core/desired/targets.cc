@@ -114,6 +114,8 @@ Target to_target(const LiveUpdate& live_update, const Pod& pod, const PodContain
   target.redeployed = redeployed_sequence(live_update.meta, pod.meta.annotations);
   target.empty_dirs = container.empty_dirs;
   target.shared = container.shared;
+  target.image = container.image_id.empty() ? container.image : container.image_id;
+  target.has_volumes = container.has_volumes;
   target.has_controller = controller(pod.meta) != nullptr;
   return target;
 }

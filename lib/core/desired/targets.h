@@ -22,6 +22,8 @@ struct Target {
       0;  // the sequence of the fall-back that this pod was made for; 0: none (see redeploy_annotation)
   std::vector<std::string> empty_dirs;  // where its pod has scratch space
   std::vector<std::string> shared;      // where volumes are mounted that others can write to (PodContainer)
+  std::string image;                    // what runs: its ID
+  bool has_volumes = false;             // files there outlive the container
   bool has_controller = false;          // something recreates the pod when it is deleted
   bool operator==(const Target&) const = default;
 };

@@ -138,6 +138,11 @@ const Entry* Tree::find(const std::string& path) const {
   return entry && !entry->deleted ? entry : nullptr;
 }
 
+bool Tree::names_below(const std::string& directory) const {
+  const auto [begin, end] = range_below(entries_, directory);
+  return begin != end;
+}
+
 std::vector<std::string> Tree::below(const std::string& directory) const {
   std::vector<std::string> paths;
   auto [begin, end] = range_below(entries_, directory);

@@ -72,6 +72,9 @@ class Tree : public HostTree {
   const Entry* find(const std::string& path) const;
   // Likewise, but also tombstones.
   const Entry* find_any(const std::string& path) const;
+  // Whether anything is known of it or of what is below it, and of what is below it; tombstones included.
+  bool names(const std::string& path) const { return find_any(path) || names_below(path); }
+  bool names_below(const std::string& directory) const;
   // Existing entries below a directory, any depth, sorted; "" or ".": all.
   std::vector<std::string> below(const std::string& directory) const;
 

@@ -32,6 +32,8 @@
 
 namespace live_update {
 
+class Forgetting;
+
 // The compiled patterns of a spec; what is given holds until the end of the look.
 using RulesSource = std::function<PathRules&()>;
 PathRules compile_rules(const LiveUpdateSpec& spec);
@@ -99,6 +101,7 @@ struct Observed {
   Time wall;
   Limits limits = {};
   bool merging = false;  // a Checkpoint is being posted, or has been, and is not seen yet
+  const Forgetting* forgetting = nullptr;
 };
 
 struct DeliverTo {

@@ -14,6 +14,7 @@
 #include "core/reconcile/baseline.h"
 #include "core/reconcile/change_set_status.h"
 #include "core/reconcile/container_status.h"
+#include "core/reconcile/forgetting.h"
 #include "core/rules/plan.h"
 
 namespace live_update {
@@ -61,6 +62,7 @@ class Describer {
     const Baseline baseline = baseline_of(o_);
     status.baseline = baseline.compared ? kCompared : kAssumed;
     status.baseline_rules = baseline.rules;
+    if (o_.forgetting) status.forgetting = o_.forgetting->status();
     status.target = live_update::describe(spec_.target);
     describe_containers(o_, pending_, d_);
     fall_back();

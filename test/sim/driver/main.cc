@@ -5,6 +5,7 @@
 //   sim --seed 42 --shrink   the same, as small as it fails
 //   sim --coverage [...]     and how often each fault met containers in each state
 //   sim --closed [...]       without the faults that lead to breaches which are known (README)
+//   sim --hashed 20000       so many saves, each of a file with another name, of seed 1 or --seed
 //   sim --first [...]        up to the first that fails
 //   sim --seconds 90 [...]   as many of the seeds as fit; --jobs N: on so many cores, else on all
 //
@@ -19,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include "test/sim/driver/hashed.h"
 #include "test/sim/driver/shrink.h"
 #include "test/sim/driver/simulation.h"
 #include "test/sim/driver/workers.h"
@@ -32,6 +34,7 @@ struct Arguments {
   std::uint64_t seconds = 100'000, jobs = std::max(1u, std::thread::hardware_concurrency());
   std::optional<std::uint64_t> seed;
   std::set<std::string> without, only;
+  int hashed = 0;      // saves, in the place of seeds
   bool quick = false;  // once, not twice
   bool shrink = false, coverage = false, first = false;
 };
@@ -104,6 +107,8 @@ std::optional<Arguments> parse(int argc, char** argv) {
       arguments.seconds = *n;
     else if (name == "--jobs" && *n > 0)
       arguments.jobs = *n;
+    else if (name == "--hashed")
+      arguments.hashed = static_cast<int>(*n);
     else if (name == "--seed")
       arguments.seed = *n;
     else
@@ -181,6 +186,12 @@ class Sum {
 
 // One seed runs here, where its trace can be read.
 int run(const Arguments& arguments) {
+  if (arguments.hashed > 0) {
+    const std::string wrong = save_hashed(arguments.seed.value_or(1), arguments.hashed);
+    std::printf("%d saves of other names, %s\n", arguments.hashed,
+                wrong.empty() ? "0 failed" : wrong.c_str());
+    return wrong.empty() ? 0 : 1;
+  }
   Sum sum;
   if (arguments.seed)
     sum.add(*arguments.seed, run_seed(arguments, *arguments.seed));
@@ -206,7 +217,7 @@ int main(int argc, char** argv) {
   std::fprintf(
       stderr,
       "usage: sim [--seeds N] [--from S] [--seed S] [--once] [--shrink] [--coverage] [--closed] [--first] "
-      "[--seconds N] [--jobs N] [--without FAULT,...] "
+      "[--seconds N] [--jobs N] [--hashed N] [--without FAULT,...] "
       "[--only FAULT,...]\n");
   return 2;
 }

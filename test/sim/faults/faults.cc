@@ -315,6 +315,7 @@ constexpr Fault kFaults[] = {
     {kWithOverlaps, 0, nullptr},
     {kWithMirrors, 0, nullptr},
     {kWithNeighbours, 0, nullptr},
+    {kWithClaims, 0, nullptr},
     {kWithAims, 0, nullptr, true},
 };
 

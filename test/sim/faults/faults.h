@@ -16,7 +16,7 @@ struct Fault {
 };
 // Not what happens, but how a world is made; left out by the same option. They are among the faults, with the weight 0.
 inline constexpr std::string_view kWithLinks = "links", kWithOverlaps = "overlaps", kWithMirrors = "mirrors",
-                                  kWithNeighbours = "neighbours", kWithAims = "aims";
+                                  kWithNeighbours = "neighbours", kWithAims = "aims", kWithClaims = "claims";
 
 std::span<const Fault> faults();
 

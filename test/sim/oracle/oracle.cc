@@ -108,6 +108,7 @@ std::map<std::string, std::pair<int, std::size_t>> Oracle::work() const {
 }
 
 void Oracle::seen(const FakeObjects::Change& change) {
+  if (looks_away_) return;
   if (change.collection.ends_with("/liveupdates")) {
     const auto live_update = decode_live_update(*change.object);
     if (!live_update || change.type == "DELETED") return;

@@ -24,6 +24,8 @@ class Oracle {
   Oracle(const SimLoop& loop, FakeApiServer& api, const ModelCluster& cluster, const ModelHost& host,
          Trace& trace);
 
+  // Nothing is judged any more: that takes longer with each path that was ever said.
+  void look_away() { looks_away_ = true; }
   // A request that writes reaches the API server.
   void sent(const Request& request);
   // Host paths are noted, so that what was deleted is known in the end. `widest`: all syncs that there may be.
@@ -89,7 +91,7 @@ class Oracle {
   std::map<std::string, Said> said_;                // by uid
   std::set<std::string> first_paths_, host_paths_;  // files and links: at the start, and all that ever were
   long writes_ = 0;
-  bool notes_lost_ = false;
+  bool notes_lost_ = false, looks_away_ = false;
   std::set<std::string> roots_;  // of all specs
   std::vector<std::string> breaches_;
 };

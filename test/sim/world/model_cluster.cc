@@ -11,6 +11,9 @@ namespace {
 
 const std::string kPods = "/api/v1/namespaces/shop/pods/", kApps = "/apis/apps/v1/namespaces/shop/";
 
+const std::string kMounted = R"(,"volumeMounts":[{"name":"files","mountPath":"/"}]}],)"
+                             R"("volumes":[{"name":"files","persistentVolumeClaim":{"claimName":"files"}}])";
+
 std::string owner(const std::string& kind, const std::string& name) {
   return R"("ownerReferences":[{"apiVersion":"apps/v1","kind":")" + kind + R"(","name":")" + name +
          R"(","uid":")" + name + R"(-uid","controller":true}])";
@@ -71,6 +74,9 @@ void ModelCluster::pod_gone(const std::string& name) {
   if (found == pods_.end()) return;
   trace_.add("cluster", "pod " + name + " is gone");
   kill_container(found->second);
+  if (auto claim = std::exchange(found->second.claim, std::nullopt);
+      claim && found->second.claims_made == claims_made_)
+    claims_.push_back(std::move(*claim));
   found->second.leaving = true;
   loop_.post([this, name] { pods_.erase(name); });
   reconcile_soon();
@@ -102,6 +108,12 @@ void ModelCluster::make_pod() {
   pod.name = name;
   pod.uid = name + "-uid";
   pod.revision = revision_;
+  pod.claims_made = claims_made_;
+  if (!claims_.empty() && random_.below(2)) {
+    pod.claim = std::move(claims_.front());
+    claims_.erase(claims_.begin());
+    trace_.add("cluster", name + " finds a claim");
+  }
   pod.annotations = template_annotations_;
   write(pod);
   pod.timer =
@@ -114,6 +126,10 @@ void ModelCluster::start_container(Pod& pod) {
   pod.container->pod = pod.name;
   pod.container->id = "containerd://" + std::to_string(++ids_);
   pod.container->tree = image_;
+  if (pod.claim && pod.claims_made == claims_made_)
+    pod.container->tree = std::move(pod.claim->tree), pod.container->kept = std::move(pod.claim->kept);
+  pod.claim.reset();
+  pod.claims_made = claims_made_;
   pod.container->failing_runs = failing_runs_;
   pod.container->hanging_runs = hanging_runs_;
   pod.ended.clear();
@@ -125,6 +141,7 @@ void ModelCluster::kill_container(Pod& pod) {
   if (!pod.container) return;
   if (pod.container->agent) pod.container->agent->die();
   trace_.add("cluster", "container " + pod.container->id + " ends");
+  if (claims_given_) pod.claim = Claim{pod.container->tree, pod.container->kept};
   // Whoever works on it at this moment goes first.
   loop_.post([gone = std::shared_ptr<ModelContainer>(std::move(pod.container))] { gone->agent.reset(); });
 }
@@ -142,7 +159,8 @@ void ModelCluster::write(const Pod& pod) {
                    R"({"apiVersion":"v1","kind":"Pod","metadata":{"uid":")" + pod.uid + R"(",)" + leaving +
                        R"("creationTimestamp":")" + format_time(loop_.wall_clock()) + R"(","annotations":)" +
                        pod.annotations + "," + owner("ReplicaSet", "web-" + std::to_string(pod.revision)) +
-                       R"(},"spec":{"containers":[{"name":"app","image":"web:1"}]},"status":{"phase":")" +
+                       R"(},"spec":{"containers":[{"name":"app","image":"web:1")" +
+                       (claims_given_ ? kMounted : "}]") + R"(},"status":{"phase":")" +
                        (pod.container ? "Running" : "Pending") + R"(","containerStatuses":[{"name":"app",)" +
                        state + "}]}}");
 }

@@ -4,6 +4,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,10 @@ class ModelCluster {
   int replicas() const { return replicas_; }
   void delete_pod(const std::string& name);  // in its own time
   void restart_container(const std::string& pod);
+  // From now on all that containers have lies on claims: a restarted one has what the one before had, and a new pod often
+  // has what one had that is gone. Those that are there now are not found again once the claims are dropped.
+  void give_claims() { claims_given_ = true; }
+  void drop_claims() { claims_.clear(), ++claims_made_; }
   std::vector<std::string> pods() const;  // whose containers run
   // The program in it writes a file. `kept`: nobody may delete it.
   void leave(const std::string& pod, const std::string& path, bool kept);
@@ -40,12 +46,19 @@ class ModelCluster {
   bool settled() const;
 
  private:
+  // What lies on it, and what of that nobody may delete.
+  struct Claim {
+    Nodes tree;
+    std::set<std::string> kept;
+  };
   struct Pod {
     std::string name, uid;
     int revision = 0;
     std::string annotations;                    // JSON
     std::unique_ptr<ModelContainer> container;  // null: it does not run yet
     std::string ended;                          // the ID of the one before, while that is still told
+    std::optional<Claim> claim;                 // what its next container finds
+    int claims_made = 0;
     bool leaving = false;
     Handle timer;
   };
@@ -71,6 +84,9 @@ class ModelCluster {
   int replicas_ = 0, revision_ = 1, names_ = 0, ids_ = 0;
   bool refuses_exec_ = false;
   int failing_runs_ = 0, hanging_runs_ = 0;
+  bool claims_given_ = false;
+  int claims_made_ = 0;
+  std::vector<Claim> claims_;  // of pods that are gone
   std::string template_annotations_ = "{}";
   std::map<std::string, Pod> pods_;
   Handle reconcile_;

@@ -10,7 +10,16 @@
 namespace live_update::sim {
 namespace {
 
-enum Stream : std::uint64_t { kHappenings = 10, kHost, kCluster, kLimits, kMirror, kLinked, kLinks = 100 };
+enum Stream : std::uint64_t {
+  kHappenings = 10,
+  kHost,
+  kCluster,
+  kLimits,
+  kMirror,
+  kLinked,
+  kClaims,
+  kLinks = 100
+};
 
 // Each of them small enough to be met by some seeds; a file may be as large as any that is saved here.
 Limits small_limits(Random random) {
@@ -60,6 +69,7 @@ World::World(std::uint64_t seed, bool print, const std::set<std::string>& withou
       limits(small_limits(Random(seed, kLimits))),
       mirrors_(!without.contains(std::string(kWithMirrors))),
       neighbours_(!without.contains(std::string(kWithNeighbours))),
+      claims_(!without.contains(std::string(kWithClaims))),
       seed_(seed) {}
 
 // What may leave the machine is wide: how far specs reach is not what is looked at here.
@@ -89,6 +99,7 @@ void World::begin() {
     allow("also");
     apply("also", neighbour_spec());
   }
+  if (claims_ && Random(seed_, kClaims).below(3) == 0) cluster.give_claims();
   cluster.deploy(filled.tree, random.between(1, 3));
   start_operator();
   start_watcher();
@@ -170,6 +181,7 @@ void World::make_live_update() { apply("web", spec); }
 
 void World::change_spec(LiveUpdateSpec changed) {
   spec = std::move(changed);
+  cluster.drop_claims();  // what older rules have put elsewhere stays until a container is new (rule 5.7)
   if (!has_live_update()) return;
   trace.add("user", "changes to " + describe(spec));
   (void)api.objects.merge_patch(*parse_resource_path(kLiveUpdates + "web"), spec_text(spec));
@@ -179,6 +191,7 @@ void World::change_spec(LiveUpdateSpec changed) {
 void World::delete_live_update() {
   if (!has_live_update()) return;
   trace.add("user", "deletes the LiveUpdate");
+  cluster.drop_claims();
   const auto gone = api.objects.remove(*parse_resource_path(kLiveUpdates + "web"));
   const std::string uid = gone ? decode_meta(**gone).uid : "";
   later(Micros(random.below(2'000'000)), [this, uid] {

@@ -70,7 +70,7 @@ class World {
   void allow(const std::string& name);
   void apply(const std::string& name, const LiveUpdateSpec& spec);
 
-  const bool mirrors_, neighbours_;
+  const bool mirrors_, neighbours_, claims_;
   const std::uint64_t seed_;
   struct Running {
     std::string name;

@@ -81,6 +81,7 @@ LiveUpdate full_live_update() {
                            true}};
   lu.status.others = {{42, "RunFailed", "Agent", "5e2f", true, {3}, {"00ff", "11ee"}}};
   lu.status.history = "3 7-9";
+  lu.status.forgetting = ForgettingStatus{"5e2f", {"sha256:1"}, {{3, 7}, {0, 9}}};
   lu.status.wanted = {{"docs/x", "sha256:00"}};
   lu.status.due = {"-", "run 1 2"};
   lu.status.fall_back = FallBackStatus{"StopPath", {"Dockerfile"}, 2, "web-7f3a-000042", "Redeploying", "x"};

@@ -29,11 +29,11 @@ inline ChangeSet full_change_set() {
        .content = std::make_shared<const std::string>("\0\xff\x01", 3)},
       {.path = "empty", .mode = 0600, .content = std::make_shared<const std::string>()},
       {.path = "src/old.py", .op = Op::Delete},
-      {.path = "src/latest", .type = FileType::Symlink, .target = "v2"},
+      {.path = "src/latest", .type = FileType::Symlink, .target = "v2", .is_new = true},
   };
   cs.spec.unknown = {{"src/secret"}, {"src/closed", true}};
   cs.spec.ignores = HostIgnores{"*.log\n", "one of them"};
-  cs.spec.checkpoint = CheckpointOf{41, "00ff", HostIgnores{"", ""}};
+  cs.spec.checkpoint = CheckpointOf{41, "00ff", HostIgnores{"", ""}, 7};
   cs.spec.build = BuildResult{true, 41, 0, "registry.example/web:1", "tail"};
   cs.status = {"Applied", 3, 3, {2, 3, 4, 5, 8, 9}, "fine", {{3, "web-1", 7, "added 12 packages\n"}}};
   return cs;

@@ -14,7 +14,7 @@ TEST_CASE("a pod: spec and status joined by container name, sidecars known") {
     "status":{"phase":"Running",
       "initContainerStatuses":[{"name":"init","state":{"terminated":{"exitCode":0,"reason":"Completed"}},
         "lastState":{"terminated":{"exitCode":3,"reason":"Error"}}}],
-      "containerStatuses":[{"name":"web","containerID":"containerd://1","restartCount":2,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}},
+      "containerStatuses":[{"name":"web","containerID":"containerd://1","imageID":"w@sha256:1","restartCount":2,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}},
                             "lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}},
                            {"name":"stranger"}]}})"));
   REQUIRE(pod);
@@ -32,6 +32,7 @@ TEST_CASE("a pod: spec and status joined by container name, sidecars known") {
   CHECK(pod->containers[2] == PodContainer{.name = "web",
                                            .image = "w:1",
                                            .container_id = "containerd://1",
+                                           .image_id = "w@sha256:1",
                                            .running = true,
                                            .started = *parse_time("2026-01-01T00:00:00Z"),
                                            .restarts = 2});
@@ -73,6 +74,8 @@ TEST_CASE("a pod: where a volume is mounted that others than the container can w
   CHECK(pod->containers[1].shared == Paths{"/both", "/claim", "/host"});
   CHECK(pod->containers[1].empty_dirs == Paths{"/own", "/own2", "/read"});
   CHECK(pod->containers[2].shared == Paths{"/in"});
+  CHECK(pod->containers[1].has_volumes);
+  CHECK(!pod->containers[2].has_volumes);  // side may only read them
 }
 
 TEST_CASE("a workload: selector, template annotations and revision") {
