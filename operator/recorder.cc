@@ -67,7 +67,8 @@ std::optional<Millis> Recorder::record(const LiveUpdate& live_update, Records& r
                                        const std::function<void(const ChangeSetNote&)>& on_applied) {
   for (const std::string& uid : std::exchange(records.refused->change_sets, {}))
     records.change_sets.erase(uid);
-  if (std::exchange(records.refused->status, false) || decision.status != records.status)
+  if (std::exchange(records.refused->status, false) || decision.status != records.status ||
+      has_status_of_another(live_update))
     write_status(live_update, records, std::move(decision.status));
   for (ChangeSetNote& it : decision.change_sets) write_change_set(live_update, records, it, on_applied);
   for (const EventNote& it : decision.events) tell(live_update, records, it);

@@ -249,6 +249,7 @@ struct LastApplied {
 };
 
 struct LiveUpdateStatus {
+  std::string uid;  // of the object that it tells of; empty: an older operator's
   std::int64_t observed_generation = 0;
   std::int64_t sequence = 0;  // newest accepted ChangeSet
   std::vector<Condition> conditions;
@@ -286,6 +287,10 @@ struct LiveUpdate {
   LastWriter writer;  // of all but the status; read only
   bool operator==(const LiveUpdate&) const = default;
 };
+
+// An operator that was cut off may write what it knows of an object that is gone into the one that has its name now:
+// the API server takes it. That tells nothing of this one, and is read as no status but its uid.
+bool has_status_of_another(const LiveUpdate& live_update);
 
 // ----------------------------------------------------------------------------------------------- ChangeSet
 

@@ -204,6 +204,7 @@ void read_known(ObjectReader& status, LiveUpdateStatus& out) {
 }
 
 void read_status(ObjectReader status, LiveUpdateStatus& out) {
+  status.read("uid", out.uid);
   status.read("observedGeneration", out.observed_generation);
   status.read("sequence", out.sequence);
   status.read_list("conditions",
@@ -307,6 +308,7 @@ Result<LiveUpdate> decode_live_update(const rapidjson::Value& json) {
     read_writer(object.object("metadata"), out.writer);
     read_spec(object.object("spec"), out.spec);
     read_status(object.object("status"), out.status);
+    if (has_status_of_another(out)) out.status = {.uid = out.status.uid};
   }
   return decoded("LiveUpdate", std::move(out), errors);
 }

@@ -197,6 +197,7 @@ void write_forgetting(JsonWriter& json, const ForgettingStatus& forgetting) {
 // Zeros are written: with server-side apply a field left out is a field given up.
 void write_status(JsonWriter& json, const LiveUpdateStatus& status) {
   json.object("status", [&] {
+    json.field_if("uid", status.uid);
     json.field("observedGeneration", status.observed_generation);
     json.field("sequence", status.sequence);
     json.list("conditions", status.conditions, [&](const Condition& c) { write_condition(json, c); });

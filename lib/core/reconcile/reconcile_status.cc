@@ -56,6 +56,7 @@ class Describer {
 
   void describe() {
     LiveUpdateStatus& status = d_.status;
+    status.uid = o_.live_update.meta.uid;
     status.observed_generation = o_.live_update.meta.generation;
     status.sequence = newest_;
     status.history = o_.history.needed();

@@ -151,7 +151,7 @@ void Oracle::sent(const Request& request) {
 // A status of an older generation or object is one that will be followed by another.
 void Oracle::check(const Judged& judged, const LiveUpdate& live_update) {
   const LiveUpdateStatus& status = live_update.status;
-  if (!live_update.meta.uid.empty() && live_update.meta.uid != judged.uid) return;
+  if (status.uid != judged.uid && !status.uid.empty()) return;
   trace_.add("ORACLE", "status " + status.synced + " of generation " +
                            std::to_string(status.observed_generation) + ", sequence " +
                            std::to_string(status.sequence) + ", " + status.state);

@@ -59,6 +59,7 @@ LiveUpdate full_live_update() {
   lu.spec.debounce = {6, 70};
   lu.spec.transport = Transport::Tar;
   lu.spec.suspend = true;
+  lu.status.uid = lu.meta.uid;
   lu.status.observed_generation = 3;
   lu.status.sequence = 42;
   lu.status.conditions = {{"Ready", true, "Synced", "fine", 3, *parse_time("2026-01-01T00:00:00.5Z")}};
@@ -138,6 +139,17 @@ TEST_CASE("a status object names the object and writes its zeros") {
                                       .milliseconds = {.received = 3, .applied = 9}}) ==
       R"({"apiVersion":"liveupdate.dev/v1alpha1","kind":"ChangeSet","metadata":{"name":"web","namespace":"n"},)"
       R"("status":{"phase":"Applied","containers":3,"targets":3,"milliseconds":{"received":3,"applied":9},"message":""}})");
+}
+
+TEST_CASE("7.1 a status that names another object tells nothing of this one, and an older operator's names none") {
+  LiveUpdate lu;
+  lu.meta = {.ns = "n", .name = "web", .uid = "new"};
+  lu.status = {.uid = "new", .sequence = 42, .history = "3"};
+  CHECK(live_update_from(encode_live_update(lu))->status == lu.status);
+  lu.status.uid = "old";
+  CHECK(live_update_from(encode_live_update(lu))->status == LiveUpdateStatus{.uid = "old"});
+  lu.status.uid = "";
+  CHECK(live_update_from(encode_live_update(lu))->status.sequence == 42);
 }
 
 TEST_CASE("output of a command that is no UTF-8 does not spoil the status") {

@@ -68,6 +68,25 @@ TEST_CASE("7.1 the status of a ChangeSet that the API server has refused is writ
   CHECK(cluster.until([&] { return cluster.phase(1) == "Applied"; }));
 }
 
+TEST_CASE("7.1 the status of an object that is gone counts as none, whoever reads it, and is written anew") {
+  for (const bool before_the_start : {false, true}) {
+    Cluster cluster;
+    cluster.pod("p", "1");
+    auto op = std::make_unique<Operator>(cluster.loop, cluster.api);
+    cluster.post(1, "src/a", "1");
+    REQUIRE(cluster.until_synced("1/1", 1));
+    if (before_the_start) op.reset();
+    const auto at = *parse_resource_path(Cluster::kLiveUpdate);
+    REQUIRE(cluster.api.objects.merge_patch(
+        {at.collection, at.key, "status"},
+        R"({"status":{"uid":"gone","sequence":40,"history":"1-40","synced":"1/1","state":"Synced"}})"));
+    CHECK(cluster.status().sequence == 0);
+    if (before_the_start) op = std::make_unique<Operator>(cluster.loop, cluster.api);
+    CHECK(cluster.until_synced("1/1", 1));
+    CHECK(cluster.status().history == "1");
+  }
+}
+
 TEST_CASE(
     "7.5 a Checkpoint takes the place of what all containers have, and a new container gets all of it") {
   Cluster cluster;
