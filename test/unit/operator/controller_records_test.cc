@@ -76,9 +76,8 @@ TEST_CASE("7.1 the status of an object that is gone counts as none, whoever read
     cluster.post(1, "src/a", "1");
     REQUIRE(cluster.until_synced("1/1", 1));
     if (before_the_start) op.reset();
-    const auto at = *parse_resource_path(Cluster::kLiveUpdate);
     REQUIRE(cluster.api.objects.merge_patch(
-        {at.collection, at.key, "status"},
+        *parse_resource_path(Cluster::kLiveUpdate + std::string("/status")),
         R"({"status":{"uid":"gone","sequence":40,"history":"1-40","synced":"1/1","state":"Synced"}})"));
     CHECK(cluster.status().sequence == 0);
     if (before_the_start) op = std::make_unique<Operator>(cluster.loop, cluster.api);
