@@ -8,9 +8,11 @@
 namespace live_update {
 namespace {
 
-Unknowns unknowns_of(const std::set<std::string>& paths) {
+// Those that are there.
+Unknowns unknowns_of(const std::set<std::string>& paths, const Tree& tree) {
   Unknowns all;
-  for (const std::string& path : paths) all.add(path);
+  for (const std::string& path : paths)
+    if (tree.find(path)) all.add(path);
   return all;
 }
 
@@ -97,7 +99,12 @@ void Outbox::keep_asked(const std::vector<ChangeSetSpec>& parts) {
   for (const ChangeSetSpec& part : parts)
     for (const Change& change : part.changes)
       if (change.content) asked_.erase(change.path);
-  posted_.doubt(unknowns_of(asked_));
+  posted_.doubt(unknowns_of(asked_, posted_));
+}
+
+void Outbox::untold(const std::vector<Change>& deletes) {
+  for (const Change& it : deletes)
+    if (!posted_.find(it.path)) posted_.suspect(it.path, it.type);
 }
 
 void Outbox::retract(const std::vector<Change>& changes) {
@@ -113,7 +120,7 @@ void Outbox::ask_again(const std::vector<std::string>& paths) {
   const std::set<std::string> again(paths.begin(), paths.end());
   add_paths(again);
   asked_.insert(again.begin(), again.end());
-  posted_.doubt(unknowns_of(again));
+  posted_.doubt(unknowns_of(again, posted_));
 }
 
 void Outbox::assume(const std::vector<std::string>& paths, const Tree& tree) {

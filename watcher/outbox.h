@@ -39,8 +39,10 @@ class Outbox {
   std::vector<Change> gone(const Tree& now, const Unknowns& unknown) const;
 
   // These parts are stored. What a Snapshot does not know is in doubt from then on: when it can be read it is
-  // sent, whatever was posted of it before. So is what does not count, of which it says nothing.
+  // sent, whatever was posted of it before, also that it is gone. So is what does not count, of which it says nothing.
   void confirm(const std::vector<ChangeSetSpec>& parts);
+  // Of these, which were refused, the API server knows nothing, though a folder above them was told to be gone.
+  void untold(const std::vector<Change>& deletes);
   // They are of no effect, after all: what the API server knows at these paths is in doubt, and they are due.
   void retract(const std::vector<Change>& changes);
   // What the API server has of these paths is not enough: they are sent whole. A batch that is under way and has no

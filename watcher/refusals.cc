@@ -53,6 +53,13 @@ void Refusals::spare(std::vector<Change>& changes, Unknowns& unknown, const Tree
   std::erase_if(changes, [&](const Change& change) { return refused_.contains(change.path); });
 }
 
+std::vector<Change> Refusals::deletes() const {
+  std::vector<Change> all;
+  for (const auto& [path, refused] : refused_)
+    if (refused.change.op == Op::Delete) all.push_back(refused.change);
+  return all;
+}
+
 std::optional<Refusals::Instant> Refusals::due() const {
   std::optional<Instant> first;
   for (const auto& [path, refused] : refused_)

@@ -38,6 +38,9 @@ class Refusals {
   // The same for a Snapshot of `tree`, which names it as unknown.
   void spare(std::vector<Change>& changes, Unknowns& unknown, const Tree& tree);
 
+  // Deletes that are not sent.
+  std::vector<Change> deletes() const;
+
   // When `take_due` has something.
   std::optional<Instant> due() const;
   // What is to be tried again.

@@ -214,6 +214,7 @@ void Session::send(ChangeSetType type, std::vector<Change> changes, const Unknow
 
 void Session::stored(const std::vector<ChangeSetSpec>& parts) {
   outbox_.confirm(parts);
+  outbox_.untold(refusals_.deletes());
   under_way_.clear();
   outbox_.add_paths(refusals_.take_soon(true));
   manifest_.from_first = manifest_.from_first && parts.front().sequence == manifest_.sequence + 1;

@@ -204,7 +204,7 @@ void Tree::drop_content(const std::string& path) {
 void Tree::doubt(const Unknowns& unknown) {
   if (unknown.empty()) return;
   for (auto& [path, entry] : entries_)
-    if (!entry.deleted && unknown.hides(path)) entry.doubted = true;
+    if (unknown.hides(path)) entry.doubted = true;
 }
 
 void Tree::suspect(const std::string& path, FileType type) {

@@ -101,6 +101,26 @@ TEST_CASE("7.6 what a stored Snapshot did not know is not deleted, and sent as s
   CHECK(text(outbox.take(tree({{"a", "1"}}))) == "-dir/d -secret");  // it was gone, after all
 }
 
+// The LiveUpdate may be another one, which was never told of it.
+TEST_CASE("5.8, 7.6 what is gone and what a stored Snapshot did not know is told again when it is known") {
+  Outbox outbox;
+  Tree posted = tree({{"a", "1"}, {"link/b", "1"}});
+  posted.remove("link/b", FileType::File);
+  outbox.start(posted);
+  auto snapshot = change_set(1, {wrote("a", "1")}).spec;
+  snapshot.type = ChangeSetType::Snapshot;
+  snapshot.unknown = {{"link", true}};
+  outbox.confirm({snapshot});
+  outbox.add_all();
+  CHECK(text(outbox.take(tree({{"a", "1"}}), Unknowns(snapshot.unknown))) == "");
+  outbox.add_all();
+  const auto changes = outbox.take(tree({{"a", "1"}}));
+  CHECK(text(changes) == "-link/b");
+  outbox.confirm({change_set(2, changes).spec});
+  outbox.add_all();
+  CHECK(text(outbox.take(tree({{"a", "1"}}))) == "");
+}
+
 // As a sync's own link that leads to nothing: what was there before it is known of it no more.
 TEST_CASE("7.6 what is unknown is not sent as it was") {
   Outbox outbox;
@@ -297,4 +317,16 @@ TEST_CASE("7.5 a Checkpoint stands for all up to its sequence, and says deletes,
   const Tree told = replay(tree({{"b", "1"}}), 4, posted);
   CHECK(told.find("b"));
   CHECK(told.find("c"));
+}
+
+TEST_CASE("7.2 a delete that was refused is not told by that of a folder above it") {
+  Outbox outbox;
+  outbox.start(tree({{"d/a", "1"}, {"d/b", "1"}}));
+  outbox.add_all();
+  CHECK(text(outbox.take(Tree())) == "-d/a -d/b");
+  const Change folder{.path = "d", .op = Op::Delete, .type = FileType::Directory};
+  outbox.confirm({change_set(1, {folder, gone("d/a")}).spec});
+  outbox.untold({gone("d/b")});
+  outbox.add_all();
+  CHECK(text(outbox.take(Tree())) == "-d/b");
 }
