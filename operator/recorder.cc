@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/api/codec.h"
 #include "core/reconcile/reconcile_status.h"
 #include "operator/requests.h"
 

@@ -18,6 +18,9 @@
 namespace live_update {
 
 Result<LiveUpdate> decode_live_update(const rapidjson::Value& json);
+// An operator that was cut off may write what it knows of an object that is gone into the one that has its name now:
+// the API server takes it. That tells nothing of this one, and is read as no status but its uid.
+bool has_status_of_another(const LiveUpdate& live_update);
 Result<ChangeSet> decode_change_set(const rapidjson::Value& json);
 // Of one that cannot be read: its place, and `flaw` says why; without changes. So it can be refused.
 ChangeSet decode_flawed_change_set(const rapidjson::Value& json);

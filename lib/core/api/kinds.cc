@@ -8,12 +8,6 @@ std::vector<std::string> Run::argv() const {
   return shell.empty() ? command : std::vector<std::string>{"sh", "-c", shell};
 }
 
-// A request's body has no metadata.uid.
-bool has_status_of_another(const LiveUpdate& live_update) {
-  const std::string &uid = live_update.meta.uid, &told = live_update.status.uid;
-  return !uid.empty() && !told.empty() && told != uid;
-}
-
 bool Change::operator==(const Change& other) const {
   auto plain = [](const Change& c) {
     return std::tie(c.path, c.op, c.type, c.mode, c.mtime, c.size, c.digest, c.target, c.encoding, c.offset,

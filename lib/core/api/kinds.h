@@ -258,8 +258,7 @@ struct LiveUpdateStatus {
   std::int64_t targets = 0, synced_targets = 0;
   std::vector<ContainerStatus> containers;  // at most 100, those not synced first
   std::vector<OtherContainers> others;      // the rest
-  // Where one of them has failed steps: marks of all steps that spec had, so that these are found again when it
-  // has others (core/rules/step_marks.h).
+  // Where one of them has failed steps: marks of all steps that spec had, to find these again (core/rules/step_marks.h).
   std::vector<std::string> due;
   std::vector<WantedFile> wanted;  // at most 1,000 at a time, by path
   std::string history;             // the sequences of the ChangeSets that are needed: "3 7-9 12"
@@ -287,10 +286,6 @@ struct LiveUpdate {
   LastWriter writer;  // of all but the status; read only
   bool operator==(const LiveUpdate&) const = default;
 };
-
-// An operator that was cut off may write what it knows of an object that is gone into the one that has its name now:
-// the API server takes it. That tells nothing of this one, and is read as no status but its uid.
-bool has_status_of_another(const LiveUpdate& live_update);
 
 // ----------------------------------------------------------------------------------------------- ChangeSet
 

@@ -299,6 +299,12 @@ bool read_kind(ObjectReader& object) {
 
 }  // namespace
 
+// A request's body has no metadata.uid.
+bool has_status_of_another(const LiveUpdate& live_update) {
+  const std::string &uid = live_update.meta.uid, &told = live_update.status.uid;
+  return !uid.empty() && !told.empty() && told != uid;
+}
+
 Result<LiveUpdate> decode_live_update(const rapidjson::Value& json) {
   FieldErrors errors;
   LiveUpdate out;

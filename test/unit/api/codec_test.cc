@@ -141,7 +141,8 @@ TEST_CASE("a status object names the object and writes its zeros") {
       R"("status":{"phase":"Applied","containers":3,"targets":3,"milliseconds":{"received":3,"applied":9},"message":""}})");
 }
 
-TEST_CASE("7.1 a status that names another object tells nothing of this one, and an older operator's names none") {
+TEST_CASE(
+    "7.1 a status that names another object tells nothing of this one, and an older operator's names none") {
   LiveUpdate lu;
   lu.meta = {.ns = "n", .name = "web", .uid = "new"};
   lu.status = {.uid = "new", .sequence = 42, .history = "3"};
